@@ -1,0 +1,1 @@
+//! RFC 3464: print and parse a delivery status notification.

@@ -1,0 +1,1 @@
+//! Scan and stamp header fields: Received, Return-Path.

@@ -1,0 +1,21 @@
+//! The nouns of mail, and nothing that waits: addresses, envelopes, status codes,
+//! header fields, delivery status notifications, points in time.
+//!
+//! Everything here is data. Other crates agree on these types and on their names;
+//! this one imports none of ours.
+
+pub mod address;
+pub mod dsn;
+pub mod envelope;
+pub mod header;
+pub mod status;
+pub mod time;
+pub mod xtext;
+
+pub use address::{Address, AddressError, Domain, LocalPart, ReversePath};
+pub use envelope::{
+    Body, ContentTraits, Envelope, MessageId, Notify, Origin, OriginalRecipient, Parameters, Recipient,
+    RecipientId, Ret, Source,
+};
+pub use status::{EnhancedStatus, Reply, Severity};
+pub use time::{Clock, Timestamp};

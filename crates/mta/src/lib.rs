@@ -1,0 +1,10 @@
+//! Mail transfer: everything that waits between accept and settle.
+//!
+//! The words of the pipeline are the names of the files:
+//! listen → session → accept ─▶ store ─▶ queue_manager (claim, route, schedule) → attempt (begin, resolve,
+//! connect, deliver, judge, settle). What is decided on the way is decided in `policy`.
+
+pub mod attempt;
+pub mod world;
+
+pub use world::{Resolver, Stream, Transport, World};

@@ -1,0 +1,1 @@
+//! Is the whole configuration fit to be used?

@@ -1,0 +1,1 @@
+//! How many deliveries at once to a next hop, and is it down?

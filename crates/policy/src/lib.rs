@@ -1,0 +1,29 @@
+//! Every decision, pure: no socket, no disk, no clock, no chance.
+//!
+//! Each file answers one question, with all it needs as arguments, `now` included.
+//! What the outside must find out first is gathered into plain values before it is asked.
+
+pub mod admit;
+pub mod bounce;
+pub mod check;
+pub mod configuration;
+pub mod destination;
+pub mod expr;
+pub mod facts;
+pub mod limits;
+pub mod mx;
+pub mod outcome;
+pub mod plan;
+pub mod retry;
+pub mod route;
+pub mod scheduler;
+pub mod settings;
+pub mod tls;
+pub mod verdict;
+
+pub use admit::{Accepted, NewRecipient};
+pub use configuration::Configuration;
+pub use outcome::{AttemptOutcome, Scope, Trouble, TroubleKind};
+pub use retry::{Expiry, Progress};
+pub use route::NextHop;
+pub use verdict::Verdict;

@@ -1,0 +1,1 @@
+//! Every limit, with its unit, and the relations between them.

@@ -1,0 +1,1 @@
+//! Which security must the hop have?

@@ -1,0 +1,88 @@
+//! What survives a crash: the queue, the spool, the mailboxes.
+//!
+//! The story. A message becomes ours when [`Queue::accept`] returns: envelope, recipients and content
+//! are then on disk. The queue manager takes due recipients with [`Queue::claim`], says so with
+//! [`Queue::begin`] before it tries them, and writes what became of them with [`Queue::settle`]:
+//! verdicts, local deposits and notifications in one transaction, or none of it. Each method is one
+//! transaction. When the last recipient of a message has ended, its content leaves the spool, unless
+//! a mailbox holds it. Killing the process at any moment is safe: leases end, and what was settled is settled.
+//!
+//! An error here is never read as "there is no such thing": doubt is not absence.
+
+pub mod mailboxes;
+pub mod queue;
+pub mod spool;
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
+pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
+pub use spool::{Content, ContentWriter, Spool};
+
+/// Everything that survives a crash.
+pub trait Store: Queue + Spool + Mailboxes {}
+impl<T: Queue + Spool + Mailboxes> Store for T {}
+
+/// What went wrong with the machine that holds the data. Never the fault of a message.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The disk is full, or close enough to it that intake has stopped. Nothing was written.
+    #[error("the disk that holds {path} is full")]
+    Full {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// Another process holds the data directory.
+    #[error("{path} is in use by process {holder}; stop that one first or choose another data directory")]
+    Held {
+        /// The data directory.
+        path: PathBuf,
+        /// The process id that holds it, or `unknown`.
+        holder: String,
+    },
+    /// The data was written by a newer version.
+    #[error("{path} has schema version {found}, this program knows up to {known}; use the newer program")]
+    Newer {
+        /// The data directory.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// The lease has ended or was never given; what was to be written was not.
+    #[error("lease {0:?} is not held any more")]
+    LeaseLost(LeaseId),
+    /// A record cannot be read back as it was written.
+    #[error("{what} is damaged: {why}")]
+    Damaged {
+        /// Which record.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store has failed in a way that only a restart can mend, such as an fsync that failed.
+    #[error("the store has stopped after: {0}")]
+    Stopped(String),
+    /// The database could not do it.
+    #[error("cannot {doing}: {why}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        why: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {doing} {path}: {source}")]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,126 @@
+//! The queue: recipients not yet ended, and who may settle them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mail::{Envelope, MessageId, Recipient, RecipientId, Timestamp};
+use policy::outcome::Delivered;
+use policy::{Accepted, Progress, Trouble, Verdict};
+
+use crate::StoreError;
+use crate::mailboxes::Deposit;
+use crate::spool::Content;
+
+/// The right to settle the recipients of one claim. New for each claim, never used twice (I6).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LeaseId(pub u64);
+
+/// Recipients of one message that are due together, taken by this node.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The right to settle them.
+    pub lease: LeaseId,
+    /// Their message.
+    pub envelope: Arc<Envelope>,
+    /// Those that are due.
+    pub recipients: Vec<QueuedRecipient>,
+}
+
+/// One recipient as the queue holds it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct QueuedRecipient {
+    /// Who it is.
+    pub recipient: Recipient,
+    /// How far it is.
+    pub progress: Progress,
+    /// Whether it is still to be delivered.
+    pub state: RecipientState,
+}
+
+/// Where a recipient stands between accept and its end.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RecipientState {
+    /// Still to be delivered.
+    Pending,
+    /// Delivered; the notification that was asked for is still to be written.
+    DeliveredUntold(Delivered),
+    /// Given up; the notification is still to be written.
+    FailedUntold(Trouble),
+}
+
+/// What became of one recipient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ending {
+    /// Which.
+    pub recipient: RecipientId,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Whether a notification about this ending is owed and not part of the same settlement. The recipient then
+    /// stays, untold and due at once, under the same lease, until a settlement names it in `told`.
+    pub owed: bool,
+}
+
+/// A notification of ours on its way into the queue.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Its envelope, as `policy::bounce` made it.
+    pub accepted: Accepted,
+    /// Its content.
+    pub content: Bytes,
+}
+
+/// What is written after a delivery attempt: all of it in one transaction, or none.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The right to do so.
+    pub lease: LeaseId,
+    /// The message.
+    pub message: MessageId,
+    /// What became of which recipient. The lease on each of them ends here, unless a notification is owed.
+    pub endings: Vec<Ending>,
+    /// Recipients whose owed notification is among `notices`, or is not wanted after all: they end here.
+    pub told: Vec<RecipientId>,
+    /// Copies for the local store.
+    pub deposits: Vec<Deposit>,
+    /// Notifications to queue.
+    pub notices: Vec<Notice>,
+}
+
+/// The queue. Each method is one transaction.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Makes a message ours. When it returns, the message is durable and may be acknowledged (I7).
+    async fn accept(&self, accepted: Accepted, content: Content) -> Result<MessageId, StoreError>;
+
+    /// Takes recipients whose next event (attempt, notice, expiry: [`Progress::next_event`]) is not after `now` and
+    /// that nobody holds, earliest first, `limit` recipients at most. Recipients of one message come in one claim.
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Claim>, StoreError>;
+
+    /// Renews the lease on these recipients right before they are tried. Fails with `LeaseLost` if another may
+    /// have them by now; then they must not be tried.
+    async fn begin(
+        &self,
+        lease: LeaseId,
+        recipients: &[RecipientId],
+        now: Timestamp,
+        length: Duration,
+    ) -> Result<(), StoreError>;
+
+    /// Writes what became of recipients. Fails with `LeaseLost`, and writes nothing, if the lease does not hold for
+    /// each of them, or if one was not begun (but for endings without an attempt, such as expiry).
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
+
+    /// Gives recipients back untried; they are due as before.
+    async fn release(&self, lease: LeaseId, recipients: &[RecipientId]) -> Result<(), StoreError>;
+
+    /// When the earliest recipient that nobody holds is due; `None` if there is none.
+    async fn next_event(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Resolves when something was accepted since the last call, so that the queue manager looks at once.
+    async fn arrival(&self);
+
+    /// Recipients that have not ended, by message, oldest first: for people who look.
+    async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError>;
+}

@@ -1,0 +1,61 @@
+//! The spool: where content is kept until the last recipient has ended.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mail::MessageId;
+
+use crate::StoreError;
+
+/// The content of a message, as accepted and prefixed with our trace field. Never changed.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// In memory: small, or fresh.
+    Memory(Bytes),
+    /// In a file of the spool.
+    File(Arc<ContentFile>),
+}
+
+/// A file of the spool.
+#[derive(Debug)]
+pub struct ContentFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+impl Content {
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Content::Memory(bytes) => bytes.len() as u64,
+            Content::File(file) => file.len,
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Takes content as it arrives. Dropped without `finish`, it leaves nothing behind.
+#[async_trait]
+pub trait ContentWriter: Send {
+    /// Appends. Small content stays in memory, more goes to a file.
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+    /// Ends it. What is in a file has been synced when this returns.
+    async fn finish(self: Box<Self>) -> Result<Content, StoreError>;
+}
+
+/// The spool.
+#[async_trait]
+pub trait Spool: Send + Sync {
+    /// Begins new content. Fails with `Full` when the disk has no room for it.
+    async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError>;
+    /// The content of a message; from memory if it is fresh. `None` only if there is no such message.
+    async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError>;
+}
