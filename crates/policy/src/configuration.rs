@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::check::{Environment, Finding};
 use crate::expr::CheckedExpression;
-use crate::settings::Secret;
 use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
+    Secret,
 };
 
 /// An immutable whole; a change makes a new one.
@@ -30,7 +31,7 @@ pub struct Configuration {
     pub tls: BTreeMap<String, Arc<MtaTlsStrategy>>,
     /// Local domains by name and by alias.
     pub domains: BTreeMap<mail::Domain, Arc<Domain>>,
-    /// Accounts by each of their addresses.
+    /// Accounts by each of their addresses, in lower case: ask [`Configuration::account`].
     pub accounts: BTreeMap<mail::Address, Arc<Account>>,
     /// Which route.
     pub route: CheckedExpression,
@@ -40,4 +41,29 @@ pub struct Configuration {
     pub connection: CheckedExpression,
     /// Which TLS strategy.
     pub tls_strategy: CheckedExpression,
+}
+
+impl Configuration {
+    /// Loads settings from JSON and checks them; what is wrong with them otherwise.
+    pub fn from_settings_json(json: &str, environment: &Environment) -> Result<Configuration, Vec<Finding>> {
+        let _ = (json, environment);
+        todo!()
+    }
+
+    /// The domain of this name or alias, if it is one of ours.
+    pub fn local_domain(&self, name: &mail::Domain) -> Option<&Arc<Domain>> {
+        self.domains.get(name)
+    }
+
+    /// The account that has this address or alias; upper and lower case are the same here.
+    pub fn account(&self, address: &mail::Address) -> Option<&Arc<Account>> {
+        let _ = address;
+        todo!()
+    }
+
+    /// Whether the address is that of an account or a catch-all in a domain of ours.
+    pub fn is_local_address(&self, address: &mail::Address) -> bool {
+        let _ = address;
+        todo!()
+    }
 }

@@ -1,5 +1,9 @@
 //! The expression language: tokens → tree → checked tree. Only a checked one can be run.
 
+pub mod lookup;
+
+pub use lookup::{DnsKind, Lookup, LookupAnswers, LookupValue};
+
 /// An expression property as written: a list of conditions and an `else`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Expression {

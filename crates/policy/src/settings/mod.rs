@@ -1,11 +1,15 @@
 //! The settings objects, each declared once: fields, defaults, bounds, one-line descriptions.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 pub mod connection_strategy;
 pub mod delivery_schedule;
 pub mod directory;
 pub mod outbound_strategy;
 pub mod route;
 pub mod secret;
+pub mod system;
 pub mod tls_strategy;
 pub mod virtual_queue;
 
@@ -14,6 +18,84 @@ pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
 pub use outbound_strategy::MtaOutboundStrategy;
 pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RelayProtocol, RelayRoute, RouteKind};
-pub use secret::{Secret, SecretKeyOptional};
+pub use secret::{Secret, SecretKeyOptional, SecretReference};
+pub use system::SystemSettings;
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
 pub use virtual_queue::MtaVirtualQueue;
+
+/// All settings objects, as written; not yet checked against each other.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// The server's own names.
+    pub system: SystemSettings,
+    /// Routes by name.
+    pub routes: BTreeMap<String, MtaRoute>,
+    /// The four expressions.
+    pub outbound: MtaOutboundStrategy,
+    /// Schedules by name.
+    pub schedules: BTreeMap<String, MtaDeliverySchedule>,
+    /// Virtual queues by name.
+    pub virtual_queues: BTreeMap<String, MtaVirtualQueue>,
+    /// Connection strategies by name.
+    pub connections: BTreeMap<String, MtaConnectionStrategy>,
+    /// TLS strategies by name.
+    pub tls: BTreeMap<String, MtaTlsStrategy>,
+    /// Local domains by name.
+    pub domains: BTreeMap<mail::Domain, Domain>,
+    /// Accounts by name.
+    pub accounts: BTreeMap<mail::Address, Account>,
+}
+
+/// What is wrong with a settings file, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingsError {
+    /// Which object, such as `MtaRoute relay`; empty if it is the file as a whole.
+    pub object: String,
+    /// Which property, such as `authSecret.secret`; empty if it is the object as a whole.
+    pub property: String,
+    /// The line in the file, from 1.
+    pub line: usize,
+    /// The column in the line, in characters from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What may have been meant.
+    pub hint: Option<String>,
+}
+
+impl Settings {
+    /// The objects that exist without being written down.
+    pub fn fresh() -> Self {
+        todo!()
+    }
+
+    /// The fresh objects, replaced and added to by those of a JSON text.
+    ///
+    /// Accepted are an object keyed by type, an array of objects that carry `@type`, and a single such object.
+    pub fn from_json(text: &str) -> Result<Self, Vec<SettingsError>> {
+        let _ = text;
+        todo!()
+    }
+
+    /// The secrets that lie outside the settings: what must be read before the check.
+    pub fn secret_references(&self) -> Vec<SecretReference> {
+        todo!()
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: ", self.line, self.column)?;
+        if !self.object.is_empty() {
+            write!(f, "{}: ", self.object)?;
+        }
+        if !self.property.is_empty() {
+            write!(f, "{}: ", self.property)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}

@@ -47,3 +47,12 @@ pub enum SecretKeyOptional {
         file_path: PathBuf,
     },
 }
+
+/// A secret that lies outside the settings.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SecretReference {
+    /// In the environment of the server; must be set and not empty.
+    EnvironmentVariable(String),
+    /// In a file; trailing white space is not part of it, the rest must not be empty.
+    File(PathBuf),
+}
