@@ -4,7 +4,11 @@
 //! listen → session → accept ─▶ store ─▶ queue_manager (claim, route, schedule) → attempt (begin, resolve,
 //! connect, deliver, judge, settle). What is decided on the way is decided in `policy`.
 
+pub mod accept;
 pub mod attempt;
+pub mod listen;
+pub mod server_tls;
+pub mod session;
 pub mod world;
 
 pub use world::{Resolver, Stream, Transport, World};

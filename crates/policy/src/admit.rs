@@ -1,7 +1,13 @@
 //! May this client send this? Makes [`Accepted`]; with `bounce`, nobody else can.
 
-use mail::{Address, ContentTraits, Notify, Origin, OriginalRecipient, Parameters, ReversePath, Timestamp};
+use std::time::Duration;
 
+use ipnet::IpNet;
+use mail::{
+    Address, ContentTraits, Notify, Origin, OriginalRecipient, Parameters, Reply, ReversePath, Timestamp,
+};
+
+use crate::configuration::Configuration;
 use crate::retry::Progress;
 
 /// A message that may enter the queue. Every door into the queue leads through this type, and only
@@ -58,5 +64,83 @@ impl Accepted {
     /// The recipients, at least one.
     pub fn recipients(&self) -> &[NewRecipient] {
         &self.recipients
+    }
+}
+
+/// Who may relay, and how far the extensions may be used.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AdmissionRules {
+    /// Networks whose clients may send to anywhere without authentication. None unless said.
+    pub relay_networks: Vec<IpNet>,
+    /// What stands between a local part and its detail (`user+detail`); no sub-addressing if none.
+    pub sub_address_separator: Option<char>,
+    /// Recipients at most of a message with the null reverse-path.
+    pub null_reverse_path_recipients_max: usize,
+    /// How long mail may be held back at most (RFC 4865), for authenticated clients.
+    pub hold_max: Duration,
+    /// The longest time to deliver within that may be asked for (RFC 2852), for authenticated clients.
+    pub deliver_by_max: Duration,
+}
+
+/// The right to send to anywhere. Only [`relay_permit`] gives one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RelayPermit(());
+
+/// Whether this client may send to domains that are not ours.
+pub fn relay_permit(_rules: &AdmissionRules, _origin: &Origin) -> Option<RelayPermit> {
+    todo!()
+}
+
+/// When the sender wants it to be over (`BY=`, RFC 2852).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DeliverBy {
+    /// Seconds from acceptance.
+    pub seconds: i64,
+    /// Whether to tell rather than to return when the time is over.
+    pub notify: bool,
+}
+
+/// A message on its way in: what MAIL FROM said and the recipients admitted so far.
+#[derive(Clone, Debug)]
+pub struct Admission {}
+
+impl Admission {
+    /// May this client send from this reverse-path with these parameters?
+    pub fn begin(
+        _rules: &AdmissionRules,
+        _origin: Origin,
+        _reverse_path: ReversePath,
+        _parameters: Parameters,
+        _deliver_by: Option<DeliverBy>,
+        _now: Timestamp,
+    ) -> Result<Self, Box<Reply>> {
+        todo!()
+    }
+
+    /// May it send to this forward-path? If so, the recipient is kept, as often as it is named once.
+    pub fn recipient(
+        &mut self,
+        _configuration: &Configuration,
+        _forward_path: Address,
+        _original: Option<OriginalRecipient>,
+        _notify: Option<Notify>,
+    ) -> Result<(), Box<Reply>> {
+        todo!()
+    }
+
+    /// The recipients admitted so far.
+    pub fn recipients(&self) -> usize {
+        todo!()
+    }
+
+    /// Makes what the queue takes.
+    pub fn accept(
+        self,
+        _configuration: &Configuration,
+        _traits: ContentTraits,
+        _size: u64,
+        _now: Timestamp,
+    ) -> Result<Accepted, Box<Reply>> {
+        todo!()
     }
 }
