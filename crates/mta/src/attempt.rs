@@ -1,10 +1,14 @@
-//! One delivery, start to end: begin, resolve, connect, deliver, judge, settle.
+//! One delivery, start to end: begin, resolve, connect, deliver, give what it meant for each recipient.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mail::{Envelope, RecipientId};
-use policy::{AttemptOutcome, NextHop};
+use policy::{AttemptOutcome, Configuration, NextHop};
 use store::{Deposit, LeaseId, QueuedRecipient};
+
+use crate::connections::Connections;
+use crate::world::World;
 
 /// One message, one next hop, one or more recipients.
 #[derive(Clone, Debug)]
@@ -22,8 +26,37 @@ pub struct Delivery {
 /// What one run of a delivery meant.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Report {
-    /// What it meant for each recipient.
+    /// Whether the attempt was begun in the store. If not, another may hold the recipients by now: nothing was
+    /// tried, and nothing may be settled.
+    pub begun: bool,
+    /// What it meant for each recipient, in the order of the delivery.
     pub outcomes: Vec<(RecipientId, AttemptOutcome)>,
+    /// Which way each recipient took, for the log; parallel to `outcomes`.
+    pub ways: Vec<Way>,
     /// Copies for the local store, to be written with the verdicts.
     pub deposits: Vec<Deposit>,
+}
+
+/// Which way a recipient's copy took in one attempt, as far as it came.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Way {
+    /// The host's name; empty if none was reached.
+    pub host: String,
+    /// Its address and port.
+    pub address: Option<SocketAddr>,
+    /// The transport security, such as `TLSv1_3 verified`, or `none`.
+    pub tls: String,
+    /// Whether the connection had served another message before.
+    pub reused: bool,
+}
+
+/// Runs one delivery. Never fails: whatever happens is an outcome for each recipient.
+pub async fn attempt(
+    world: &World,
+    configuration: &Arc<Configuration>,
+    connections: &Connections,
+    delivery: &Delivery,
+) -> Report {
+    let _ = (world, configuration, connections, delivery);
+    todo!()
 }

@@ -9,6 +9,10 @@ pub mod attempt;
 pub mod listen;
 pub mod server_tls;
 pub mod session;
+pub mod client_tls;
+pub mod connect;
+pub mod connections;
+pub mod resolve;
 pub mod world;
 
 pub use world::{Resolver, Stream, Transport, World};

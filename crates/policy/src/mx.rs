@@ -33,3 +33,22 @@ pub enum DnsError {
     #[error("{0}")]
     Failed(String),
 }
+
+/// What holds for the hosts of every Mx route, as the operator set it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MxRules {
+    /// The port; 25 but in tests and demonstrations.
+    pub port: u16,
+    /// Whether a host may have a loopback address; only for tests and demonstrations.
+    pub allow_loopback: bool,
+    /// This server's own names: hosts with one of them, and all of worse preference, are left out.
+    pub own_names: Vec<String>,
+    /// The addresses, never loopback ones, on which this server takes mail at `port`, also those before a NAT.
+    pub own_addresses: Vec<std::net::IpAddr>,
+}
+
+impl Default for MxRules {
+    fn default() -> Self {
+        MxRules { port: 25, allow_loopback: false, own_names: Vec::new(), own_addresses: Vec::new() }
+    }
+}
