@@ -6,13 +6,13 @@
 
 pub mod accept;
 pub mod attempt;
-pub mod listen;
-pub mod server_tls;
-pub mod session;
 pub mod client_tls;
 pub mod connect;
 pub mod connections;
+pub mod listen;
 pub mod resolve;
+pub mod server_tls;
+pub mod session;
 pub mod world;
 
 pub use world::{Resolver, Stream, Transport, World};
