@@ -37,6 +37,19 @@ pub struct NewRecipient {
 }
 
 impl Accepted {
+    /// A message that nobody has checked: for the tests of other rooms only, behind the feature `unchecked`.
+    #[cfg(feature = "unchecked")]
+    pub fn unchecked(
+        reverse_path: ReversePath,
+        accepted_at: Timestamp,
+        origin: Origin,
+        size: u64,
+        recipients: Vec<NewRecipient>,
+    ) -> Self {
+        let (parameters, traits) = (Parameters::default(), ContentTraits::default());
+        Accepted { reverse_path, accepted_at, origin, parameters, traits, size, recipients }
+    }
+
     /// The reverse-path.
     pub fn reverse_path(&self) -> &ReversePath {
         &self.reverse_path

@@ -10,8 +10,10 @@
 //! An error here is never read as "there is no such thing": doubt is not absence.
 
 pub mod mailboxes;
+pub mod memory;
 pub mod queue;
 pub mod spool;
+pub mod sqlite;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,8 +21,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
+pub use memory::MemoryStore;
 pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
-pub use spool::{Content, ContentWriter, Spool};
+pub use spool::{Content, ContentFile, ContentWriter, Spool};
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// Everything that survives a crash.
 pub trait Store: Queue + Spool + Mailboxes {}

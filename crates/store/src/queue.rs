@@ -39,6 +39,16 @@ pub struct QueuedRecipient {
     pub state: RecipientState,
 }
 
+impl QueuedRecipient {
+    /// When something is to be done about it next. What is untold is due at once.
+    pub fn next_event(&self) -> Timestamp {
+        match self.state {
+            RecipientState::Pending => self.progress.next_event(),
+            RecipientState::DeliveredUntold(_) | RecipientState::FailedUntold(_) => Timestamp::EPOCH,
+        }
+    }
+}
+
 /// Where a recipient stands between accept and its end.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RecipientState {
@@ -98,8 +108,8 @@ pub trait Queue: Send + Sync {
     /// that nobody holds, earliest first, `limit` recipients at most. Recipients of one message come in one claim.
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Claim>, StoreError>;
 
-    /// Renews the lease on these recipients right before they are tried. Fails with `LeaseLost` if another may
-    /// have them by now; then they must not be tried.
+    /// Renews the lease on these recipients right before they are tried, for `length` from `now`. Fails with
+    /// `LeaseLost`, and renews nothing, if it has ended for one of them; then they must not be tried.
     async fn begin(
         &self,
         lease: LeaseId,
@@ -109,10 +119,12 @@ pub trait Queue: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Writes what became of recipients. Fails with `LeaseLost`, and writes nothing, if the lease does not hold for
-    /// each of them, or if one was not begun (but for endings without an attempt, such as expiry).
+    /// each of them, if one is delivered that was not begun (what fails or is retried without an attempt, as at
+    /// expiry, need not be begun), if one is told that owes nothing, or if one is named twice.
     async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
 
-    /// Gives recipients back untried; they are due as before.
+    /// Gives recipients back untried; they are due as before. Fails with `LeaseLost`, and gives nothing back, if the
+    /// lease does not hold for each of them.
     async fn release(&self, lease: LeaseId, recipients: &[RecipientId]) -> Result<(), StoreError>;
 
     /// When the earliest recipient that nobody holds is due; `None` if there is none.
