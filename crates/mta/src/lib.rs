@@ -10,6 +10,7 @@ pub mod client_tls;
 pub mod connect;
 pub mod connections;
 pub mod listen;
+pub mod queue_manager;
 pub mod resolve;
 pub mod server_tls;
 pub mod session;

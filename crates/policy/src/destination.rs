@@ -1,1 +1,170 @@
-//! How many deliveries at once to a next hop, and is it down?
+//! How many deliveries to a next hop at once, and is it down?
+
+use std::time::Duration;
+
+use mail::Timestamp;
+
+use crate::limits::{
+    DESTINATION_START, DOWN_AFTER, FAILURES_FORGOTTEN_AFTER, LOCAL_DELIVERIES_MAX, MX_DELIVERIES_MAX,
+    PROVEN_FOR, RELAY_DELIVERIES_MAX, TRIAL_DELAY_MAX, TRIAL_DELAY_MIN,
+};
+use crate::outcome::{AttemptOutcome, Scope, Trouble, TroubleKind};
+use crate::route::NextHop;
+
+/// What a delivery showed about its next hop.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Feedback {
+    /// It answered, whatever it said.
+    Answered,
+    /// It could not be reached, or would talk to nobody.
+    Unreachable(Trouble),
+    /// Nothing.
+    Nothing,
+}
+
+/// What the outcomes of one delivery show about its next hop.
+///
+/// TLS trouble shows nothing: the next recipient may have another TLS strategy, by design of `last_error`.
+pub fn feedback<'a>(outcomes: impl IntoIterator<Item = &'a AttemptOutcome>) -> Feedback {
+    let mut shown = Feedback::Nothing;
+    for outcome in outcomes {
+        match outcome {
+            AttemptOutcome::Delivered(_) => return Feedback::Answered,
+            AttemptOutcome::Deferred(trouble) | AttemptOutcome::Failed(trouble) => {
+                match of_trouble(outcome, trouble) {
+                    Feedback::Nothing => {}
+                    known => shown = known,
+                }
+            }
+        }
+    }
+    shown
+}
+
+fn of_trouble(outcome: &AttemptOutcome, trouble: &Trouble) -> Feedback {
+    let temporary = matches!(outcome, AttemptOutcome::Deferred(_));
+    let wide = matches!(trouble.scope, Scope::Host | Scope::Destination);
+    match trouble.kind {
+        TroubleKind::UnexpectedReply if !wide => Feedback::Answered,
+        TroubleKind::Dns | TroubleKind::Connection | TroubleKind::UnexpectedReply if wide && temporary => {
+            Feedback::Unreachable(trouble.clone())
+        }
+        _ => Feedback::Nothing,
+    }
+}
+
+/// Why a next hop is not tried now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Down {
+    /// When one delivery is tried again.
+    pub trial: Timestamp,
+    /// When the last delivery to it failed.
+    pub failed_at: Timestamp,
+    /// What that one ran into.
+    pub trouble: Trouble,
+}
+
+/// What is known about one next hop: how much it bears, and whether it answers.
+///
+/// The limit grows by one for each limit's worth of answers and shrinks as fast by failures. After enough failures in
+/// a row the next hop is down: nothing is tried until the trial time, then one delivery alone.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    limit: f64,
+    limit_max: usize,
+    failures: u32,
+    trial_delay: Duration,
+    down: Option<Down>,
+    answered_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+}
+
+impl Destination {
+    /// Nothing is known yet.
+    pub fn new(next_hop: &NextHop) -> Self {
+        let (start, limit_max) = match next_hop {
+            NextHop::Local { .. } => (LOCAL_DELIVERIES_MAX, LOCAL_DELIVERIES_MAX),
+            NextHop::Mx { .. } => (DESTINATION_START, MX_DELIVERIES_MAX),
+            NextHop::Relay { .. } => (DESTINATION_START, RELAY_DELIVERIES_MAX),
+        };
+        Destination {
+            #[expect(clippy::cast_precision_loss, reason = "a limit is far below 2^52")]
+            limit: start as f64,
+            limit_max,
+            failures: 0,
+            trial_delay: TRIAL_DELAY_MIN,
+            down: None,
+            answered_at: None,
+            failed_at: None,
+        }
+    }
+
+    /// Deliveries that may run at once. One while it is down: the trial.
+    pub fn limit(&self) -> usize {
+        if self.down.is_some() {
+            return 1;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 1 and limit_max"
+        )]
+        let whole = self.limit as usize;
+        whole.clamp(1, self.limit_max)
+    }
+
+    /// Why nothing is tried now, if so. From the trial time on, a trial is.
+    pub fn down(&self, now: Timestamp) -> Option<&Down> {
+        self.down.as_ref().filter(|down| now < down.trial)
+    }
+
+    /// Whether it answered lately, so that deliveries to it hardly hang.
+    pub fn proven(&self, now: Timestamp) -> bool {
+        self.failures == 0 && self.answered_at.is_some_and(|at| now.since(at) < PROVEN_FOR)
+    }
+
+    /// Whether nothing worth keeping is known any more.
+    pub fn forgettable(&self, now: Timestamp) -> bool {
+        let last = self.answered_at.max(self.failed_at);
+        last.is_none_or(|at| now.since(at) >= FAILURES_FORGOTTEN_AFTER)
+    }
+
+    /// Takes in what a delivery showed.
+    pub fn learn(&mut self, feedback: Feedback, now: Timestamp) {
+        match feedback {
+            Feedback::Answered => self.answered(now),
+            Feedback::Unreachable(trouble) => self.unreachable(trouble, now),
+            Feedback::Nothing => {}
+        }
+    }
+
+    fn answered(&mut self, now: Timestamp) {
+        if self.down.take().is_some() {
+            self.limit = 1.0;
+        }
+        self.failures = 0;
+        self.trial_delay = TRIAL_DELAY_MIN;
+        self.answered_at = Some(now);
+        #[expect(clippy::cast_precision_loss, reason = "a limit is far below 2^52")]
+        let limit_max = self.limit_max as f64;
+        self.limit = (self.limit + 1.0 / self.limit).min(limit_max);
+    }
+
+    fn unreachable(&mut self, trouble: Trouble, now: Timestamp) {
+        if self.failed_at.is_some_and(|at| now.since(at) >= FAILURES_FORGOTTEN_AFTER) {
+            self.failures = 0;
+            self.trial_delay = TRIAL_DELAY_MIN;
+        }
+        let was_down = self.down.is_some();
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = Some(now);
+        self.limit = (self.limit - 1.0 / self.limit).max(1.0);
+        if self.failures < DOWN_AFTER {
+            return;
+        }
+        if was_down {
+            self.trial_delay = self.trial_delay.saturating_mul(2).min(TRIAL_DELAY_MAX);
+        }
+        self.down = Some(Down { trial: now.plus(self.trial_delay), failed_at: now, trouble });
+    }
+}

@@ -1,1 +1,50 @@
 //! Every limit, with its unit, and the relations between them.
+
+use std::time::Duration;
+
+/// The shortest wait between two attempts, whatever a schedule says.
+pub const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
+/// Percent by which a wait may be stretched so that what failed together does not come back together.
+pub const JITTER_PERCENT_MAX: u32 = 10;
+/// The wait after a rate or concurrency limit of ours was met.
+pub const LIMITED_DELAY: Duration = Duration::from_secs(60);
+
+/// One delivery attempt, from `begin` to its report, takes at most this long.
+pub const DELIVERY_MAX: Duration = Duration::from_secs(30 * 60);
+/// Writing what became of a delivery is tried for at most this long.
+pub const SETTLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long a claim holds after `claim` and again after `begin`.
+pub const LEASE: Duration = Duration::from_secs(60 * 60);
+/// Recipients of one delivery, and so of one transaction with the peer (RFC 5321 section 4.5.3.1.8).
+pub const RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
+/// Recipients that one call of `claim` takes.
+pub const CLAIM_RECIPIENTS_MAX: usize = 500;
+/// Claimed recipients that wait for their turn, on one node.
+pub const WAITING_RECIPIENTS_MAX: usize = 5_000;
+
+const _: () = assert!(DELIVERY_MAX.as_secs() + SETTLE_MAX.as_secs() < LEASE.as_secs());
+const _: () = assert!(CLAIM_RECIPIENTS_MAX <= WAITING_RECIPIENTS_MAX);
+const _: () = assert!(RECIPIENTS_PER_TRANSACTION_MAX <= CLAIM_RECIPIENTS_MAX);
+
+/// Deliveries to a next hop that nothing is known about, at once.
+pub const DESTINATION_START: usize = 5;
+/// Deliveries to the hosts of one domain at most, at once, on one node.
+pub const MX_DELIVERIES_MAX: usize = 20;
+/// Deliveries to one relay at most, at once, on one node.
+pub const RELAY_DELIVERIES_MAX: usize = 50;
+/// Deliveries to the local store at most, at once; the virtual queue's cap is what counts.
+pub const LOCAL_DELIVERIES_MAX: usize = 1_000;
+/// Failures to reach a next hop, in a row, after which it is down.
+pub const DOWN_AFTER: u32 = 5;
+/// Failures this long ago do not count any more.
+pub const FAILURES_FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
+/// The first wait before a next hop that is down is tried again; doubles with each trial that fails.
+pub const TRIAL_DELAY_MIN: Duration = Duration::from_secs(30);
+/// The longest such wait.
+pub const TRIAL_DELAY_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long a next hop that answered is taken to be well.
+pub const PROVEN_FOR: Duration = Duration::from_secs(10 * 60);
+
+const _: () = assert!(DESTINATION_START <= MX_DELIVERIES_MAX && MX_DELIVERIES_MAX <= RELAY_DELIVERIES_MAX);
+const _: () = assert!(TRIAL_DELAY_MIN.as_secs() <= TRIAL_DELAY_MAX.as_secs());
+const _: () = assert!(TRIAL_DELAY_MAX.as_secs() < FAILURES_FORGOTTEN_AFTER.as_secs());

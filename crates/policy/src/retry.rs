@@ -1,8 +1,12 @@
 //! When is the next attempt, and when do we give up?
 
-use mail::Timestamp;
+use std::time::Duration;
 
-use crate::outcome::Trouble;
+use mail::{Envelope, Parameters, RecipientId, Timestamp};
+
+use crate::limits::{JITTER_PERCENT_MAX, RETRY_DELAY_MIN};
+use crate::outcome::{Trouble, TroubleKind};
+use crate::settings::{DeliveryExpiration, MtaDeliverySchedule};
 
 /// How far a recipient is in its schedule. Kept by the store, changed only here and in `verdict`.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,6 +25,10 @@ pub struct Progress {
     pub virtual_queue: String,
     /// What the last attempt ran into.
     pub last: Option<Trouble>,
+    /// The time that the envelope set for giving up (`BY=…;R`, RFC 2852); no schedule extends it.
+    pub envelope_expiry: Option<Timestamp>,
+    /// Whether the envelope set the one time of the delay notice (`BY=…;N`); no schedule changes it.
+    pub envelope_notice: bool,
 }
 
 /// When we give up on a recipient.
@@ -33,6 +41,51 @@ pub enum Expiry {
 }
 
 impl Progress {
+    /// The first place in a schedule. A hold (RFC 4865) delays the attempt, the notice and the expiry alike.
+    pub fn first(schedule: &MtaDeliverySchedule, accepted_at: Timestamp, parameters: &Parameters) -> Self {
+        let start = start(accepted_at, parameters);
+        Progress {
+            retry_num: 0,
+            due: start,
+            notify_num: 0,
+            notify_due: notice_time(schedule, start, 0),
+            expiry: expiry(schedule, start),
+            virtual_queue: schedule.queue_id.clone(),
+            last: None,
+            envelope_expiry: None,
+            envelope_notice: false,
+        }
+    }
+
+    /// To be delivered within so many seconds of acceptance, or returned (`BY=n;R`, RFC 2852 section 4).
+    /// A hold does not extend it.
+    pub fn returned_after(mut self, accepted_at: Timestamp, seconds: u32) -> Self {
+        let at = accepted_at.plus(Duration::from_secs(seconds.into()));
+        self.envelope_expiry = Some(at);
+        self.expiry = Expiry::At(at);
+        self
+    }
+
+    /// To be told about once if not delivered within so many seconds of acceptance (`BY=n;N`, RFC 2852 section 4).
+    /// A negative number counts back from the expiry.
+    pub fn told_after(mut self, accepted_at: Timestamp, seconds: i64) -> Self {
+        let span = Duration::from_secs(seconds.unsigned_abs());
+        if matches!(self.expiry, Expiry::Attempts(_)) {
+            let at = accepted_at.plus(span);
+            self.expiry = Expiry::At(at);
+            self.envelope_expiry = Some(at);
+        }
+        let at = match self.expiry {
+            Expiry::At(expiry) if seconds < 0 => {
+                accepted_at.plus(expiry.since(accepted_at).saturating_sub(span))
+            }
+            Expiry::At(_) | Expiry::Attempts(_) => accepted_at.plus(span),
+        };
+        self.notify_due = Some(at);
+        self.envelope_notice = true;
+        self
+    }
+
     /// When something is to be done about the recipient next: an attempt, a delay notice, or giving up.
     pub fn next_event(&self) -> Timestamp {
         let expiry = match self.expiry {
@@ -41,4 +94,150 @@ impl Progress {
         };
         self.due.min(expiry).min(self.notify_due.unwrap_or(Timestamp::NEVER))
     }
+
+    /// Whether we give up now: the time is over, or the attempts are used up.
+    pub fn expired(&self, now: Timestamp) -> bool {
+        match self.expiry {
+            Expiry::At(at) => at <= now,
+            Expiry::Attempts(attempts) => self.retry_num >= attempts,
+        }
+    }
+
+    /// When we shall have given up, if that is known: what `Will-Retry-Until` says.
+    pub fn gives_up_at(&self) -> Option<Timestamp> {
+        match self.expiry {
+            Expiry::At(at) => Some(at),
+            Expiry::Attempts(_) => None,
+        }
+    }
+
+    /// Whether a delay notice is due.
+    pub fn notice_due(&self, now: Timestamp) -> bool {
+        self.notify_due.is_some_and(|due| due <= now)
+    }
+
+    /// After a delay notice: counted, and the next one set. Several that have become due in the meantime are one.
+    pub fn noticed(mut self, schedule: &MtaDeliverySchedule, envelope: &Envelope, now: Timestamp) -> Self {
+        let start = start(envelope.accepted_at, &envelope.parameters);
+        self.notify_num = self.notify_num.saturating_add(1);
+        self.notify_due = if self.envelope_notice {
+            None
+        } else {
+            while notice_time(schedule, start, self.notify_num).is_some_and(|at| at <= now) {
+                self.notify_num += 1;
+            }
+            notice_time(schedule, start, self.notify_num)
+        };
+        self
+    }
+
+    /// The same place in another schedule, which was chosen after a temporary failure. What the envelope set stays.
+    pub fn moved_to(mut self, schedule: &MtaDeliverySchedule, envelope: &Envelope) -> Self {
+        let start = start(envelope.accepted_at, &envelope.parameters);
+        if self.virtual_queue != schedule.queue_id {
+            self.virtual_queue.clone_from(&schedule.queue_id);
+        }
+        self.expiry = match (expiry(schedule, start), self.envelope_expiry) {
+            (Expiry::At(at), Some(limit)) => Expiry::At(at.min(limit)),
+            (Expiry::Attempts(_), Some(limit)) => Expiry::At(limit),
+            (by_schedule, None) => by_schedule,
+        };
+        if !self.envelope_notice {
+            self.notify_due = notice_time(schedule, start, self.notify_num);
+        }
+        self
+    }
+}
+
+/// When the recipient is tried again after a temporary failure that `progress` does not count yet;
+/// none if there is no further attempt because time or attempts are used up.
+///
+/// A time at or beyond the expiry is only ever a full interval, never the jitter's doing: then the
+/// recipient waits for its expiry.
+pub fn next_attempt(
+    schedule: &MtaDeliverySchedule,
+    recipient: RecipientId,
+    progress: &Progress,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let delay = interval(schedule, progress.retry_num);
+    let plain = now.plus(delay);
+    let spread = plain.plus(jitter(delay, recipient, progress.retry_num));
+    match progress.expiry {
+        Expiry::At(at) if at <= now => None,
+        Expiry::At(at) if plain < at && spread >= at => Some(plain),
+        Expiry::Attempts(attempts) if progress.retry_num.saturating_add(1) >= attempts => None,
+        Expiry::At(_) | Expiry::Attempts(_) => Some(spread),
+    }
+}
+
+/// What `last_status` shows: the outcome of the last attempt in words that people match on.
+pub fn last_status(progress: &Progress) -> String {
+    match &progress.last {
+        None => "Scheduled".to_owned(),
+        Some(trouble) => format!("Temporary Failure for {}: {}", trouble.host, cause(trouble)),
+    }
+}
+
+/// The cause of a trouble in words: `Unexpected response for RCPT TO: Code: 450, …`, `DNS lookup failed: …`.
+pub fn cause(trouble: &Trouble) -> String {
+    match (trouble.kind, &trouble.reply) {
+        (TroubleKind::UnexpectedReply, Some((command, reply))) => {
+            let enhanced = reply.enhanced.map_or_else(|| "0.0.0".to_owned(), |status| status.to_string());
+            format!(
+                "Unexpected response for {command}: Code: {}, Enhanced code: {enhanced}, Message: {}",
+                reply.code,
+                reply.text.replace('\n', " ")
+            )
+        }
+        (TroubleKind::UnexpectedReply, None) => format!("Unexpected response: {}", trouble.text),
+        (TroubleKind::Dns, _) => format!("DNS lookup failed: {}", trouble.text),
+        (TroubleKind::Connection, _) => format!("Connection failed: {}", trouble.text),
+        (TroubleKind::Tls, _) => format!("TLS error: {}", trouble.text),
+        (TroubleKind::Dane, _) => format!("DANE authentication failure: {}", trouble.text),
+        (TroubleKind::MtaSts, _) => format!("MTA-STS auth failed: {}", trouble.text),
+        (TroubleKind::Rate, _) => "Rate limited".to_owned(),
+        (TroubleKind::Concurrency, _) => "Too many concurrent connections to remote server".to_owned(),
+        (TroubleKind::Io, _) => format!("Queue error: {}", trouble.text),
+    }
+}
+
+/// From when all times of a recipient count.
+fn start(accepted_at: Timestamp, parameters: &Parameters) -> Timestamp {
+    parameters.hold_until.map_or(accepted_at, |until| until.max(accepted_at))
+}
+
+fn expiry(schedule: &MtaDeliverySchedule, start: Timestamp) -> Expiry {
+    match schedule.expiry {
+        DeliveryExpiration::Ttl(ttl) => Expiry::At(start.plus(ttl)),
+        DeliveryExpiration::Attempts(attempts) => Expiry::Attempts(attempts),
+    }
+}
+
+fn notice_time(schedule: &MtaDeliverySchedule, start: Timestamp, notify_num: u32) -> Option<Timestamp> {
+    let nth = usize::try_from(notify_num).unwrap_or(usize::MAX);
+    schedule.notify.get(nth).map(|after| start.plus(*after))
+}
+
+/// The wait after so many failures; the last one repeats.
+fn interval(schedule: &MtaDeliverySchedule, retry_num: u32) -> Duration {
+    let nth = usize::try_from(retry_num).unwrap_or(usize::MAX);
+    let waits = &schedule.retry;
+    waits.get(nth).or(waits.last()).copied().unwrap_or(RETRY_DELAY_MIN).max(RETRY_DELAY_MIN)
+}
+
+/// Spreads what failed together, the same way each time it is asked.
+fn jitter(delay: Duration, recipient: RecipientId, retry_num: u32) -> Duration {
+    let share = mix(recipient.0 ^ (u64::from(retry_num) << 56)) % 1000;
+    let delay_max = delay.saturating_mul(JITTER_PERCENT_MAX) / 100;
+    let millis = delay_max.as_millis().saturating_mul(u128::from(share)) / 1000;
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+/// Every bit of the input reaches every bit of the result.
+pub(crate) fn mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
