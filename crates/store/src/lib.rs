@@ -9,6 +9,7 @@
 //!
 //! An error here is never read as "there is no such thing": doubt is not absence.
 
+mod ids;
 pub mod mailboxes;
 pub mod memory;
 pub mod queue;

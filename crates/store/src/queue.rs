@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mail::{Envelope, MessageId, Recipient, RecipientId, Timestamp};
 use policy::outcome::Delivered;
-use policy::{Accepted, Progress, Trouble, Verdict};
+use policy::{Accepted, NewRecipient, Progress, Trouble, Verdict};
 
 use crate::StoreError;
 use crate::mailboxes::Deposit;
@@ -16,6 +16,11 @@ use crate::spool::Content;
 /// The right to settle the recipients of one claim. New for each claim, never used twice (I6).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LeaseId(pub u64);
+
+impl LeaseId {
+    /// No right at all: what [`Queue::pending`] shows is held by nobody who looks.
+    pub const NONE: LeaseId = LeaseId(0);
+}
 
 /// Recipients of one message that are due together, taken by this node.
 #[derive(Clone, Debug)]
@@ -98,6 +103,38 @@ pub struct Settlement {
     pub notices: Vec<Notice>,
 }
 
+/// The message as the queue will hold it. Its recipients take the ids that follow its own.
+pub(crate) fn enqueue(accepted: &Accepted, message: MessageId) -> (Arc<Envelope>, Vec<QueuedRecipient>) {
+    let queued = |(new, id): (&NewRecipient, u64)| QueuedRecipient {
+        recipient: Recipient {
+            id: RecipientId(id),
+            forward_path: new.forward_path.clone(),
+            original: new.original.clone(),
+            notify: new.notify,
+        },
+        progress: new.progress.clone(),
+        state: RecipientState::Pending,
+    };
+    let recipients = accepted.recipients().iter().zip(message.0 + 1..).map(queued).collect();
+    let envelope = Envelope {
+        message,
+        reverse_path: accepted.reverse_path().clone(),
+        accepted_at: accepted.accepted_at(),
+        origin: accepted.origin().clone(),
+        parameters: accepted.parameters().clone(),
+        traits: accepted.traits(),
+        size: accepted.size(),
+        recipients: accepted.recipients().iter().map(|new| new.forward_path.clone()).collect(),
+    };
+    (Arc::new(envelope), recipients)
+}
+
+/// A fixed disorder, for the reference to show that no order was promised.
+pub(crate) fn scramble(id: u64) -> u64 {
+    let mixed = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 31)
+}
+
 /// The queue. Each method is one transaction.
 #[async_trait]
 pub trait Queue: Send + Sync {
@@ -133,6 +170,7 @@ pub trait Queue: Send + Sync {
     /// Resolves when something was accepted since the last call, so that the queue manager looks at once.
     async fn arrival(&self);
 
-    /// Recipients that have not ended, by message, oldest first: for people who look.
+    /// Recipients that have not ended, by message, oldest first, `limit` messages at most: for people who look.
+    /// They are not leased ([`LeaseId::NONE`]).
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError>;
 }

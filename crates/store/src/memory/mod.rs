@@ -1,29 +1,54 @@
 //! The strict reference: what a store must do, in memory, with nothing forgiven.
 
+mod mailboxes;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
 use mail::{Address, MessageId, RecipientId, Timestamp};
 use policy::Accepted;
+use tokio::sync::Notify;
 
 use crate::{
     Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, Queue, Settlement, Spool, StoreError,
 };
+use state::State;
 
-/// A store in memory. Stricter than a real one: leases end on time, nothing is delivered that was not begun,
-/// and where no order is promised there is none.
+/// A store in memory. Stricter than a real one: leases end on time even if nobody else wants them, and where no
+/// order is promised there is none. What it is given is durable at once.
 #[derive(Debug)]
-pub struct MemoryStore {}
+pub struct MemoryStore {
+    shared: Arc<Mutex<State>>,
+    /// Which life of the store this handle belongs to.
+    life: u64,
+    arrival: Notify,
+}
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        MemoryStore {}
+        MemoryStore { shared: Arc::default(), life: 0, arrival: Notify::new() }
     }
 
-    /// The same data after a crash: leases are void, what was written is there. This handle is dead from now on.
+    /// The same data after a crash: what was written is there, leases are void. Every older handle is dead from
+    /// now on and answers `Stopped`.
     pub fn reopen(&self) -> Self {
-        MemoryStore {}
+        let mut state = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        state.crash();
+        let arrival = Notify::new();
+        arrival.notify_one();
+        MemoryStore { shared: Arc::clone(&self.shared), life: state.life, arrival }
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.life != self.life {
+            return Err(StoreError::Stopped("the process that held it was killed".into()));
+        }
+        Ok(state)
     }
 }
 
@@ -35,60 +60,100 @@ impl Default for MemoryStore {
 
 #[async_trait]
 impl Queue for MemoryStore {
-    async fn accept(&self, _: Accepted, _: Content) -> Result<MessageId, StoreError> {
-        todo!()
+    async fn accept(&self, accepted: Accepted, content: Content) -> Result<MessageId, StoreError> {
+        let content = match content {
+            Content::Memory(bytes) => bytes,
+            Content::File(file) => std::fs::read(&file.path)
+                .map(Bytes::from)
+                .map_err(|source| StoreError::File { doing: "read", path: file.path.clone(), source })?,
+        };
+        let message = self.state()?.accept(&accepted, content);
+        self.arrival.notify_one();
+        Ok(message)
     }
-    async fn claim(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<Claim>, StoreError> {
-        todo!()
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        Ok(self.state()?.claim(now, lease, limit))
     }
+
     async fn begin(
         &self,
-        _: LeaseId,
-        _: &[RecipientId],
-        _: Timestamp,
-        _: Duration,
+        lease: LeaseId,
+        recipients: &[RecipientId],
+        now: Timestamp,
+        length: Duration,
     ) -> Result<(), StoreError> {
-        todo!()
+        self.state()?.begin(lease, recipients, now, length)
     }
-    async fn settle(&self, _: Settlement) -> Result<(), StoreError> {
-        todo!()
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        let told_anyone = !settlement.notices.is_empty();
+        self.state()?.settle(&settlement)?;
+        if told_anyone {
+            self.arrival.notify_one();
+        }
+        Ok(())
     }
-    async fn release(&self, _: LeaseId, _: &[RecipientId]) -> Result<(), StoreError> {
-        todo!()
+
+    async fn release(&self, lease: LeaseId, recipients: &[RecipientId]) -> Result<(), StoreError> {
+        self.state()?.release(lease, recipients)
     }
+
     async fn next_event(&self) -> Result<Option<Timestamp>, StoreError> {
-        todo!()
+        Ok(self.state()?.next_event())
     }
+
     async fn arrival(&self) {
-        todo!()
+        self.arrival.notified().await;
     }
-    async fn pending(&self, _: Option<MessageId>, _: usize) -> Result<Vec<Claim>, StoreError> {
-        todo!()
+
+    async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        Ok(self.state()?.pending(after, limit))
+    }
+}
+
+/// Content on its way in.
+struct MemoryWriter(BytesMut);
+
+#[async_trait]
+impl ContentWriter for MemoryWriter {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Content, StoreError> {
+        Ok(Content::Memory(self.0.freeze()))
     }
 }
 
 #[async_trait]
 impl Spool for MemoryStore {
     async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
-        todo!()
+        self.state()?;
+        Ok(Box::new(MemoryWriter(BytesMut::new())))
     }
-    async fn content(&self, _: MessageId) -> Result<Option<Content>, StoreError> {
-        todo!()
+
+    async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError> {
+        Ok(self.state()?.content(message).map(Content::Memory))
     }
 }
 
 #[async_trait]
 impl Mailboxes for MemoryStore {
-    async fn mailboxes(&self, _: &Address) -> Result<Vec<(String, u64)>, StoreError> {
-        todo!()
+    async fn mailboxes(&self, account: &Address) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(self.state()?.mailboxes.list(account))
     }
-    async fn entries(&self, _: &Address, _: &str) -> Result<Vec<MailboxEntry>, StoreError> {
-        todo!()
+
+    async fn entries(&self, account: &Address, mailbox: &str) -> Result<Vec<MailboxEntry>, StoreError> {
+        Ok(self.state()?.mailboxes.entries(account, mailbox))
     }
-    async fn message(&self, _: &Address, _: &str, _: u32) -> Result<Option<bytes::Bytes>, StoreError> {
-        todo!()
+
+    async fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.state()?.mailboxes.message(account, mailbox, uid))
     }
-    async fn usage(&self, _: &Address) -> Result<u64, StoreError> {
-        todo!()
+
+    async fn usage(&self, account: &Address) -> Result<u64, StoreError> {
+        Ok(self.state()?.mailboxes.usage(account))
     }
 }
