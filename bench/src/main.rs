@@ -1,1 +1,2 @@
+//! Load generator and counting sink.
 fn main() {}

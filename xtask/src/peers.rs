@@ -1,0 +1,108 @@
+//! The programs of others that our tests talk to: are they here, and if not, can we fetch them?
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A program that tests start, the Debian package that has it, and how to see whether it is there.
+struct Need {
+    what: &'static str,
+    package: &'static str,
+    present: fn(&str) -> bool,
+}
+
+const NEEDS: [Need; 8] = [
+    Need { what: "smtp-source", package: "postfix", present: program },
+    Need { what: "smtp-sink", package: "postfix", present: program },
+    Need { what: "dovecot", package: "dovecot-core", present: program },
+    Need { what: "/usr/lib/dovecot/lmtp", package: "dovecot-lmtpd", present: file },
+    Need { what: "swaks", package: "swaks", present: program },
+    Need { what: "Net::SSLeay", package: "libnet-ssleay-perl", present: perl_module },
+    Need { what: "unbound", package: "unbound", present: program },
+    Need { what: "knotd", package: "knot", present: program },
+];
+
+/// While this file exists, Debian's packages do not start the services that they bring.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Sees to it that every peer is there, or says which is not. The tests that need a missing one fail by themselves.
+pub(crate) fn provide() {
+    if missing().is_empty() {
+        return;
+    }
+    if can_install() {
+        install(&packages(&missing()));
+    }
+    let missing = missing();
+    for need in &missing {
+        println!("xtask: missing for tests with real peers: {} (Debian package {})", need.what, need.package);
+    }
+    if !missing.is_empty() {
+        println!(
+            "xtask: the tests that need them will fail; apt-get install {}",
+            packages(&missing).join(" ")
+        );
+    }
+}
+
+fn missing() -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !(need.present)(need.what)).collect()
+}
+
+fn packages(needs: &[&Need]) -> Vec<&'static str> {
+    let mut packages: Vec<_> = needs.iter().map(|need| need.package).collect();
+    packages.dedup();
+    packages
+}
+
+fn program(name: &str) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    path.split(':').chain(["/usr/sbin", "/usr/bin"]).any(|folder| Path::new(folder).join(name).is_file())
+}
+
+fn file(path: &str) -> bool {
+    Path::new(path).exists()
+}
+
+fn perl_module(name: &str) -> bool {
+    let load = format!("-M{name}");
+    let mut perl = Command::new("perl");
+    perl.args([load.as_str(), "-e1"]).stdout(Stdio::null()).stderr(Stdio::null());
+    perl.status().is_ok_and(|status| status.success())
+}
+
+fn can_install() -> bool {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    root && program("apt-get")
+}
+
+fn install(packages: &[&str]) {
+    println!("xtask: installing {}", packages.join(" "));
+    let ours = !Path::new(POLICY).exists() && forbid_services();
+    apt_get(&["update", "-qq"]);
+    apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat());
+    if ours {
+        let _ = fs::remove_file(POLICY);
+    }
+}
+
+/// Writes the file that keeps packages from starting services. Answers whether it was written.
+fn forbid_services() -> bool {
+    let written = fs::write(POLICY, "#!/bin/sh\nexit 101\n");
+    written.and_then(|()| fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))).is_ok()
+}
+
+fn apt_get(arguments: &[&str]) {
+    let mut command = Command::new("apt-get");
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    match command.status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => println!("xtask: apt-get {}: {status}", arguments.join(" ")),
+        Err(error) => println!("xtask: cannot start apt-get: {error}"),
+    }
+}
