@@ -78,11 +78,7 @@ pub const REGISTRY: [Invariant; 14] = [
         sentence: "What a peer gets is what was accepted: the same bytes, the same reverse-path, recipients of it.",
         judge: || Box::new(content::Faithful::default()),
     },
-    Invariant {
-        id: "I10",
-        sentence: "The queue drains.",
-        judge: || Box::new(whole::Drained),
-    },
+    Invariant { id: "I10", sentence: "The queue drains.", judge: || Box::new(whole::Drained) },
     Invariant {
         id: "I11",
         sentence: "Nothing panics but where the world makes it.",
@@ -113,5 +109,8 @@ pub fn judges() -> Vec<(&'static str, Box<dyn Judge>)> {
 
 /// The whole text of a rule, for a failure's report.
 pub fn sentence(id: &str) -> &'static str {
-    REGISTRY.iter().find(|invariant| invariant.id == id).map_or("no such rule", |invariant| invariant.sentence)
+    REGISTRY
+        .iter()
+        .find(|invariant| invariant.id == id)
+        .map_or("no such rule", |invariant| invariant.sentence)
 }

@@ -7,6 +7,11 @@
 
 pub mod chance;
 pub mod clock;
+pub mod dns;
 pub mod fault;
+pub mod faulty_store;
 pub mod history;
 pub mod invariants;
+pub mod network;
+pub mod peer;
+pub mod witness;

@@ -55,7 +55,8 @@ impl Concurrency {
         self.under_way.push((recipients.to_vec(), queue.clone()));
         let count = self.under_way.iter().filter(|(_, other)| *other == queue).count();
         let max = self.facts.threads.get(&queue).copied()?;
-        (count > max).then(|| format!("virtual queue {queue} has {count} deliveries under way, allowed are {max}"))
+        (count > max)
+            .then(|| format!("virtual queue {queue} has {count} deliveries under way, allowed are {max}"))
     }
 
     fn end(&mut self, recipients: &[RecipientId]) {

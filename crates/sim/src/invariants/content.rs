@@ -81,7 +81,9 @@ impl Judge for Faithful {
                 if originals.iter().any(fits) {
                     return Vec::new();
                 }
-                vec![format!("{peer} got {content:?} from {reverse_path:?} for {recipients:?}, and that is not so")]
+                vec![format!(
+                    "{peer} got {content:?} from {reverse_path:?} for {recipients:?}, and that is not so"
+                )]
             }
             _ => Vec::new(),
         }
@@ -106,7 +108,8 @@ impl Judge for Evidence {
                 Vec::new()
             }
             Event::Took { content, recipients, .. } => {
-                self.yes.extend(recipients.iter().map(|(address, reply)| (*content, address.clone(), *reply)));
+                self.yes
+                    .extend(recipients.iter().map(|(address, reply)| (*content, address.clone(), *reply)));
                 Vec::new()
             }
             Event::Settled { endings, deposits, .. } => {
@@ -135,7 +138,8 @@ impl Evidence {
             self.copies.entry(address).or_default().push(content);
             return None;
         }
-        let said = ReplyId::find(&reply.text).is_some_and(|id| self.yes.contains(&(content, address.clone(), id)));
+        let said =
+            ReplyId::find(&reply.text).is_some_and(|id| self.yes.contains(&(content, address.clone(), id)));
         (!said).then(|| format!("{address} ended as delivered by {host} with {reply}, and no peer said so"))
     }
 }

@@ -47,7 +47,9 @@ impl Judge for Duplicates {
             }
             Event::Answered { replies } => {
                 let takings = self.takings.values_mut().flatten();
-                takings.filter(|taking| replies.contains(&taking.reply)).for_each(|taking| taking.answered = true);
+                takings
+                    .filter(|taking| replies.contains(&taking.reply))
+                    .for_each(|taking| taking.answered = true);
             }
             Event::Reset { connection } => self.cut(|_, taking| taking.connection == *connection),
             Event::Crashed => self.cut(|_, _| true),
@@ -85,10 +87,13 @@ impl Duplicates {
         let ended = self.delivered.get(&key);
         earlier.push(Taking { connection, reply, answered: false, cut: false });
         if copies == 1 && ended.is_some() {
-            return Some(format!("{address} was sent {content:?} by {peer} after it was settled as delivered"));
+            return Some(format!(
+                "{address} was sent {content:?} by {peer} after it was settled as delivered"
+            ));
         }
-        (certain >= copies.max(1))
-            .then(|| format!("{address} was sent {content:?} again, to {peer}, though nothing cut in between"))
+        (certain >= copies.max(1)).then(|| {
+            format!("{address} was sent {content:?} again, to {peer}, though nothing cut in between")
+        })
     }
 
     fn cut(&mut self, hit: impl Fn(&(ContentHash, Address), &Taking) -> bool) {

@@ -30,8 +30,13 @@ impl Judge for Endings {
             Event::Committed { message, reverse_path, recipients, .. } => {
                 let sender = *reverse_path != ReversePath::Null;
                 for entered in recipients {
-                    let new =
-                        Recipient { entered: entered.clone(), message: *message, sender, ended: false, owes: None };
+                    let new = Recipient {
+                        entered: entered.clone(),
+                        message: *message,
+                        sender,
+                        ended: false,
+                        owes: None,
+                    };
                     self.recipients.insert(entered.id, new);
                 }
                 Vec::new()
@@ -93,7 +98,10 @@ impl Endings {
                 && (told.action == action || (action == "delivered" && told.action == "relayed"))
         };
         if told.iter().filter(fits).count() != 1 {
-            return Err(format!("{} ended, and no one notification says {action}: {told:?}", describe(recipient)));
+            return Err(format!(
+                "{} ended, and no one notification says {action}: {told:?}",
+                describe(recipient)
+            ));
         }
         if !self.told.insert((recipient.message, address)) {
             return Err(format!("{} was told of twice", describe(recipient)));

@@ -24,7 +24,8 @@ impl Judge for Leases {
                 ids.filter_map(|id| self.claim(id, *lease, *until, now).err()).collect()
             }
             Event::Begun { lease, until, recipients } => {
-                let breaches = recipients.iter().filter_map(|id| self.held(*id, *lease, "begun").err()).collect();
+                let breaches =
+                    recipients.iter().filter_map(|id| self.held(*id, *lease, "begun").err()).collect();
                 for id in recipients {
                     self.latest.insert(*id, (*lease, *until));
                 }
@@ -62,7 +63,13 @@ impl Judge for Leases {
 }
 
 impl Leases {
-    fn claim(&mut self, id: RecipientId, lease: LeaseId, until: Timestamp, now: Timestamp) -> Result<(), String> {
+    fn claim(
+        &mut self,
+        id: RecipientId,
+        lease: LeaseId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let before = self.latest.insert(id, (lease, until));
         if self.ended.contains_key(&id) {
             return Err(format!("recipient {id} had ended and was claimed with {lease:?}"));

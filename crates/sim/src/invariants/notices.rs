@@ -47,7 +47,10 @@ impl Notices {
     fn misdirected(&self, about: MessageId, notice: &Message) -> Option<String> {
         let original = self.messages.get(&about)?;
         if notice.reverse_path != ReversePath::Null {
-            return Some(format!("the notification about {about} has the reverse-path {}", notice.reverse_path));
+            return Some(format!(
+                "the notification about {about} has the reverse-path {}",
+                notice.reverse_path
+            ));
         }
         let to: Vec<&String> = notice.wishes.keys().collect();
         match &original.reverse_path {
@@ -74,7 +77,10 @@ impl Notices {
             _ => notify.success,
         };
         if !wanted {
-            return Some(format!("{} of message {id} did not ask to tell {}", told.forward_path, told.action));
+            return Some(format!(
+                "{} of message {id} did not ask to tell {}",
+                told.forward_path, told.action
+            ));
         }
         if told.action == "delayed" {
             let count = message.delays.entry(told.forward_path.clone()).or_default();
