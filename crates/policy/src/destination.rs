@@ -72,6 +72,7 @@ pub struct Down {
 pub struct Destination {
     limit: f64,
     limit_max: usize,
+    is_ours: bool,
     failures: u32,
     trial_delay: Duration,
     down: Option<Down>,
@@ -91,6 +92,7 @@ impl Destination {
             #[expect(clippy::cast_precision_loss, reason = "a limit is far below 2^52")]
             limit: start as f64,
             limit_max,
+            is_ours: matches!(next_hop, NextHop::Local { .. }),
             failures: 0,
             trial_delay: TRIAL_DELAY_MIN,
             down: None,
@@ -120,7 +122,7 @@ impl Destination {
 
     /// Whether it answered lately, so that deliveries to it hardly hang.
     pub fn proven(&self, now: Timestamp) -> bool {
-        self.failures == 0 && self.answered_at.is_some_and(|at| now.since(at) < PROVEN_FOR)
+        self.is_ours || self.failures == 0 && self.answered_at.is_some_and(|at| now.since(at) < PROVEN_FOR)
     }
 
     /// Whether nothing worth keeping is known any more.
@@ -151,20 +153,153 @@ impl Destination {
     }
 
     fn unreachable(&mut self, trouble: Trouble, now: Timestamp) {
-        if self.failed_at.is_some_and(|at| now.since(at) >= FAILURES_FORGOTTEN_AFTER) {
+        if self.forgettable(now) {
             self.failures = 0;
+            self.down = None;
             self.trial_delay = TRIAL_DELAY_MIN;
         }
-        let was_down = self.down.is_some();
         self.failures = self.failures.saturating_add(1);
         self.failed_at = Some(now);
         self.limit = (self.limit - 1.0 / self.limit).max(1.0);
-        if self.failures < DOWN_AFTER {
-            return;
+        let trial = match &self.down {
+            None if self.failures < DOWN_AFTER => return,
+            None => now.plus(self.trial_delay),
+            Some(down) if now < down.trial => down.trial,
+            Some(_) => {
+                self.trial_delay = self.trial_delay.saturating_mul(2).min(TRIAL_DELAY_MAX);
+                now.plus(self.trial_delay)
+            }
+        };
+        self.down = Some(Down { trial, failed_at: now, trouble });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mail::{Domain, EnhancedStatus, Reply};
+
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000_000 + seconds * 1000)
+    }
+
+    fn trouble(kind: TroubleKind, scope: Scope) -> Trouble {
+        Trouble {
+            scope,
+            kind,
+            status: EnhancedStatus::new(4, 4, 1),
+            text: "connection refused".to_owned(),
+            host: "mx.example.org".to_owned(),
+            reply: None,
+            in_doubt: false,
         }
-        if was_down {
-            self.trial_delay = self.trial_delay.saturating_mul(2).min(TRIAL_DELAY_MAX);
+    }
+
+    fn unreachable() -> Feedback {
+        Feedback::Unreachable(trouble(TroubleKind::Connection, Scope::Host))
+    }
+
+    fn mx() -> Destination {
+        let domain = Domain::parse("example.org").unwrap();
+        Destination::new(&NextHop::Mx { route: "mx".to_owned(), domain })
+    }
+
+    #[test]
+    fn grows_by_one_for_each_limit_of_answers_and_stops() {
+        let mut destination = mx();
+        assert_eq!(destination.limit(), 5);
+        for _ in 0..6 {
+            destination.learn(Feedback::Answered, at(0));
         }
-        self.down = Some(Down { trial: now.plus(self.trial_delay), failed_at: now, trouble });
+        assert_eq!(destination.limit(), 6);
+        for _ in 0..1000 {
+            destination.learn(Feedback::Answered, at(0));
+        }
+        assert_eq!(destination.limit(), MX_DELIVERIES_MAX);
+    }
+
+    #[test]
+    fn is_down_after_five_failures_in_a_row() {
+        let mut destination = mx();
+        for _ in 0..4 {
+            destination.learn(unreachable(), at(0));
+        }
+        assert!(destination.down(at(0)).is_none());
+        destination.learn(Feedback::Answered, at(0));
+        for _ in 0..5 {
+            assert!(destination.down(at(1)).is_none());
+            destination.learn(unreachable(), at(1));
+        }
+        assert_eq!(destination.down(at(1)).map(|down| down.trial), Some(at(31)));
+    }
+
+    #[test]
+    fn failures_that_were_under_way_do_not_put_off_the_trial() {
+        let mut destination = mx();
+        for _ in 0..20 {
+            destination.learn(unreachable(), at(1));
+        }
+        assert_eq!(destination.down(at(1)).map(|down| down.trial), Some(at(31)));
+    }
+
+    #[test]
+    fn a_trial_that_fails_doubles_the_wait_up_to_the_longest() {
+        let mut destination = mx();
+        for _ in 0..5 {
+            destination.learn(unreachable(), at(0));
+        }
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            let trial = destination.down.as_ref().unwrap().trial;
+            assert!(destination.down(trial).is_none(), "the trial may start");
+            assert_eq!(destination.limit(), 1);
+            destination.learn(unreachable(), trial);
+            waits.push(destination.down(trial).unwrap().trial.since(trial).as_secs());
+        }
+        assert_eq!(waits, [60, 120, 240, 300, 300, 300]);
+    }
+
+    #[test]
+    fn comes_back_slowly_after_a_trial_that_was_answered() {
+        let mut destination = mx();
+        for _ in 0..5 {
+            destination.learn(unreachable(), at(0));
+        }
+        destination.learn(Feedback::Answered, at(30));
+        assert!(destination.down(at(30)).is_none());
+        assert_eq!(destination.limit(), 2);
+        assert!(destination.proven(at(30)));
+    }
+
+    #[test]
+    fn forgets_old_failures() {
+        let mut destination = mx();
+        for minute in 0..20 {
+            destination.learn(unreachable(), at(minute * 660));
+        }
+        assert!(destination.down(at(19 * 660)).is_none());
+    }
+
+    #[track_caller]
+    fn check(outcome: AttemptOutcome, expected: &Feedback) {
+        assert_eq!(&feedback([&outcome]), expected, "{outcome:?}");
+    }
+
+    #[test]
+    fn tells_silence_from_refusal() {
+        use AttemptOutcome::{Deferred, Failed};
+        check(Deferred(trouble(TroubleKind::Connection, Scope::Host)), &unreachable());
+        check(Deferred(trouble(TroubleKind::UnexpectedReply, Scope::Recipient)), &Feedback::Answered);
+        check(Failed(trouble(TroubleKind::UnexpectedReply, Scope::Message)), &Feedback::Answered);
+        check(Deferred(trouble(TroubleKind::Tls, Scope::Host)), &Feedback::Nothing);
+        check(Failed(trouble(TroubleKind::Dns, Scope::Destination)), &Feedback::Nothing);
+        check(Deferred(trouble(TroubleKind::Io, Scope::Message)), &Feedback::Nothing);
+        let delivered = crate::outcome::Delivered {
+            host: "mx.example.org".to_owned(),
+            reply: Reply::new(250, None, "ok"),
+            dsn_handed_on: false,
+        };
+        check(AttemptOutcome::Delivered(delivered), &Feedback::Answered);
     }
 }

@@ -48,3 +48,18 @@ pub const PROVEN_FOR: Duration = Duration::from_secs(10 * 60);
 const _: () = assert!(DESTINATION_START <= MX_DELIVERIES_MAX && MX_DELIVERIES_MAX <= RELAY_DELIVERIES_MAX);
 const _: () = assert!(TRIAL_DELAY_MIN.as_secs() <= TRIAL_DELAY_MAX.as_secs());
 const _: () = assert!(TRIAL_DELAY_MAX.as_secs() < FAILURES_FORGOTTEN_AFTER.as_secs());
+
+/// Deliveries at once of a virtual queue that the configuration does not name any more.
+pub const VIRTUAL_QUEUE_CAP_DEFAULT: usize = 25;
+/// Next hops that something is remembered about, unless more are busy at once.
+pub const DESTINATIONS_MAX: usize = 20_000;
+/// A delivery that has waited this long for its turn may be sent away to make room.
+pub const CROWDED_AFTER: Duration = Duration::from_secs(10);
+/// What a next hop works off within this time may wait in memory.
+pub const WORKED_OFF_WITHIN: Duration = Duration::from_secs(30);
+/// The shortest time for which a delivery is sent away to make room.
+pub const CROWDED_DELAY_MIN: Duration = Duration::from_secs(60);
+/// The longest such time.
+pub const CROWDED_DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+
+const _: () = assert!(CROWDED_DELAY_MIN.as_secs() <= CROWDED_DELAY_MAX.as_secs());

@@ -241,3 +241,264 @@ pub(crate) fn mix(seed: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use mail::{ContentTraits, EnhancedStatus, MessageId, Origin, Reply, ReversePath, Source};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::outcome::{AttemptOutcome, Scope};
+    use crate::verdict::{Verdict, expired, judge, postponed};
+
+    const ACCEPTED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn minutes(minutes: u64) -> Duration {
+        Duration::from_secs(minutes * 60)
+    }
+
+    fn hours(hours: u64) -> Duration {
+        minutes(hours * 60)
+    }
+
+    fn schedule(retry: &[Duration], notify: &[Duration], expiry: DeliveryExpiration) -> MtaDeliverySchedule {
+        MtaDeliverySchedule {
+            name: "remote".to_owned(),
+            description: None,
+            queue_id: "remote".to_owned(),
+            retry: retry.to_vec(),
+            notify: notify.to_vec(),
+            expiry,
+        }
+    }
+
+    fn three_days(retry: &[Duration]) -> MtaDeliverySchedule {
+        schedule(retry, &[hours(24), hours(72)], DeliveryExpiration::Ttl(hours(72)))
+    }
+
+    fn envelope(parameters: Parameters) -> Envelope {
+        Envelope {
+            message: MessageId(1),
+            reverse_path: ReversePath::Null,
+            accepted_at: ACCEPTED,
+            origin: Origin {
+                source: Source::Authenticated,
+                listener: "smtp".to_owned(),
+                client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                local_port: 25,
+                authenticated_as: None,
+            },
+            parameters,
+            traits: ContentTraits::default(),
+            size: 100,
+            recipients: Vec::new(),
+        }
+    }
+
+    fn trouble() -> Trouble {
+        Trouble {
+            scope: Scope::Recipient,
+            kind: TroubleKind::UnexpectedReply,
+            status: EnhancedStatus::new(4, 2, 0),
+            text: "mx.example.org said: 450 4.2.0 later".to_owned(),
+            host: "mx.example.org".to_owned(),
+            reply: Some((
+                "RCPT TO".to_owned(),
+                Reply::new(450, Some(EnhancedStatus::new(4, 2, 0)), "later\nplease"),
+            )),
+            in_doubt: false,
+        }
+    }
+
+    fn deferred() -> AttemptOutcome {
+        AttemptOutcome::Deferred(trouble())
+    }
+
+    /// Runs attempts that all fail for now: the minutes at which they are made, and how it ends.
+    fn run(schedule: &MtaDeliverySchedule, attempts_max: usize) -> (Vec<u64>, Option<Trouble>) {
+        let envelope = envelope(Parameters::default());
+        let mut progress = Progress::first(schedule, ACCEPTED, &envelope.parameters);
+        let mut times = Vec::new();
+        while times.len() < attempts_max {
+            let now = progress.due;
+            if progress.expired(now) {
+                let Verdict::Failed(trouble) = expired(&progress) else { panic!("expired, so failed") };
+                return (times, Some(trouble));
+            }
+            times.push(now.since(ACCEPTED).as_secs());
+            match judge(schedule, &envelope, RecipientId(0), &progress, deferred(), now) {
+                Verdict::Retry(next) => progress = next,
+                Verdict::Failed(trouble) => return (times, Some(trouble)),
+                Verdict::Delivered(_) => panic!("not delivered"),
+            }
+        }
+        (times, None)
+    }
+
+    #[test]
+    fn the_last_interval_repeats() {
+        let (times, end) = run(&three_days(&[minutes(2), minutes(5), minutes(10)]), 5);
+        assert_eq!(end, None);
+        let plain = [0, 2, 7, 17, 27];
+        for (time, plain) in times.iter().zip(plain) {
+            let least = plain * 60;
+            assert!((least..=least + least / 10).contains(time), "{times:?}");
+        }
+    }
+
+    #[test]
+    fn gives_up_right_after_the_last_allowed_attempt() {
+        let schedule = schedule(&[minutes(1)], &[], DeliveryExpiration::Attempts(3));
+        let (times, end) = run(&schedule, 10);
+        assert_eq!(times.len(), 3);
+        let end = end.unwrap();
+        assert_eq!(end.status, EnhancedStatus::new(5, 2, 0));
+        assert_eq!(end.reply, trouble().reply, "the reply stays as it was said");
+    }
+
+    #[test]
+    fn gives_up_by_time_with_the_last_trouble() {
+        let schedule = schedule(&[minutes(2)], &[], DeliveryExpiration::Ttl(minutes(5)));
+        let (times, end) = run(&schedule, 10);
+        assert_eq!(times.len(), 3);
+        assert_eq!(end.map(|trouble| trouble.kind), Some(TroubleKind::UnexpectedReply));
+    }
+
+    #[test]
+    fn never_tried_is_said_so() {
+        let schedule = three_days(&[minutes(2)]);
+        let progress = Progress::first(&schedule, ACCEPTED, &Parameters::default());
+        assert!(!progress.expired(ACCEPTED.plus(hours(72) - Duration::from_millis(1))));
+        assert!(progress.expired(ACCEPTED.plus(hours(72))));
+        let Verdict::Failed(trouble) = expired(&progress) else { panic!("expired, so failed") };
+        assert_eq!(trouble.kind, TroubleKind::Io);
+        assert_eq!(trouble.text, "message expired without any delivery attempt");
+    }
+
+    #[test]
+    fn notices_count_from_acceptance() {
+        let schedule = schedule(&[hours(1)], &[hours(24), hours(72)], DeliveryExpiration::Ttl(hours(24 * 5)));
+        let envelope = envelope(Parameters::default());
+        let first = Progress::first(&schedule, ACCEPTED, &envelope.parameters);
+        assert_eq!(first.notify_due, Some(ACCEPTED.plus(hours(24))));
+        let second = first.clone().noticed(&schedule, &envelope, ACCEPTED.plus(hours(24)));
+        assert_eq!((second.notify_num, second.notify_due), (1, Some(ACCEPTED.plus(hours(72)))));
+        let none = second.noticed(&schedule, &envelope, ACCEPTED.plus(hours(72)));
+        assert_eq!((none.notify_num, none.notify_due), (2, None));
+        let late = first.noticed(&schedule, &envelope, ACCEPTED.plus(hours(80)));
+        assert_eq!((late.notify_num, late.notify_due), (2, None), "two that are overdue are one");
+    }
+
+    #[test]
+    fn a_hold_delays_attempt_notice_and_expiry() {
+        let held = Parameters { hold_until: Some(ACCEPTED.plus(hours(1))), ..Parameters::default() };
+        let progress = Progress::first(&three_days(&[minutes(2)]), ACCEPTED, &held);
+        assert_eq!(progress.due, ACCEPTED.plus(hours(1)));
+        assert_eq!(progress.notify_due, Some(ACCEPTED.plus(hours(25))));
+        assert_eq!(progress.expiry, Expiry::At(ACCEPTED.plus(hours(73))));
+        assert_eq!(progress.next_event(), progress.due);
+    }
+
+    #[test]
+    fn deliver_by_is_not_extended_by_hold_nor_by_schedule() {
+        let held =
+            Parameters { hold_until: Some(ACCEPTED.plus(Duration::from_secs(60))), ..Parameters::default() };
+        let schedule = three_days(&[minutes(2)]);
+        let progress = Progress::first(&schedule, ACCEPTED, &held).returned_after(ACCEPTED, 3600);
+        assert_eq!(progress.expiry, Expiry::At(ACCEPTED.plus(hours(1))));
+        let moved = progress.moved_to(&schedule, &envelope(held));
+        assert_eq!(moved.expiry, Expiry::At(ACCEPTED.plus(hours(1))));
+    }
+
+    #[test]
+    fn deliver_by_notice_comes_once() {
+        let schedule = three_days(&[minutes(2)]);
+        let envelope = envelope(Parameters::default());
+        let first = Progress::first(&schedule, ACCEPTED, &envelope.parameters);
+        let told = first.clone().told_after(ACCEPTED, 3600);
+        assert_eq!(told.notify_due, Some(ACCEPTED.plus(hours(1))));
+        let told = told.noticed(&schedule, &envelope, ACCEPTED.plus(hours(1))).moved_to(&schedule, &envelope);
+        assert_eq!(told.notify_due, None);
+        assert_eq!(first.told_after(ACCEPTED, -3600).notify_due, Some(ACCEPTED.plus(hours(71))));
+    }
+
+    #[test]
+    fn another_schedule_moves_to_another_virtual_queue_and_keeps_the_count() {
+        let envelope = envelope(Parameters::default());
+        let mut progress = Progress::first(&three_days(&[minutes(2)]), ACCEPTED, &envelope.parameters);
+        progress.retry_num = 1;
+        let slow = MtaDeliverySchedule {
+            queue_id: "slow".to_owned(),
+            ..schedule(&[minutes(1), hours(5)], &[], DeliveryExpiration::Ttl(hours(100)))
+        };
+        let Verdict::Retry(next) = judge(&slow, &envelope, RecipientId(7), &progress, deferred(), ACCEPTED)
+        else {
+            panic!("time is left")
+        };
+        assert_eq!((next.retry_num, next.virtual_queue.as_str()), (2, "slow"));
+        assert_eq!((next.expiry, next.notify_due), (Expiry::At(ACCEPTED.plus(hours(100))), None));
+        assert!(next.due >= ACCEPTED.plus(hours(5)));
+    }
+
+    #[test]
+    fn a_limit_of_ours_is_no_attempt() {
+        let schedule = three_days(&[minutes(2)]);
+        let envelope = envelope(Parameters::default());
+        let progress = Progress::first(&schedule, ACCEPTED, &envelope.parameters);
+        let limited = Trouble { kind: TroubleKind::Rate, reply: None, ..trouble() };
+        let outcome = AttemptOutcome::Deferred(limited.clone());
+        let Verdict::Retry(next) = judge(&schedule, &envelope, RecipientId(7), &progress, outcome, ACCEPTED)
+        else {
+            panic!("time is left")
+        };
+        assert_eq!((next.retry_num, next.due), (0, ACCEPTED.plus(minutes(1))));
+        assert_eq!(Verdict::Retry(next), postponed(&progress, ACCEPTED.plus(minutes(1)), limited));
+    }
+
+    #[track_caller]
+    fn check_status(last: Option<Trouble>, expected: &str) {
+        let first = Progress::first(&three_days(&[minutes(2)]), ACCEPTED, &Parameters::default());
+        assert_eq!(last_status(&Progress { last, ..first }), expected);
+    }
+
+    #[test]
+    fn last_status_reads_as_people_match_on() {
+        check_status(None, "Scheduled");
+        check_status(
+            Some(trouble()),
+            "Temporary Failure for mx.example.org: Unexpected response for RCPT TO: \
+             Code: 450, Enhanced code: 4.2.0, Message: later please",
+        );
+        let refused = Trouble {
+            kind: TroubleKind::Connection,
+            text: "connection refused".to_owned(),
+            reply: None,
+            ..trouble()
+        };
+        check_status(
+            Some(refused),
+            "Temporary Failure for mx.example.org: Connection failed: connection refused",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn an_attempt_comes_after_its_interval_and_not_much_later(
+            seconds in 0u64..400_000, retry_num in 0u32..200, recipient: u64, ttl in 1u64..1_000_000,
+        ) {
+            let delay = Duration::from_secs(seconds);
+            let schedule = schedule(&[delay], &[], DeliveryExpiration::Ttl(Duration::from_secs(ttl)));
+            let mut progress = Progress::first(&schedule, ACCEPTED, &Parameters::default());
+            progress.retry_num = retry_num;
+            let due = next_attempt(&schedule, RecipientId(recipient), &progress, ACCEPTED).unwrap();
+            let delay = delay.max(RETRY_DELAY_MIN);
+            let waited = due.since(ACCEPTED);
+            prop_assert!(waited >= delay && waited <= delay + delay / 10);
+            let end = ACCEPTED.plus(Duration::from_secs(ttl));
+            prop_assert!(ACCEPTED.plus(delay) >= end || due < end, "the jitter costs no attempt");
+            prop_assert_eq!(Some(due), next_attempt(&schedule, RecipientId(recipient), &progress, ACCEPTED));
+        }
+    }
+}
