@@ -17,5 +17,5 @@ pub use envelope::{
     Body, ContentTraits, Envelope, MessageId, Notify, Origin, OriginalRecipient, Parameters, Recipient,
     RecipientId, Ret, Source,
 };
-pub use status::{EnhancedStatus, Reply, Severity};
+pub use status::{EnhancedStatus, Reply, Severity, Stage};
 pub use time::{Clock, Timestamp};

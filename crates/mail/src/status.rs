@@ -56,6 +56,46 @@ pub enum Severity {
     Permanent,
 }
 
+/// Where in a dialogue with a next hop something happened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Stage {
+    /// Before our first command.
+    Greeting,
+    /// EHLO, HELO or LHLO.
+    Hello,
+    /// STARTTLS.
+    StartTls,
+    /// AUTH.
+    Auth,
+    /// RSET.
+    Reset,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO.
+    Rcpt,
+    /// DATA, before any content.
+    Data,
+    /// The content, up to the reply to its end.
+    Content,
+}
+
+impl fmt::Display for Stage {
+    /// As people name it: `RCPT TO`, `end of data`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Greeting => "greeting",
+            Stage::Hello => "EHLO",
+            Stage::StartTls => "STARTTLS",
+            Stage::Auth => "AUTH",
+            Stage::Reset => "RSET",
+            Stage::Mail => "MAIL FROM",
+            Stage::Rcpt => "RCPT TO",
+            Stage::Data => "DATA",
+            Stage::Content => "end of data",
+        })
+    }
+}
+
 /// A whole SMTP reply, of one line or many.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {

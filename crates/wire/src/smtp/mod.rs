@@ -1,6 +1,10 @@
 //! SMTP (RFC 5321) and LMTP (RFC 2033), both sides.
 
+pub mod capabilities;
+pub mod client;
 pub mod command;
 pub mod content;
 pub mod limits;
+pub mod reply;
 pub mod server;
+pub mod stuffing;

@@ -1,0 +1,137 @@
+//! What a peer offers: the keywords of its EHLO reply (RFC 5321 section 4.1.1.1).
+
+use mail::Reply;
+
+/// The extensions that make a difference to us. Unknown keywords are passed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Capabilities {
+    /// SIZE (RFC 1870), with the limit in bytes; 0 if none is stated.
+    pub size: Option<u64>,
+    /// PIPELINING (RFC 2920).
+    pub pipelining: bool,
+    /// CHUNKING (RFC 3030).
+    pub chunking: bool,
+    /// BINARYMIME (RFC 3030).
+    pub binary_mime: bool,
+    /// 8BITMIME (RFC 6152).
+    pub eight_bit_mime: bool,
+    /// SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+    /// DSN (RFC 3461).
+    pub dsn: bool,
+    /// STARTTLS (RFC 3207).
+    pub start_tls: bool,
+    /// ENHANCEDSTATUSCODES (RFC 2034).
+    pub enhanced_status_codes: bool,
+    /// REQUIRETLS (RFC 8689).
+    pub require_tls: bool,
+    /// MT-PRIORITY (RFC 6710).
+    pub mt_priority: bool,
+    /// AUTH PLAIN (RFC 4616).
+    pub auth_plain: bool,
+    /// AUTH LOGIN.
+    pub auth_login: bool,
+}
+
+impl Capabilities {
+    /// From the text of an EHLO or LHLO reply; its first line is the peer's greeting.
+    pub fn parse(reply: &Reply) -> Self {
+        let mut offered = Capabilities::default();
+        for line in reply.text.lines().skip(1).take(super::reply::REPLY_LINES_MAX) {
+            offered.add(line);
+        }
+        offered
+    }
+
+    fn add(&mut self, line: &str) {
+        // Some old servers write `AUTH=PLAIN`.
+        let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
+        let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+        match keyword.as_str() {
+            "SIZE" => self.size = Some(words.next().and_then(|limit| limit.parse().ok()).unwrap_or(0)),
+            "PIPELINING" => self.pipelining = true,
+            "CHUNKING" => self.chunking = true,
+            "BINARYMIME" => self.binary_mime = true,
+            "8BITMIME" => self.eight_bit_mime = true,
+            "SMTPUTF8" => self.smtputf8 = true,
+            "DSN" => self.dsn = true,
+            "STARTTLS" => self.start_tls = true,
+            "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
+            "REQUIRETLS" => self.require_tls = true,
+            "MT-PRIORITY" => self.mt_priority = true,
+            "AUTH" => {
+                for mechanism in words {
+                    self.auth_plain |= mechanism.eq_ignore_ascii_case("PLAIN");
+                    self.auth_login |= mechanism.eq_ignore_ascii_case("LOGIN");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The name by which the peer calls itself in its greeting or EHLO reply: the first word.
+pub fn peer_name(reply: &Reply) -> &str {
+    reply.text.split_whitespace().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(lines: &[&str], expected: Capabilities) {
+        let text = format!("mx.example.org greets you\n{}", lines.join("\n"));
+        assert_eq!(Capabilities::parse(&Reply::new(250, None, text)), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn reads_keywords_in_any_case() {
+        check(
+            &["Size 1000", "pipelining"],
+            Capabilities { size: Some(1000), pipelining: true, ..Default::default() },
+        );
+        check(
+            &["SIZE", "8BITMIME"],
+            Capabilities { size: Some(0), eight_bit_mime: true, ..Default::default() },
+        );
+        check(&["SIZE 99999999999999999999"], Capabilities { size: Some(0), ..Default::default() });
+        check(
+            &["CHUNKING", "BINARYMIME", "SMTPUTF8", "DSN", "STARTTLS"],
+            Capabilities {
+                chunking: true,
+                binary_mime: true,
+                smtputf8: true,
+                dsn: true,
+                start_tls: true,
+                ..Default::default()
+            },
+        );
+        check(
+            &["ENHANCEDSTATUSCODES", "REQUIRETLS", "MT-PRIORITY MIXER"],
+            Capabilities {
+                enhanced_status_codes: true,
+                require_tls: true,
+                mt_priority: true,
+                ..Default::default()
+            },
+        );
+    }
+
+    #[test]
+    fn reads_both_forms_of_auth() {
+        check(&["AUTH LOGIN XOAUTH2"], Capabilities { auth_login: true, ..Default::default() });
+        check(
+            &["AUTH=plain login"],
+            Capabilities { auth_plain: true, auth_login: true, ..Default::default() },
+        );
+        check(&["AUTH CRAM-MD5"], Capabilities::default());
+    }
+
+    #[test]
+    fn the_greeting_line_offers_nothing() {
+        let reply = Reply::new(250, None, "PIPELINING");
+        assert_eq!(Capabilities::parse(&reply), Capabilities::default());
+        assert_eq!(peer_name(&Reply::new(220, None, "mx.example.org ESMTP")), "mx.example.org");
+    }
+}
