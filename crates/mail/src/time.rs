@@ -51,6 +51,13 @@ impl Timestamp {
         self.utc().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 
+    /// Reads a date and time with its offset, such as `2026-11-24T08:45:10Z` (RFC 3339); none before the epoch.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let shape_ok = text.is_ascii() && (20..=40).contains(&text.len()) && text.as_bytes()[10] == b'T';
+        let parsed: jiff::Timestamp = shape_ok.then(|| text.parse().ok()).flatten()?;
+        u64::try_from(parsed.as_millisecond()).ok().map(Timestamp)
+    }
+
     fn utc(self) -> jiff::Timestamp {
         let millis = i64::try_from(self.0).unwrap_or(i64::MAX).min(jiff::Timestamp::MAX.as_millisecond());
         jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
@@ -84,6 +91,17 @@ mod tests {
         let t = Timestamp::from_millis(1_795_509_910_000);
         assert_eq!(t.rfc5322(), "Tue, 24 Nov 2026 08:45:10 +0000");
         assert_eq!(t.rfc3339(), "2026-11-24T08:45:10Z");
+    }
+
+    #[test]
+    fn reads_what_it_prints() {
+        let t = Timestamp::from_millis(1_795_509_910_000);
+        assert_eq!(Timestamp::parse_rfc3339(&t.rfc3339()), Some(t));
+        assert_eq!(Timestamp::parse_rfc3339("2026-11-24T09:45:10+01:00"), Some(t));
+        for bad in ["", "2026-11-24", "2026-11-24 08:45:10Z", "1960-01-01T00:00:00Z", "2026-13-24T08:45:10Z"]
+        {
+            assert_eq!(Timestamp::parse_rfc3339(bad), None, "{bad}");
+        }
     }
 
     #[test]

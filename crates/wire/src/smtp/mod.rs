@@ -1,10 +1,14 @@
 //! SMTP (RFC 5321) and LMTP (RFC 2033), both sides.
 
+pub mod answer;
 pub mod capabilities;
 pub mod client;
 pub mod command;
 pub mod content;
 pub mod limits;
+mod lines;
+pub mod parameter;
+mod path;
 pub mod reply;
 pub mod server;
 pub mod stuffing;
