@@ -63,3 +63,22 @@ pub const CROWDED_DELAY_MIN: Duration = Duration::from_secs(60);
 pub const CROWDED_DELAY_MAX: Duration = Duration::from_secs(15 * 60);
 
 const _: () = assert!(CROWDED_DELAY_MIN.as_secs() <= CROWDED_DELAY_MAX.as_secs());
+
+/// Bytes of an expression's text.
+pub const EXPRESSION_BYTES_MAX: usize = 16 * 1024;
+/// Levels of an expression's tree: parsing and evaluating call themselves once a level.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+/// Nodes of an expression's tree.
+pub const EXPRESSION_NODES_MAX: usize = 4_000;
+/// Branches of an expression property.
+pub const EXPRESSION_BRANCHES_MAX: usize = 1_000;
+/// Steps of one evaluation: a node, an element of a list or 64 bytes of a text are a step each.
+pub const EVALUATION_STEPS_MAX: u32 = 500_000;
+/// Bytes of a text that an evaluation makes.
+pub const EVALUATION_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of memory that a compiled regular expression may take.
+pub const REGEX_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a text that a regular expression is matched against.
+pub const REGEX_INPUT_BYTES_MAX: usize = 32 * 1024;
+/// Lookups of one decision.
+pub const LOOKUPS_PER_DECISION_MAX: usize = 16;

@@ -1,0 +1,274 @@
+//! The variables: where each is known, and what it holds for a recipient.
+
+use std::net::IpAddr;
+
+use super::value::{Kind, Value};
+use crate::facts::Facts;
+use crate::outcome::{Trouble, TroubleKind};
+use crate::retry::Expiry;
+
+/// Where an expression is evaluated, and so which variables it may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Context {
+    /// A recipient: `route`, `schedule`.
+    Recipient,
+    /// A recipient and a host: `connection`, `tls`.
+    Host,
+    /// The sender of a message: notifications.
+    Sender,
+    /// A client has connected.
+    Connection,
+    /// It has said EHLO.
+    Ehlo,
+    /// It has said MAIL FROM.
+    MailFrom,
+    /// It has said RCPT TO.
+    RcptTo,
+    /// A recipient address alone.
+    RcptAddress,
+    /// A recipient domain alone.
+    RcptDomain,
+}
+
+impl Context {
+    /// How people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Context::Recipient => "route and schedule",
+            Context::Host => "connection and tls",
+            Context::Sender => "notifications",
+            Context::Connection => "connections of clients",
+            Context::Ehlo => "EHLO",
+            Context::MailFrom => "MAIL FROM",
+            Context::RcptTo => "RCPT TO",
+            Context::RcptAddress => "recipient addresses",
+            Context::RcptDomain => "recipient domains",
+        }
+    }
+
+    fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+const CONTEXTS: [Context; 9] = [
+    Context::Recipient,
+    Context::Host,
+    Context::Sender,
+    Context::Connection,
+    Context::Ehlo,
+    Context::MailFrom,
+    Context::RcptTo,
+    Context::RcptAddress,
+    Context::RcptDomain,
+];
+
+macro_rules! variables {
+    ($($(#[$doc:meta])* $variable:ident = $name:literal, $kind:ident, $contexts:expr;)*) => {
+        /// A variable.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Variable { $($(#[$doc])* $variable,)* }
+
+        impl Variable {
+            /// All of them.
+            pub const ALL: &'static [Variable] = &[$(Variable::$variable,)*];
+
+            /// As expressions write it.
+            pub fn name(self) -> &'static str {
+                match self { $(Variable::$variable => $name,)* }
+            }
+
+            /// What it holds.
+            pub fn kind(self) -> Kind {
+                match self { $(Variable::$variable => Kind::$kind,)* }
+            }
+
+            fn contexts(self) -> u16 {
+                match self { $(Variable::$variable => $contexts,)* }
+            }
+        }
+    };
+}
+
+const R: u16 = 1 << Context::Recipient as u16;
+const H: u16 = 1 << Context::Host as u16;
+const S: u16 = 1 << Context::Sender as u16;
+const C: u16 = 1 << Context::Connection as u16;
+const E: u16 = 1 << Context::Ehlo as u16;
+const M: u16 = 1 << Context::MailFrom as u16;
+const T: u16 = 1 << Context::RcptTo as u16;
+const A: u16 = 1 << Context::RcptAddress as u16;
+const D: u16 = 1 << Context::RcptDomain as u16;
+const CLIENT: u16 = C | E | M | T;
+
+variables! {
+    /// The recipient address.
+    Rcpt = "rcpt", Text, R | H | T | A;
+    /// Its domain.
+    RcptDomain = "rcpt_domain", Text, R | H | T | D;
+    /// All recipient addresses of the message.
+    Recipients = "recipients", List, R | H | S | T;
+    /// The reverse-path; empty for the null one.
+    Sender = "sender", Text, R | H | S | M | T;
+    /// Its domain.
+    SenderDomain = "sender_domain", Text, R | H | S | M | T;
+    /// MT-PRIORITY.
+    Priority = "priority", Number, R | H | S | T;
+    /// Temporary failures so far.
+    RetryNum = "retry_num", Number, R | H | S;
+    /// Delay notices so far.
+    NotifyNum = "notify_num", Number, R | H | S;
+    /// Seconds or attempts left.
+    ExpiresIn = "expires_in", Number, R | H | S;
+    /// What the last attempt ran into, in words.
+    LastStatus = "last_status", Text, R | H | S;
+    /// What the last attempt ran into, by kind.
+    LastError = "last_error", Text, R | H | S;
+    /// The virtual queue.
+    QueueName = "queue_name", Text, R | H;
+    /// Seconds since the message was accepted.
+    QueueAge = "queue_age", Number, R | H;
+    /// The address of the client that submitted it.
+    ReceivedFromIp = "received_from_ip", Text, R | H;
+    /// The local port it came to.
+    ReceivedViaPort = "received_via_port", Number, R | H;
+    /// By which right it entered the queue.
+    Source = "source", Text, R | H;
+    /// Bytes.
+    Size = "size", Number, R | H;
+    /// The host being tried.
+    Mx = "mx", Text, H;
+    /// The peer's address.
+    RemoteIp = "remote_ip", Text, H | CLIENT;
+    /// Our address.
+    LocalIp = "local_ip", Text, H | CLIENT;
+    /// The listener's name.
+    Listener = "listener", Text, CLIENT;
+    /// The client's port.
+    RemotePort = "remote_port", Number, CLIENT;
+    /// Our port.
+    LocalPort = "local_port", Number, CLIENT;
+    /// The protocol spoken.
+    Protocol = "protocol", Text, CLIENT;
+    /// Whether TLS is in use.
+    IsTls = "is_tls", Number, CLIENT;
+    /// The client's autonomous system.
+    Asn = "asn", Number, CLIENT;
+    /// The client's country.
+    Country = "country", Text, CLIENT;
+    /// The name given in EHLO.
+    HeloDomain = "helo_domain", Text, E | M | T;
+    /// The account that authenticated.
+    AuthenticatedAs = "authenticated_as", Text, M | T;
+}
+
+impl Variable {
+    /// The variable of this name, whatever the context.
+    pub fn named(name: &str) -> Option<Self> {
+        Variable::ALL.iter().copied().find(|variable| variable.name() == name)
+    }
+
+    /// Whether it is known in a context.
+    pub fn is_in(self, context: Context) -> bool {
+        self.contexts() & context.bit() != 0
+    }
+
+    /// Where it is known, in words.
+    pub fn places(self) -> String {
+        let places = CONTEXTS.into_iter().filter(|context| self.is_in(*context));
+        places.map(Context::name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Holds the values of variables.
+pub trait Variables<'a> {
+    /// The value of one; an empty text if it has none.
+    fn value(&self, variable: Variable) -> Value<'a>;
+}
+
+impl<'a> Variables<'a> for Facts<'a> {
+    fn value(&self, variable: Variable) -> Value<'a> {
+        let sender = || self.envelope.reverse_path.address();
+        let last = || self.progress.last.as_ref();
+        match variable {
+            Variable::Rcpt => Value::owned(self.forward_path.to_string()),
+            Variable::RcptDomain => Value::text(self.forward_path.domain.as_str()),
+            Variable::Recipients => {
+                let all = self.envelope.recipients.iter();
+                Value::list(all.map(|rcpt| Value::owned(rcpt.to_string())).collect())
+            }
+            Variable::Sender => sender().map_or(Value::text(""), |sender| Value::owned(sender.to_string())),
+            Variable::SenderDomain => Value::text(sender().map_or("", |sender| sender.domain.as_str())),
+            Variable::Priority => Value::Integer(self.envelope.parameters.priority.into()),
+            Variable::RetryNum => Value::Integer(self.progress.retry_num.into()),
+            Variable::NotifyNum => Value::Integer(self.progress.notify_num.into()),
+            Variable::ExpiresIn => Value::Integer(expires_in(self)),
+            Variable::LastStatus => last_status(last()),
+            Variable::LastError => Value::text(last().map_or("none", |trouble| trouble.kind.name())),
+            Variable::QueueName if self.progress.virtual_queue.is_empty() => Value::text("default"),
+            Variable::QueueName => Value::text(&self.progress.virtual_queue),
+            Variable::QueueAge => whole(self.now.since(self.envelope.accepted_at).as_secs()),
+            Variable::ReceivedFromIp => Value::owned(self.envelope.origin.client_ip.to_string()),
+            Variable::ReceivedViaPort => Value::Integer(self.envelope.origin.local_port.into()),
+            Variable::Source => Value::text(self.envelope.origin.source.name()),
+            Variable::Size => whole(self.envelope.size),
+            Variable::Mx => Value::text(self.host.map_or("", |host| host.mx)),
+            Variable::RemoteIp => ip(self.host.and_then(|host| host.remote_ip)),
+            Variable::LocalIp => ip(self.host.and_then(|host| host.local_ip)),
+            Variable::Listener
+            | Variable::RemotePort
+            | Variable::LocalPort
+            | Variable::Protocol
+            | Variable::IsTls
+            | Variable::Asn
+            | Variable::Country
+            | Variable::HeloDomain
+            | Variable::AuthenticatedAs => Value::text(""),
+        }
+    }
+}
+
+fn ip<'a>(ip: Option<IpAddr>) -> Value<'a> {
+    match ip {
+        Some(ip) => Value::owned(ip.to_string()),
+        None => Value::text("0.0.0.0"),
+    }
+}
+
+fn whole<'a>(number: u64) -> Value<'a> {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn expires_in(facts: &Facts<'_>) -> i64 {
+    match facts.progress.expiry {
+        Expiry::At(at) => i64::try_from(at.since(facts.now).as_secs()).unwrap_or(i64::MAX),
+        Expiry::Attempts(attempts) => attempts.saturating_sub(facts.progress.retry_num).into(),
+    }
+}
+
+fn last_status<'a>(trouble: Option<&Trouble>) -> Value<'a> {
+    let Some(trouble) = trouble else { return Value::text("Scheduled") };
+    Value::owned(format!("Temporary Failure for {}: {}", trouble.host, cause(trouble)))
+}
+
+/// The forms that people match on.
+fn cause(trouble: &Trouble) -> String {
+    let text = &trouble.text;
+    match (trouble.kind, &trouble.reply) {
+        (TroubleKind::UnexpectedReply, Some((command, reply))) => format!(
+            "Unexpected response for {command}: Code: {}, Enhanced code: {}, Message: {}",
+            reply.code,
+            reply.status(),
+            reply.text
+        ),
+        (TroubleKind::UnexpectedReply, None) => format!("Unexpected response: {text}"),
+        (TroubleKind::Dns, _) => format!("DNS lookup failed: {text}"),
+        (TroubleKind::Connection, _) => format!("Connection failed: {text}"),
+        (TroubleKind::Tls, _) => format!("TLS error: {text}"),
+        (TroubleKind::Dane, _) => format!("DANE authentication failure: {text}"),
+        (TroubleKind::MtaSts, _) => format!("MTA-STS auth failed: {text}"),
+        (TroubleKind::Rate, _) => "Rate limited".to_owned(),
+        (TroubleKind::Concurrency, _) => "Too many concurrent connections to remote server".to_owned(),
+        (TroubleKind::Io, _) => format!("Queue error: {text}"),
+    }
+}
