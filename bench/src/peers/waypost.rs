@@ -1,0 +1,72 @@
+//! Waypost as a relay: every recipient to the sink.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::{Place, done, logged};
+
+/// How long it may take to stop.
+const STOP_MAX: Duration = Duration::from_secs(30);
+
+/// A running `waypost serve`.
+pub(crate) struct Waypost {
+    child: Child,
+    root: u32,
+}
+
+impl Waypost {
+    /// Writes its two files and starts it.
+    pub(crate) fn start(place: &Place) -> Result<Waypost> {
+        let boot = format!(
+            "data_directory = \"data\"\n\
+             settings = \"settings.json\"\n\
+             hostname = \"relay.bench.test\"\n\
+             relay_networks = [\"127.0.0.0/8\"]\n\
+             [[listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:{}\"\ntls = \"none\"\n\
+             [limits]\nmessages_per_session_max = 1000000\nconnections_per_client_max = 1000\n\
+             [log]\nlevel = \"info\"\n",
+            place.port
+        );
+        let settings = json!({
+            "MtaRoute": [{
+                "@type": "Relay", "name": "sink", "address": "127.0.0.1", "port": place.sink,
+            }],
+            "MtaOutboundStrategy": { "route": { "else": "'sink'" } },
+            "MtaVirtualQueue": [{ "name": "default", "threadsPerNode": 50 }],
+        });
+        fs::write(place.folder.join("waypost.toml"), boot)?;
+        fs::write(place.folder.join("settings.json"), serde_json::to_vec_pretty(&settings)?)?;
+        let binary = std::env::var_os("WAYPOST_BINARY").map_or_else(beside, PathBuf::from);
+        let mut command = logged(&binary, &place.folder)?;
+        command.current_dir(&place.folder).args(["serve", "--config", "waypost.toml"]);
+        let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
+        let root = child.id().context("it has just been started, so it has an id")?;
+        Ok(Waypost { child, root })
+    }
+
+    pub(crate) fn root(&self) -> u32 {
+        self.root
+    }
+
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        let mut term = Command::new("kill");
+        term.args(["-TERM", &self.root.to_string()]);
+        let _ = done(term).await;
+        if timeout(STOP_MAX, self.child.wait()).await.is_err() {
+            self.child.kill().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The program beside this one, where cargo puts both.
+fn beside() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.with_file_name("waypost")
+}
