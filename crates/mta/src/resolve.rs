@@ -4,10 +4,30 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError as HickoryDnsError, NetError};
 use mail::Domain;
 use policy::mx::{DnsError, Family, MxRecord};
+use tokio::sync::Semaphore;
 
 use crate::world::Resolver;
+
+/// Answers that are kept at most.
+const CACHE_ANSWERS_MAX: u64 = 16_384;
+/// How long an answer is kept at most.
+const POSITIVE_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the absence of an answer is kept at most.
+const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(15 * 60);
+/// Lookups at once at most; more wait.
+const LOOKUPS_MAX: usize = 256;
+/// One lookup, over all servers and repetitions, takes at most this long.
+const LOOKUP_TIME_MAX: Duration = Duration::from_secs(30);
+/// Records of one answer that are looked at.
+const RECORDS_MAX: usize = 1_000;
 
 /// Whom to ask, and with how much patience.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,30 +46,138 @@ impl Default for ResolverSettings {
     }
 }
 
-/// The real DNS.
-#[derive(Clone, Debug)]
-pub struct HickoryResolver {}
+/// The real DNS, with a cache of its own.
+#[derive(Debug)]
+pub struct HickoryResolver {
+    inner: TokioResolver,
+    lookups: Semaphore,
+}
 
 impl HickoryResolver {
     /// Fails if the system's configuration cannot be read.
     pub fn new(settings: &ResolverSettings) -> Result<Self, DnsError> {
-        let _ = settings;
-        todo!()
+        let cannot = |error: NetError| DnsError::Failed(format!("cannot set up the resolver: {error}"));
+        let mut builder = if settings.name_servers.is_empty() {
+            TokioResolver::builder_tokio().map_err(cannot)?
+        } else {
+            let servers = settings.name_servers.iter().map(|server| name_server(*server)).collect();
+            let config = ResolverConfig::from_name_servers(servers);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        };
+        set_options(builder.options_mut(), settings);
+        let inner = builder.build().map_err(cannot)?;
+        Ok(HickoryResolver { inner, lookups: Semaphore::new(LOOKUPS_MAX) })
+    }
+
+    async fn records(&self, name: Name, kind: RecordType) -> Result<Vec<RData>, DnsError> {
+        let lookup = async {
+            let _permit =
+                self.lookups.acquire().await.map_err(|closed| DnsError::Failed(closed.to_string()))?;
+            self.inner.lookup(name, kind).await.map_err(told_apart)
+        };
+        let found = tokio::time::timeout(LOOKUP_TIME_MAX, lookup)
+            .await
+            .map_err(|_| DnsError::Failed("no answer in time".to_owned()))??;
+        let records: Vec<RData> = found
+            .answers()
+            .iter()
+            .filter(|record| record.record_type() == kind)
+            .take(RECORDS_MAX)
+            .map(|record| record.data.clone())
+            .collect();
+        if records.is_empty() { Err(DnsError::NoData) } else { Ok(records) }
+    }
+}
+
+fn name_server(server: SocketAddr) -> NameServerConfig {
+    let at_port = |mut connection: ConnectionConfig| {
+        connection.port = server.port();
+        connection
+    };
+    let connections = vec![at_port(ConnectionConfig::udp()), at_port(ConnectionConfig::tcp())];
+    NameServerConfig::new(server.ip(), true, connections)
+}
+
+fn set_options(options: &mut ResolverOpts, settings: &ResolverSettings) {
+    options.timeout = settings.timeout;
+    options.attempts = settings.attempts.saturating_sub(1);
+    options.cache_size = CACHE_ANSWERS_MAX;
+    options.positive_max_ttl = Some(POSITIVE_TTL_MAX);
+    options.negative_max_ttl = Some(NEGATIVE_TTL_MAX);
+    options.positive_min_ttl = Some(Duration::from_secs(1));
+    options.max_active_requests = 2 * LOOKUPS_MAX;
+    options.try_tcp_on_error = true;
+}
+
+/// Only a server's word that there is nothing counts as nothing; everything else is ignorance.
+fn told_apart(error: NetError) -> DnsError {
+    match error {
+        NetError::Dns(HickoryDnsError::NoRecordsFound(nothing)) => match nothing.response_code {
+            ResponseCode::NXDomain => DnsError::NoSuchName,
+            ResponseCode::NoError => DnsError::NoData,
+            other => DnsError::Failed(other.to_string()),
+        },
+        NetError::Dns(HickoryDnsError::ResponseCode(code)) => DnsError::Failed(code.to_string()),
+        other => DnsError::Failed(other.to_string()),
+    }
+}
+
+/// A name that search lists do not apply to.
+fn absolute(name: &str) -> Result<Name, DnsError> {
+    let mut parsed = Name::from_ascii(name.trim_end_matches('.'))
+        .map_err(|error| DnsError::Failed(format!("'{name}' is not a name: {error}")))?;
+    parsed.set_fqdn(true);
+    Ok(parsed)
+}
+
+/// The text of a name without the trailing dot; the root stays a dot.
+fn without_dot(name: &Name) -> String {
+    let text = name.to_ascii();
+    match text.strip_suffix('.') {
+        Some(rest) if !rest.is_empty() => rest.to_owned(),
+        _ => text,
     }
 }
 
 #[async_trait]
 impl Resolver for HickoryResolver {
-    async fn mx(&self, _domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
-        todo!()
+    async fn mx(&self, domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
+        let records = self.records(absolute(domain.as_str())?, RecordType::MX).await?;
+        let mx = |data| match data {
+            RData::MX(mx) => {
+                Some(MxRecord { preference: mx.preference, exchange: without_dot(&mx.exchange) })
+            }
+            _ => None,
+        };
+        Ok(records.into_iter().filter_map(mx).collect())
     }
-    async fn addresses(&self, _host: &str, _family: Family) -> Result<Vec<IpAddr>, DnsError> {
-        todo!()
+
+    async fn addresses(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, DnsError> {
+        let kind = match family {
+            Family::V4 => RecordType::A,
+            Family::V6 => RecordType::AAAA,
+        };
+        let address = |data| match data {
+            RData::A(a) => Some(IpAddr::V4(a.0)),
+            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+            _ => None,
+        };
+        Ok(self.records(absolute(host)?, kind).await?.into_iter().filter_map(address).collect())
     }
-    async fn txt(&self, _name: &str) -> Result<Vec<String>, DnsError> {
-        todo!()
+
+    async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError> {
+        let text = |data| match data {
+            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+            _ => None,
+        };
+        Ok(self.records(absolute(name)?, RecordType::TXT).await?.into_iter().filter_map(text).collect())
     }
-    async fn ptr(&self, _ip: IpAddr) -> Result<Vec<String>, DnsError> {
-        todo!()
+
+    async fn ptr(&self, ip: IpAddr) -> Result<Vec<String>, DnsError> {
+        let name = |data| match data {
+            RData::PTR(ptr) => Some(without_dot(&ptr.0)),
+            _ => None,
+        };
+        Ok(self.records(Name::from(ip), RecordType::PTR).await?.into_iter().filter_map(name).collect())
     }
 }

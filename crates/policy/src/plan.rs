@@ -3,7 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::settings::{RelayProtocol, Secret};
+use mail::Envelope;
+
+use crate::configuration::Configuration;
+use crate::mx::{Host, HostRole, MxRules};
+use crate::outcome::Trouble;
+use crate::settings::{
+    MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, Secret, SecretKeyOptional,
+};
+use crate::tls::{HopSecurity, requirement};
 
 /// What one delivery attempt may do, decided before the first byte.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,6 +25,8 @@ pub struct DeliveryPlan {
 pub struct PlannedHost {
     /// Its name as configured or as the MX record says; what its certificate must bear.
     pub name: String,
+    /// What it is to the next hop.
+    pub role: HostRole,
     /// Its addresses in the order in which they are tried.
     pub addresses: Vec<IpAddr>,
     /// Its port.
@@ -60,4 +70,56 @@ pub struct Credentials {
     pub username: String,
     /// The password.
     pub secret: Secret,
+}
+
+/// What one host is offered, and on which conditions.
+pub fn planned_host(
+    configuration: &Configuration,
+    route: &MtaRoute,
+    strategy: &MtaTlsStrategy,
+    envelope: &Envelope,
+    host: &Host,
+    addresses: Vec<IpAddr>,
+    rules: &MxRules,
+) -> Result<PlannedHost, Trouble> {
+    let relay = match &route.kind {
+        RouteKind::Relay(relay) => Some(relay),
+        RouteKind::Local | RouteKind::Mx(_) => None,
+    };
+    let credentials = match relay {
+        Some(relay) => credentials(configuration, &route.name, relay)?,
+        None => None,
+    };
+    let hop = HopSecurity {
+        host: &host.name,
+        relay,
+        credentials: credentials.is_some(),
+        loopback: addresses.iter().all(|ip| ip.to_canonical().is_loopback()),
+        require_tls: envelope.parameters.require_tls,
+    };
+    Ok(PlannedHost {
+        tls: requirement(strategy, hop)?,
+        name: host.name.clone(),
+        role: host.role,
+        addresses,
+        port: relay.map_or(rules.port, |relay| relay.port),
+        protocol: relay.map_or(RelayProtocol::Smtp, |relay| relay.protocol),
+        credentials,
+        tls_timeout: strategy.tls_timeout,
+    })
+}
+
+/// What to authenticate with. A secret that is configured and not there defers: nothing is sent without AUTH where
+/// AUTH is meant.
+fn credentials(
+    configuration: &Configuration,
+    route: &str,
+    relay: &RelayRoute,
+) -> Result<Option<Credentials>, Trouble> {
+    let Some(username) = &relay.auth_username else { return Ok(None) };
+    match (configuration.relay_secrets.get(route), &relay.auth_secret) {
+        (Some(secret), _) => Ok(Some(Credentials { username: username.clone(), secret: secret.clone() })),
+        (None, SecretKeyOptional::None) => Ok(None),
+        (None, _) => Err(Trouble::ours(format!("the secret of the route '{route}' is not available"))),
+    }
 }
