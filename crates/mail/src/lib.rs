@@ -8,6 +8,7 @@ pub mod address;
 pub mod dsn;
 pub mod envelope;
 pub mod header;
+pub mod quoted_printable;
 pub mod status;
 pub mod time;
 pub mod xtext;

@@ -82,3 +82,9 @@ pub const REGEX_BYTES_MAX: usize = 256 * 1024;
 pub const REGEX_INPUT_BYTES_MAX: usize = 32 * 1024;
 /// Lookups of one decision.
 pub const LOOKUPS_PER_DECISION_MAX: usize = 16;
+/// Bytes of the header that a notification returns.
+pub const DSN_HEADER_BYTES_MAX: u64 = 16 * 1024;
+/// Bytes of a message that a notification returns whole, if it was asked to.
+pub const DSN_MESSAGE_BYTES_MAX: u64 = 128 * 1024;
+
+const _: () = assert!(DSN_HEADER_BYTES_MAX <= DSN_MESSAGE_BYTES_MAX);
