@@ -1,14 +1,23 @@
 //! May this client send this? Makes [`Accepted`]; with `bounce`, nobody else can.
 
+mod recipient;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{
-    Address, ContentTraits, Notify, Origin, OriginalRecipient, Parameters, Reply, ReversePath, Timestamp,
+    Address, ContentTraits, EnhancedStatus, Envelope, MessageId, Notify, Origin, OriginalRecipient,
+    Parameters, Reply, ReversePath, Source, Timestamp,
 };
 
+use self::recipient::Admitted;
 use crate::configuration::Configuration;
-use crate::retry::Progress;
+use crate::expr::{Lookup, LookupAnswers};
+use crate::facts::Facts;
+use crate::retry::{Expiry, Progress};
+use crate::route::{Choice, choose_schedule};
 
 /// A message that may enter the queue. Every door into the queue leads through this type, and only
 /// `policy` makes one: SMTP, a notification of ours and every later door pass the same checks.
@@ -87,21 +96,37 @@ pub struct AdmissionRules {
     pub relay_networks: Vec<IpNet>,
     /// What stands between a local part and its detail (`user+detail`); no sub-addressing if none.
     pub sub_address_separator: Option<char>,
-    /// Recipients at most of a message with the null reverse-path.
+    /// Recipients at most of a message with the null reverse-path: a notification has one reader.
     pub null_reverse_path_recipients_max: usize,
-    /// How long mail may be held back at most (RFC 4865), for authenticated clients.
+    /// How long mail may be held back at most (RFC 4865).
     pub hold_max: Duration,
-    /// The longest time to deliver within that may be asked for (RFC 2852), for authenticated clients.
+    /// The longest time to deliver within that may be asked for (RFC 2852).
     pub deliver_by_max: Duration,
 }
 
-/// The right to send to anywhere. Only [`relay_permit`] gives one.
+impl Default for AdmissionRules {
+    fn default() -> Self {
+        AdmissionRules {
+            relay_networks: Vec::new(),
+            sub_address_separator: Some('+'),
+            null_reverse_path_recipients_max: 10,
+            hold_max: Duration::from_secs(7 * 24 * 60 * 60),
+            deliver_by_max: Duration::from_secs(15 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// The right to send to anywhere. Only [`relay_permit`] gives one, and a recipient that is not ours cannot be
+/// admitted without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RelayPermit(());
 
-/// Whether this client may send to domains that are not ours.
-pub fn relay_permit(_rules: &AdmissionRules, _origin: &Origin) -> Option<RelayPermit> {
-    todo!()
+/// Whether this client may send to domains that are not ours: it has authenticated, or the operator has listed
+/// its network.
+pub fn relay_permit(rules: &AdmissionRules, origin: &Origin) -> Option<RelayPermit> {
+    let ip = origin.client_ip.to_canonical();
+    let listed = rules.relay_networks.iter().any(|network| network.contains(&ip));
+    (origin.authenticated_as.is_some() || listed).then_some(RelayPermit(()))
 }
 
 /// When the sender wants it to be over (`BY=`, RFC 2852).
@@ -115,45 +140,212 @@ pub struct DeliverBy {
 
 /// A message on its way in: what MAIL FROM said and the recipients admitted so far.
 #[derive(Clone, Debug)]
-pub struct Admission {}
+pub struct Admission {
+    permit: Option<RelayPermit>,
+    sub_address_separator: Option<char>,
+    recipients_max: usize,
+    origin: Origin,
+    reverse_path: ReversePath,
+    parameters: Parameters,
+    deliver_by: Option<DeliverBy>,
+    recipients: Vec<Admitted>,
+    /// Places in `recipients`, in the order of the forward-paths.
+    sorted: Vec<usize>,
+}
+
+/// Whether the message may enter the queue.
+#[derive(Debug)]
+pub enum Decision {
+    /// It may.
+    Accepted(Box<Accepted>),
+    /// Nothing yet: gather these, add the answers to those already there, and ask again.
+    Needs(Box<Admission>, Vec<Lookup>),
+    /// It may not, for now: our own side cannot decide.
+    Refused(Box<Reply>),
+}
 
 impl Admission {
     /// May this client send from this reverse-path with these parameters?
+    ///
+    /// By which right the message comes is decided here, whatever `origin` says.
     pub fn begin(
-        _rules: &AdmissionRules,
-        _origin: Origin,
-        _reverse_path: ReversePath,
-        _parameters: Parameters,
-        _deliver_by: Option<DeliverBy>,
-        _now: Timestamp,
+        rules: &AdmissionRules,
+        origin: Origin,
+        reverse_path: ReversePath,
+        parameters: Parameters,
+        deliver_by: Option<DeliverBy>,
+        now: Timestamp,
     ) -> Result<Self, Box<Reply>> {
-        todo!()
+        let hold = parameters.hold_until.map_or(Duration::ZERO, |until| until.since(now));
+        if hold > rules.hold_max {
+            return Err(refusal(501, 5, 5, 4, "Mail is not held back for so long."));
+        }
+        let within = deliver_by.map_or(0, |by| by.seconds.unsigned_abs());
+        if within > rules.deliver_by_max.as_secs() {
+            return Err(refusal(501, 5, 5, 4, "The time to deliver within is too long."));
+        }
+        if !parameters.smtputf8 && reverse_path.address().is_some_and(Address::needs_smtputf8) {
+            return Err(refusal(553, 5, 6, 7, "The sender address needs SMTPUTF8."));
+        }
+        let recipients_max = match reverse_path {
+            ReversePath::Null => rules.null_reverse_path_recipients_max,
+            ReversePath::Address(_) => usize::MAX,
+        };
+        let source =
+            if origin.authenticated_as.is_some() { Source::Authenticated } else { Source::Unauthenticated };
+        Ok(Admission {
+            permit: relay_permit(rules, &origin),
+            sub_address_separator: rules.sub_address_separator,
+            recipients_max,
+            origin: Origin { source, ..origin },
+            reverse_path,
+            parameters,
+            deliver_by,
+            recipients: Vec::new(),
+            sorted: Vec::new(),
+        })
     }
 
-    /// May it send to this forward-path? If so, the recipient is kept, as often as it is named once.
+    /// May it send to this forward-path? If so, the recipient is kept; one that is there already is not kept twice.
     pub fn recipient(
         &mut self,
-        _configuration: &Configuration,
-        _forward_path: Address,
-        _original: Option<OriginalRecipient>,
-        _notify: Option<Notify>,
+        configuration: &Configuration,
+        forward_path: Address,
+        original: Option<OriginalRecipient>,
+        notify: Option<Notify>,
     ) -> Result<(), Box<Reply>> {
-        todo!()
+        if !self.parameters.smtputf8 && forward_path.needs_smtputf8() {
+            return Err(refusal(553, 5, 6, 7, "The address needs SMTPUTF8."));
+        }
+        let admitted = recipient::admit(
+            configuration,
+            self.permit,
+            self.sub_address_separator,
+            forward_path,
+            original,
+            notify.unwrap_or(Notify::DEFAULT),
+        )?;
+        let place =
+            self.sorted.binary_search_by(|&at| self.recipients[at].forward_path.cmp(&admitted.forward_path));
+        let Err(place) = place else { return Ok(()) };
+        if self.recipients.len() >= self.recipients_max {
+            return Err(refusal(452, 4, 5, 3, "Too many recipients of a message from nobody."));
+        }
+        self.sorted.insert(place, self.recipients.len());
+        self.recipients.push(admitted);
+        Ok(())
     }
 
-    /// The recipients admitted so far.
-    pub fn recipients(&self) -> usize {
-        todo!()
+    /// The forward-paths admitted so far.
+    pub fn forward_paths(&self) -> impl ExactSizeIterator<Item = &Address> {
+        self.recipients.iter().map(|recipient| &recipient.forward_path)
     }
 
-    /// Makes what the queue takes.
+    /// The reverse-path.
+    pub fn reverse_path(&self) -> &ReversePath {
+        &self.reverse_path
+    }
+
+    /// What MAIL FROM asked for.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Makes what the queue takes: each recipient gets its schedule.
     pub fn accept(
         self,
-        _configuration: &Configuration,
-        _traits: ContentTraits,
-        _size: u64,
-        _now: Timestamp,
-    ) -> Result<Accepted, Box<Reply>> {
-        todo!()
+        configuration: &Configuration,
+        answers: &LookupAnswers,
+        traits: ContentTraits,
+        size: u64,
+        now: Timestamp,
+    ) -> Decision {
+        let envelope = Envelope {
+            message: MessageId(0),
+            reverse_path: self.reverse_path.clone(),
+            accepted_at: now,
+            origin: self.origin.clone(),
+            parameters: self.parameters.clone(),
+            traits,
+            size,
+            recipients: self.forward_paths().cloned().collect(),
+        };
+        let unscheduled = unscheduled(now);
+        let (mut first_places, mut needs) = (Vec::with_capacity(self.recipients.len()), Vec::new());
+        for recipient in &self.recipients {
+            let facts = Facts {
+                envelope: &envelope,
+                forward_path: &recipient.forward_path,
+                progress: &unscheduled,
+                now,
+                host: None,
+            };
+            match choose_schedule(configuration, &facts, answers) {
+                Choice::Decided(schedule) => {
+                    let first = Progress::first(&schedule, now, &self.parameters);
+                    first_places.push(self.deliver_by.map_or(first.clone(), |by| until(first, by, now)));
+                }
+                Choice::Needs(lookups) => needs.extend(lookups),
+                Choice::Undecidable(_) => {
+                    return Decision::Refused(refusal(
+                        451,
+                        4,
+                        3,
+                        5,
+                        "The configuration of this server is at fault.",
+                    ));
+                }
+            }
+        }
+        if needs.is_empty() {
+            Decision::Accepted(Box::new(self.accepted(envelope, first_places)))
+        } else {
+            Decision::Needs(Box::new(self), needs)
+        }
     }
+
+    fn accepted(self, envelope: Envelope, first_places: Vec<Progress>) -> Accepted {
+        debug_assert!(!self.recipients.is_empty(), "there is a recipient before there is content");
+        let with_place = |(recipient, progress): (Admitted, Progress)| NewRecipient {
+            forward_path: recipient.forward_path,
+            original: recipient.original,
+            notify: recipient.notify,
+            progress,
+        };
+        Accepted {
+            reverse_path: self.reverse_path,
+            accepted_at: envelope.accepted_at,
+            origin: self.origin,
+            parameters: self.parameters,
+            traits: envelope.traits,
+            size: envelope.size,
+            recipients: self.recipients.into_iter().zip(first_places).map(with_place).collect(),
+        }
+    }
+}
+
+/// Where a recipient is before it has a schedule; what the schedule's expression sees.
+fn unscheduled(now: Timestamp) -> Progress {
+    Progress {
+        retry_num: 0,
+        due: now,
+        notify_num: 0,
+        notify_due: None,
+        expiry: Expiry::Attempts(u32::MAX),
+        virtual_queue: String::new(),
+        last: None,
+        envelope_expiry: None,
+        envelope_notice: false,
+    }
+}
+
+fn until(first: Progress, by: DeliverBy, now: Timestamp) -> Progress {
+    match u32::try_from(by.seconds) {
+        Ok(seconds) if !by.notify => first.returned_after(now, seconds),
+        _ => first.told_after(now, by.seconds),
+    }
+}
+
+fn refusal(code: u16, class: u8, subject: u16, detail: u16, text: &str) -> Box<Reply> {
+    Box::new(Reply::new(code, Some(EnhancedStatus::new(class, subject, detail)), text))
 }

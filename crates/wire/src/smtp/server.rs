@@ -45,9 +45,6 @@ pub struct ServerProfile {
     pub require_tls: bool,
     /// Whether mail is refused before authentication.
     pub require_auth: bool,
-    /// Seconds and date up to which mail may be held back, as EHLO says them (RFC 4865); none: not offered.
-    /// Only those who have authenticated are offered it.
-    pub future_release: Option<String>,
     /// What one session may ask for.
     pub limits: SessionLimits,
 }
@@ -116,6 +113,9 @@ pub struct ServerSession<T> {
     tls: bool,
     hello: Option<Hello>,
     user: Option<String>,
+    future_release: Option<String>,
+    /// The client said QUIT.
+    quit: bool,
     phase: Phase,
     transaction: Option<Transaction<T>>,
     counters: Counters,
@@ -182,6 +182,8 @@ impl<T> ServerSession<T> {
             tls: false,
             hello: None,
             user: None,
+            future_release: None,
+            quit: false,
             phase: Phase::Command,
             transaction: None,
             counters: Counters::default(),
@@ -256,6 +258,11 @@ impl<T> ServerSession<T> {
         matches!(self.phase, Phase::Data { .. } | Phase::Chunk { .. })
     }
 
+    /// Whether the client said QUIT: nothing of its is left unread when we close.
+    pub fn has_quit(&self) -> bool {
+        self.quit
+    }
+
     /// Recipients accepted in this transaction.
     pub fn recipients(&self) -> u32 {
         self.transaction.as_ref().map_or(0, |transaction| transaction.recipients)
@@ -272,6 +279,7 @@ impl<T> ServerSession<T> {
         self.tls = true;
         self.hello = None;
         self.user = None;
+        self.future_release = None;
         self.transaction = None;
         self.lines = LineCutter::default();
         self.phase = Phase::Command;
@@ -360,10 +368,12 @@ impl<T> ServerSession<T> {
         }
     }
 
-    /// The client has shown that it is this user.
-    pub fn authenticated(&mut self, username: String) {
+    /// The client has shown that it is this user. It is offered to have mail held back up to these seconds and this
+    /// date, as EHLO says them (RFC 4865 section 4); with none, it is not.
+    pub fn authenticated(&mut self, username: String, future_release: Option<String>) {
         debug_assert!(matches!(self.phase, Phase::Asked(Question::Authenticate)), "AUTH was asked");
         self.user = Some(username);
+        self.future_release = future_release;
         self.phase = Phase::Command;
         self.say(Answer("235 2.7.0 Authentication succeeded"));
     }

@@ -64,6 +64,7 @@ impl<T> ServerSession<T> {
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::StartTls => self.start_tls(more),
             Command::Quit => {
+                self.quit = true;
                 self.close(Answer("221 2.0.0 Bye"));
                 None
             }
@@ -146,7 +147,7 @@ impl<T> ServerSession<T> {
         if self.user.is_some() {
             lines.push("DELIVERBY".to_owned());
             lines.push("MT-PRIORITY MIXER".to_owned());
-            lines.extend(profile.future_release.iter().map(|limits| format!("FUTURERELEASE {limits}")));
+            lines.extend(self.future_release.iter().map(|limits| format!("FUTURERELEASE {limits}")));
         }
         lines.push(match profile.limits.message_bytes_max {
             0 => "SIZE".to_owned(),
@@ -187,14 +188,13 @@ impl<T> ServerSession<T> {
     fn mail_not_allowed(&self, mail: &MailFrom) -> Option<Answer> {
         let parameters = &mail.parameters;
         let max = self.profile.limits.message_bytes_max;
-        let for_users = parameters.priority.is_some()
-            || parameters.deliver_by.is_some()
-            || (parameters.hold.is_some() && self.profile.future_release.is_some());
+        let for_users =
+            parameters.priority.is_some() || parameters.deliver_by.is_some() || parameters.hold.is_some();
         if max > 0 && parameters.size.is_some_and(|size| size > max) {
             return Some(TOO_BIG);
         }
         let offered = (self.user.is_some() || !for_users)
-            && (parameters.hold.is_none() || self.profile.future_release.is_some())
+            && (parameters.hold.is_none() || self.future_release.is_some())
             && (self.tls || !parameters.require_tls)
             && (self.auth != AuthOffer::Never || !parameters.auth);
         if offered { None } else { Some(NOT_OFFERED) }

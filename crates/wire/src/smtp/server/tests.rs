@@ -20,7 +20,6 @@ fn profile() -> ServerProfile {
         starttls: true,
         require_tls: false,
         require_auth: false,
-        future_release: None,
         limits: SessionLimits { message_bytes_max: 1000, ..SessionLimits::default() },
     }
 }
@@ -67,7 +66,8 @@ impl Caller {
                 }
                 Step::StartTls => self.session.tls_established(),
                 Step::Authenticate(credentials) if credentials.password == "secret" => {
-                    self.session.authenticated(credentials.username);
+                    self.session
+                        .authenticated(credentials.username, Some("60 2026-11-24T09:00:00Z".to_owned()));
                 }
                 Step::Authenticate(_) => self.session.refuse_authentication(&refusal(535)),
                 Step::Close => self.closed = true,
@@ -162,6 +162,7 @@ fn ehlo_says_what_is_offered() {
     caller.say(b"AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
     let replies = caller.say(b"EHLO a\r\n");
     assert!(replies.contains("DELIVERBY") && !replies.contains("AUTH"));
+    assert!(replies.contains("FUTURERELEASE 60 2026-11-24T09:00:00Z"));
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn parameters_are_taken_only_where_offered() {
         check(&[&format!("C MAIL FROM:<a@example.org> {parameter}\r\n"), "S 555 5.5.4"]);
     }
     let authenticated = ["C AUTH PLAIN AGFubmEAc2VjcmV0\r\n", "S 235"];
-    check(&[&authenticated[..], &["C MAIL FROM:<> MT-PRIORITY=1 BY=60;N\r\n", "S 250"]].concat());
+    check(&[&authenticated[..], &["C MAIL FROM:<> MT-PRIORITY=1 BY=60;N HOLDFOR=9\r\n", "S 250"]].concat());
 }
 
 #[test]
