@@ -71,6 +71,22 @@ pub struct SessionTimes {
     pub session: Duration,
 }
 
+impl Default for SessionTimes {
+    /// What RFC 5321 section 4.5.3.2 asks for, and little more.
+    fn default() -> Self {
+        SessionTimes {
+            greeting_delay: Duration::ZERO,
+            command: Duration::from_secs(5 * 60),
+            data_rate_min: 500,
+            data_window: Duration::from_secs(60),
+            handshake: Duration::from_secs(30),
+            write: Duration::from_secs(60),
+            commit: Duration::from_secs(4 * 60),
+            session: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
 /// Connections at once, over all listeners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConnectionLimits {
@@ -78,6 +94,12 @@ pub struct ConnectionLimits {
     pub total: usize,
     /// From one address (IPv6: from one /64).
     pub per_client: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        ConnectionLimits { total: 2000, per_client: 50 }
+    }
 }
 
 /// A listener that could not be opened.

@@ -1,1 +1,24 @@
-fn main() {}
+//! The program `waypost`.
+
+use std::process::ExitCode;
+
+mod assemble;
+mod clock;
+mod commands;
+mod config;
+mod demo;
+mod explanation;
+mod log;
+mod message;
+mod paint;
+mod settings_file;
+mod shutdown;
+mod submit;
+mod trial;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::run()
+}

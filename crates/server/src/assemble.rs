@@ -1,0 +1,227 @@
+//! Builds everything the process is made of, in order.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use mta::World;
+use mta::client_tls::ClientTls;
+use mta::connect::TcpTransport;
+use mta::connections::{self, Connections};
+use mta::listen::{self, ListenerSettings, ListenerTls, Listeners, Protocol, SessionTimes};
+use mta::resolve::{HickoryResolver, ResolverSettings};
+use mta::server_tls::ServerTls;
+use policy::Configuration;
+use policy::admit::AdmissionRules;
+use policy::mx::MxRules;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use store::{SqliteOptions, SqliteStore};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use wire::smtp::limits::SessionLimits;
+
+use crate::clock::SystemClock;
+use crate::config::{self, Boot, Listener, ListenerProtocol};
+
+/// The running process.
+pub(crate) struct Server {
+    /// Each listener's name and the address that it got.
+    pub(crate) addresses: Vec<(String, SocketAddr)>,
+    world: World,
+    configuration: watch::Sender<Arc<Configuration>>,
+    server_tls: Option<ServerTls>,
+    connections: Arc<Connections>,
+    intake: CancellationToken,
+    delivery: CancellationToken,
+    listeners: JoinSet<()>,
+    queue_manager: JoinSet<()>,
+}
+
+/// Opens the store and the sockets, and starts to work.
+pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
+    let store = open_store(boot)?;
+    let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
+    let world = World {
+        store: Arc::new(store),
+        resolver: Arc::new(resolver),
+        transport: Arc::new(TcpTransport),
+        clock: Arc::new(SystemClock),
+    };
+    let client_tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
+    let rules = mx_rules(boot, &configuration);
+    let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
+    let server_tls = server_tls(boot, &configuration)?;
+    let listeners = Listeners::bind(listener_settings(boot), connection_limits(boot))?;
+    let addresses = listeners.addresses();
+    let (configuration, watched) = watch::channel(Arc::new(configuration));
+    let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
+
+    let mut listening = JoinSet::new();
+    listening.spawn(listeners.run(world.clone(), watched.clone(), server_tls.clone(), intake.clone()));
+    let mut delivering = JoinSet::new();
+    delivering.spawn(mta::queue_manager::run(world.clone(), watched, connections.clone(), delivery.clone()));
+    Ok(Server {
+        addresses,
+        world,
+        configuration,
+        server_tls,
+        connections,
+        intake,
+        delivery,
+        listeners: listening,
+        queue_manager: delivering,
+    })
+}
+
+impl Server {
+    /// The seams, for those who look into the store.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The configuration in force.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        self.configuration.borrow().clone()
+    }
+
+    /// Puts another configuration in force, whole.
+    pub(crate) fn replace(&self, configuration: Configuration) {
+        self.configuration.send_replace(Arc::new(configuration));
+    }
+
+    /// Reads the certificate again, if it came from a file.
+    pub(crate) fn reload_certificate(&self) -> anyhow::Result<()> {
+        if let Some(tls) = &self.server_tls {
+            tls.reload()?;
+        }
+        Ok(())
+    }
+
+    /// Resolves only if a part has ended that should not have.
+    pub(crate) async fn broken(&mut self) -> anyhow::Error {
+        let (part, ended) = tokio::select! {
+            biased;
+            ended = self.queue_manager.join_next() => ("the queue manager", ended),
+            ended = self.listeners.join_next() => ("the listeners", ended),
+        };
+        match ended {
+            Some(Err(error)) => anyhow::anyhow!("{part} ended: {error}"),
+            Some(Ok(())) | None => anyhow::anyhow!("{part} ended by itself"),
+        }
+    }
+
+    /// Ends in the order in which nothing is lost: no new mail, then no new attempts, then the connections, then the
+    /// store, which closes when its last holder is gone.
+    pub(crate) async fn stop(mut self) {
+        self.intake.cancel();
+        while self.listeners.join_next().await.is_some() {}
+        self.delivery.cancel();
+        while self.queue_manager.join_next().await.is_some() {}
+        self.connections.close().await;
+    }
+}
+
+fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {
+    let mut options = SqliteOptions::default();
+    if let Some(bytes) = boot.limits.disk_free_bytes_min {
+        options.free_bytes_min = bytes;
+    }
+    SqliteStore::open(&boot.data_directory, options).context("cannot open the data directory")
+}
+
+/// What the boot file says about DNS.
+pub(crate) fn resolver_settings(boot: &Boot) -> ResolverSettings {
+    ResolverSettings { name_servers: boot.dns.name_servers.clone(), ..ResolverSettings::default() }
+}
+
+/// What holds for the hosts of every Mx route.
+pub(crate) fn mx_rules(boot: &Boot, configuration: &Configuration) -> MxRules {
+    let reachable = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified();
+    let at_mx_port = boot.listeners.iter().filter(|listener| listener.bind.port() == boot.mx.port);
+    let mut own_addresses: Vec<IpAddr> = at_mx_port.map(|listener| listener.bind.ip()).collect();
+    own_addresses.extend(&boot.mx.own_addresses);
+    own_addresses.retain(reachable);
+    MxRules {
+        port: boot.mx.port,
+        allow_loopback: boot.mx.allow_loopback,
+        own_names: vec![configuration.hostname.as_str().to_owned()],
+        own_addresses,
+    }
+}
+
+fn trusted_roots(boot: &Boot) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = |path: &Path| -> anyhow::Result<Vec<CertificateDer<'static>>> {
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .with_context(|| format!("cannot read the trusted root {}", path.display()))?;
+        Ok(certificates)
+    };
+    let files = boot.trusted_roots.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(files.into_iter().flatten().collect())
+}
+
+fn server_tls(boot: &Boot, configuration: &Configuration) -> anyhow::Result<Option<ServerTls>> {
+    if boot.listeners.iter().all(|listener| listener.tls == config::ListenerTls::None) {
+        return Ok(None);
+    }
+    let tls = match &boot.tls {
+        Some(files) => ServerTls::from_files(&files.certificate, &files.key)?,
+        None => ServerTls::self_signed(configuration.hostname.as_str())?,
+    };
+    Ok(Some(tls))
+}
+
+fn connection_limits(boot: &Boot) -> listen::ConnectionLimits {
+    let defaults = listen::ConnectionLimits::default();
+    listen::ConnectionLimits {
+        total: boot.limits.connections_max.unwrap_or(defaults.total),
+        per_client: boot.limits.connections_per_client_max.unwrap_or(defaults.per_client),
+    }
+}
+
+fn listener_settings(boot: &Boot) -> Vec<ListenerSettings> {
+    let admission = Arc::new(admission_rules(boot));
+    boot.listeners.iter().map(|listener| one_listener(boot, listener, admission.clone())).collect()
+}
+
+/// Who may relay.
+pub(crate) fn admission_rules(boot: &Boot) -> AdmissionRules {
+    AdmissionRules { relay_networks: boot.relay_networks.clone(), ..AdmissionRules::default() }
+}
+
+fn one_listener(boot: &Boot, listener: &Listener, admission: Arc<AdmissionRules>) -> ListenerSettings {
+    let lmtp = listener.protocol == ListenerProtocol::Lmtp;
+    ListenerSettings {
+        name: listener.name.clone(),
+        address: listener.bind,
+        protocol: if lmtp { Protocol::Lmtp } else { Protocol::Smtp },
+        tls: match listener.tls {
+            config::ListenerTls::None => ListenerTls::None,
+            config::ListenerTls::StartTls => ListenerTls::StartTls,
+            config::ListenerTls::Implicit => ListenerTls::Implicit,
+        },
+        auth: !lmtp,
+        require_auth: listener.submission,
+        limits: session_limits(boot),
+        times: SessionTimes::default(),
+        admission,
+    }
+}
+
+fn session_limits(boot: &Boot) -> SessionLimits {
+    let defaults = SessionLimits::default();
+    let said = &boot.limits;
+    SessionLimits {
+        message_bytes_max: said.message_bytes_max.unwrap_or(defaults.message_bytes_max),
+        recipients_max: said.recipients_max.unwrap_or(defaults.recipients_max),
+        messages_max: said.messages_per_session_max.unwrap_or(defaults.messages_max),
+        ..defaults
+    }
+}
+
+/// How long a task may take to end once everything else has.
+pub(crate) const RUNTIME_END_MAX: Duration = Duration::from_secs(2);

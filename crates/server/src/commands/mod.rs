@@ -1,0 +1,99 @@
+//! The command line: one file a subcommand.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::assemble::RUNTIME_END_MAX;
+use crate::config::Boot;
+use crate::paint::Paint;
+
+mod check;
+mod demo;
+mod explain;
+mod mailbox;
+mod queue;
+mod send;
+mod serve;
+mod version;
+
+/// A mail router: it takes mail, keeps it safe, chooses a way for each recipient, and says why.
+#[derive(Parser)]
+#[command(name = "waypost", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "To see it all at work in a few seconds: waypost demo")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Args),
+    /// Say what is wrong with the settings. Exit code 1 if they cannot be used.
+    Check(check::Args),
+    /// Say which way a message would take, and why. Nothing is sent.
+    Explain(explain::Args),
+    /// Hand a message from standard input to the server, as sendmail does.
+    Send(send::Args),
+    /// Look into the mailboxes of the local store.
+    Mailbox(mailbox::Args),
+    /// Look into the queue.
+    Queue(queue::Args),
+    /// One message, four recipients, four ways, over real sockets on this machine.
+    Demo(demo::Args),
+    /// Say which version this is.
+    Version,
+}
+
+/// Runs what the command line says.
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Send(args) => return send::run(&args),
+        Command::Mailbox(args) => mailbox::run(&args),
+        Command::Queue(args) => queue::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Version => version::run(),
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::FAILURE
+    })
+}
+
+/// Says on standard error what went wrong, with its causes.
+fn complain(error: &anyhow::Error) {
+    eprintln!("{} {error:#}", Paint::for_stderr().red("waypost:"));
+}
+
+/// Runs a future on a runtime of its own, which is gone afterwards.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_timeout(RUNTIME_END_MAX);
+    result
+}
+
+/// Where `serve` keeps its data when no boot file says so.
+const DATA_DIRECTORY: &str = "waypost-data";
+
+/// The boot file, or what `serve` takes without one.
+fn boot(config: Option<&PathBuf>) -> anyhow::Result<Boot> {
+    match config {
+        Some(path) => Boot::read(path),
+        None => Ok(Boot { data_directory: PathBuf::from(DATA_DIRECTORY), ..Boot::default() }),
+    }
+}
+
+/// Prints, and ends quietly if nobody reads any more.
+fn print(text: &str) {
+    use std::io::Write;
+    if std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()).is_err() {
+        std::process::exit(0);
+    }
+}

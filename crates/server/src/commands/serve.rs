@@ -1,0 +1,131 @@
+//! `waypost serve`: runs the server until it is told to end.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use policy::Configuration;
+
+use crate::assemble::{Server, assemble};
+use crate::config::Boot;
+use crate::paint::Paint;
+use crate::settings_file::load;
+use crate::shutdown::{Order, Orders};
+use crate::trial::{self, Trial};
+
+/// Runs in the foreground. SIGTERM or Ctrl-C ends it cleanly, a second one at once; SIGHUP reads the settings and
+/// the certificate again.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The boot file (TOML). Without it: loopback, ports 2525, 2587 and 2424, data in `waypost-data`.
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Checks the settings, starts, and waits.
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let trial = match &args.config {
+        Some(path) => Trial { boot: Boot::read(path)?, notes: Vec::new() },
+        None => trial::prepare(super::DATA_DIRECTORY)?,
+    };
+    crate::log::start(&trial.boot.log)?;
+    let Some(configuration) = usable(&trial.boot) else { return Ok(ExitCode::FAILURE) };
+    super::block_on(async {
+        let mut orders = Orders::new()?;
+        let server = assemble(&trial.boot, configuration).context("cannot start")?;
+        welcome(&trial, args.config.as_deref(), &server);
+        until_told(server, &trial.boot, &mut orders).await
+    })
+}
+
+/// The configuration, unless the settings have errors; all findings are printed.
+fn usable(boot: &Boot) -> Option<Configuration> {
+    let file = boot.settings_file();
+    let loaded = load(&file, boot, boot.settings.is_none());
+    if !loaded.findings.is_empty() {
+        eprint!("{}", super::check::text(&file, &loaded, Paint::for_stderr()));
+    }
+    loaded.configuration
+}
+
+async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> anyhow::Result<ExitCode> {
+    loop {
+        let order = tokio::select! {
+            biased;
+            order = orders.next() => order,
+            error = server.broken() => return Err(error),
+        };
+        match order {
+            Order::Reload => reload(&server, boot),
+            Order::Stop => break,
+        }
+    }
+    tracing::info!("ending: no new mail, running deliveries are finished");
+    tokio::select! {
+        biased;
+        () = orders.stop() => {
+            tracing::warn!("ended at once; what was accepted is kept");
+            Ok(ExitCode::FAILURE)
+        }
+        () = server.stop() => {
+            tracing::info!("ended");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Puts the settings in force as they are now; if they have errors, the old ones stay.
+fn reload(server: &Server, boot: &Boot) {
+    match usable(boot) {
+        Some(configuration) => {
+            server.replace(configuration);
+            tracing::info!("the settings were read again and are in force");
+        }
+        None => tracing::error!("the settings have errors; the old ones stay in force"),
+    }
+    if let Err(error) = server.reload_certificate() {
+        tracing::error!("the old certificate stays in use: {error:#}");
+    }
+}
+
+fn welcome(trial: &Trial, config: Option<&Path>, server: &Server) {
+    for (name, address) in &server.addresses {
+        tracing::info!(listener = %name, %address, "listening");
+    }
+    if config.is_none() {
+        super::print(&first_steps(trial, server, Paint::for_stdout()));
+    }
+}
+
+fn first_steps(trial: &Trial, server: &Server, paint: Paint) -> String {
+    let address = |name: &str| {
+        let found = server.addresses.iter().find(|(other, _)| other == name);
+        found.map_or_else(|| "?".to_owned(), |(_, address)| address.to_string())
+    };
+    let (smtp, submission, lmtp) = (address("smtp"), address("submission"), address("lmtp"));
+    let account = trial::ACCOUNT;
+    let settings = trial.boot.settings_file();
+    let settings = settings.display();
+    let mut text = format!("{}\n\n", paint.bold("Waypost is running."));
+    for note in &trial.notes {
+        text.push_str(&format!("  {}\n", paint.yellow(note)));
+    }
+    text.push_str(&format!(
+        "  smtp        {smtp}\n  submission  {submission}  (only after AUTH)\n  lmtp        {lmtp}\n\
+         \x20 settings    {settings}  (account {account}, its password is in there)\n\n\
+         Try next, in another terminal:\n\n"
+    ));
+    for command in [
+        format!("printf 'Subject: hello\\n\\nIt works.\\n' | waypost send --server {smtp} {account}"),
+        format!("waypost mailbox show {account}"),
+        format!("waypost explain --from {account} --to somebody@example.net"),
+        format!("swaks --server {smtp} --from somebody@example.net --to {account}"),
+    ] {
+        text.push_str(&format!("  {}\n", paint.cyan(&command)));
+    }
+    text.push_str(&format!(
+        "\nCtrl-C ends it. After a change to the settings: waypost check, then kill -HUP {}\n\n",
+        std::process::id()
+    ));
+    text
+}

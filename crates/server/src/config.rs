@@ -1,0 +1,311 @@
+//! Where does the process find its data, its listeners and the outside? The boot file.
+//!
+//! What lies here is needed before the settings can be read, or belongs to the machine rather than to the mail.
+//! Paths are relative to the boot file. Everything has a default but what only the operator can know.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// The boot file, with its paths made whole.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Boot {
+    /// Where the queue, the spool and the mailboxes are kept.
+    pub(crate) data_directory: PathBuf,
+    /// The settings file; `settings.json` in the data directory unless said.
+    pub(crate) settings: Option<PathBuf>,
+    /// This server's host name, for settings that name none; the machine's own unless said.
+    pub(crate) hostname: Option<HostName>,
+    /// Networks whose clients may send to anywhere without authentication. None unless said.
+    pub(crate) relay_networks: Vec<IpNet>,
+    /// Where mail is taken.
+    #[serde(rename = "listener")]
+    pub(crate) listeners: Vec<Listener>,
+    /// The certificate for STARTTLS and implicit TLS; a self-signed one is made unless said.
+    pub(crate) tls: Option<Certificate>,
+    /// Files with root certificates (PEM) that are trusted besides the platform's.
+    pub(crate) trusted_roots: Vec<PathBuf>,
+    /// Whom to ask for names.
+    pub(crate) dns: Dns,
+    /// What holds for the hosts of every Mx route.
+    pub(crate) mx: Mx,
+    /// How much is taken at once.
+    pub(crate) limits: Limits,
+    /// How the log looks.
+    pub(crate) log: Log,
+    /// From where the settings may take secrets.
+    pub(crate) secrets: Secrets,
+}
+
+/// A host name, parsed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HostName(pub(crate) mail::Domain);
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match mail::Domain::parse(&text) {
+            Ok(domain) if domain.literal().is_none() => Ok(HostName(domain)),
+            _ => Err(format!("`{text}` is not a host name")),
+        }
+    }
+}
+
+/// One listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listener {
+    /// Its name; what expressions see as `listener`.
+    pub(crate) name: String,
+    /// Address and port.
+    pub(crate) bind: SocketAddr,
+    /// What is spoken.
+    #[serde(default)]
+    pub(crate) protocol: ListenerProtocol,
+    /// How TLS is used.
+    #[serde(default)]
+    pub(crate) tls: ListenerTls,
+    /// Whether mail is taken only from those who have authenticated.
+    #[serde(default)]
+    pub(crate) submission: bool,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ListenerProtocol {
+    /// RFC 5321.
+    #[default]
+    Smtp,
+    /// RFC 2033.
+    Lmtp,
+}
+
+/// How a listener uses TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ListenerTls {
+    /// Not at all.
+    None,
+    /// By STARTTLS.
+    #[default]
+    StartTls,
+    /// From the first byte.
+    Implicit,
+}
+
+/// A certificate chain and its key, in PEM files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Certificate {
+    /// The chain, leaf first.
+    pub(crate) certificate: PathBuf,
+    /// The key.
+    pub(crate) key: PathBuf,
+}
+
+/// Whom to ask for names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Dns {
+    /// Name servers as `address:port`; those of the system if there are none.
+    pub(crate) name_servers: Vec<SocketAddr>,
+}
+
+/// What holds for the hosts of every Mx route.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Mx {
+    /// The port; other than 25 only in a lab.
+    pub(crate) port: u16,
+    /// Whether an MX host may have a loopback address; only in a lab.
+    pub(crate) allow_loopback: bool,
+    /// Addresses before a NAT on which this server takes mail, so that it does not send to itself.
+    pub(crate) own_addresses: Vec<IpAddr>,
+}
+
+impl Default for Mx {
+    fn default() -> Self {
+        Mx { port: 25, allow_loopback: false, own_addresses: Vec::new() }
+    }
+}
+
+/// How much is taken at once. What is not said has the program's own limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Bytes of one message.
+    pub(crate) message_bytes_max: Option<u64>,
+    /// Recipients of one message.
+    pub(crate) recipients_max: Option<u32>,
+    /// Connections at once.
+    pub(crate) connections_max: Option<usize>,
+    /// Connections at once from one address.
+    pub(crate) connections_per_client_max: Option<usize>,
+    /// Messages in one session.
+    pub(crate) messages_per_session_max: Option<u32>,
+    /// Free bytes of the disk below which no more mail is taken.
+    pub(crate) disk_free_bytes_min: Option<u64>,
+}
+
+/// How the log looks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// For people or for machines.
+    pub(crate) format: LogFormat,
+    /// What is logged, such as `info` or `info,mta=debug`.
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// From where the settings may take secrets.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Secrets {
+    /// Environment variables must begin so; any variable if not said.
+    pub(crate) environment_prefix: Option<String>,
+    /// Files must lie in one of these; anywhere if there are none.
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+impl Boot {
+    /// Reads a boot file and makes its paths whole.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, base).with_context(|| format!("{} cannot be used", path.display()))
+    }
+
+    fn parse(text: &str, base: &Path) -> anyhow::Result<Self> {
+        let mut boot: Boot = toml::from_str(text).map_err(|error| Problem::of(text, &error))?;
+        if boot.data_directory.as_os_str().is_empty() {
+            bail!("it does not say `data_directory`: where the queue and the mailboxes are kept");
+        }
+        boot.check_listeners()?;
+        boot.data_directory = base.join(&boot.data_directory);
+        if let Some(settings) = &mut boot.settings {
+            *settings = base.join(&*settings);
+        }
+        if let Some(tls) = &mut boot.tls {
+            tls.certificate = base.join(&tls.certificate);
+            tls.key = base.join(&tls.key);
+        }
+        for path in boot.secrets.directories.iter_mut().chain(&mut boot.trusted_roots) {
+            *path = base.join(&*path);
+        }
+        Ok(boot)
+    }
+
+    fn check_listeners(&self) -> anyhow::Result<()> {
+        for (i, listener) in self.listeners.iter().enumerate() {
+            let before = &self.listeners[..i];
+            if listener.name.is_empty() {
+                bail!("the listener on {} has an empty name", listener.bind);
+            }
+            if before.iter().any(|other| other.name == listener.name) {
+                bail!("two listeners are named `{}`", listener.name);
+            }
+            if listener.bind.port() != 0 && before.iter().any(|other| other.bind == listener.bind) {
+                bail!("two listeners are bound to {}", listener.bind);
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings file.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        self.settings.clone().unwrap_or_else(|| self.data_directory.join("settings.json"))
+    }
+}
+
+/// What is wrong with a TOML text, said with its line and column.
+#[derive(Debug)]
+struct Problem(String);
+
+impl Problem {
+    fn of(text: &str, error: &toml::de::Error) -> Self {
+        let message = error.message();
+        let Some(span) = error.span() else { return Problem(message.to_owned()) };
+        let before = text.get(..span.start).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+        Problem(format!("line {line}, column {column}: {message}"))
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let error = Boot::parse(text, Path::new("/etc/waypost")).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error:?} does not contain {expected:?}");
+    }
+
+    #[test]
+    fn the_example_can_be_read() {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/waypost.toml");
+        let boot = Boot::read(Path::new(example)).unwrap();
+        assert!(!boot.listeners.is_empty());
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let text = "data_directory = \"data\"\nsettings = \"/srv/settings.json\"";
+        let boot = Boot::parse(text, Path::new("/etc/waypost")).unwrap();
+        assert_eq!(boot.data_directory, Path::new("/etc/waypost/data"));
+        assert_eq!(boot.settings_file(), Path::new("/srv/settings.json"));
+    }
+
+    #[test]
+    fn errors_say_line_and_column() {
+        refused("data_directory = \"d\"\nhostnam = \"x\"", "line 2, column 1: unknown field `hostnam`");
+        refused("data_directory = \"d\"\nhostname = \"a b\"", "line 2, column 12: `a b` is not a host name");
+        refused("data_directory = \"d\"\n[mx]\nport = 70000", "line 3, column 8");
+        refused("data_directory = ", "line 1, column 1");
+    }
+
+    #[test]
+    fn what_only_the_operator_knows_is_asked_for() {
+        refused("", "data_directory");
+    }
+
+    #[test]
+    fn listeners_do_not_collide() {
+        let one = "data_directory = \"d\"\n[[listener]]\nname = \"a\"\nbind = \"127.0.0.1:2525\"\n";
+        refused(&format!("{one}[[listener]]\nname = \"a\"\nbind = \"127.0.0.1:2526\"\n"), "are named `a`");
+        refused(&format!("{one}[[listener]]\nname = \"b\"\nbind = \"127.0.0.1:2525\"\n"), "127.0.0.1:2525");
+    }
+}
