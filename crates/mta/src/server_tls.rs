@@ -1,8 +1,17 @@
 //! Our certificates: read from PEM files, replaced while running, self-signed where none are given.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
 
 /// Why there is no certificate to use.
 #[derive(Debug, Error)]
@@ -15,22 +24,140 @@ pub struct ServerTlsError {
 }
 
 /// The certificate in use and the TLS configuration around it; clones share both.
-#[derive(Clone, Debug)]
-pub struct ServerTls {}
+#[derive(Clone)]
+pub struct ServerTls {
+    current: Arc<Current>,
+    config: Arc<ServerConfig>,
+    files: Option<(PathBuf, PathBuf)>,
+}
 
 impl ServerTls {
     /// From a chain and a key in PEM files.
-    pub fn from_files(_certificate: &Path, _key: &Path) -> Result<Self, ServerTlsError> {
-        todo!()
+    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, ServerTlsError> {
+        let files = (certificate.to_owned(), key.to_owned());
+        Self::new(read(certificate, key)?, Some(files))
     }
 
     /// With a certificate made now for this name, which no client will trust.
-    pub fn self_signed(_hostname: &str) -> Result<Self, ServerTlsError> {
-        todo!()
+    pub fn self_signed(hostname: &str) -> Result<Self, ServerTlsError> {
+        let unusable = |why: String| ServerTlsError { certificate: PathBuf::from("(self-signed)"), why };
+        let made = rcgen::generate_simple_self_signed([hostname.to_owned()])
+            .map_err(|error| unusable(error.to_string()))?;
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let certified = certify(vec![made.cert.der().clone()], key.into()).map_err(unusable)?;
+        Self::new(certified, None)
     }
 
     /// Reads the files again. If they cannot be used, the old certificate stays.
     pub fn reload(&self) -> Result<(), ServerTlsError> {
-        todo!()
+        if let Some((certificate, key)) = &self.files {
+            let certified = read(certificate, key)?;
+            *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+        }
+        Ok(())
+    }
+
+    /// Makes the handshake of a server.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    fn new(certified: CertifiedKey, files: Option<(PathBuf, PathBuf)>) -> Result<Self, ServerTlsError> {
+        let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
+        let versions = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions();
+        let builder = versions.map_err(|error| ServerTlsError {
+            certificate: files.clone().map(|(certificate, _)| certificate).unwrap_or_default(),
+            why: error.to_string(),
+        })?;
+        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::clone(&current) as _);
+        // A ticket of one listener must not open another with a stricter policy: there are none.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        // A browser that was led here asks for another protocol and is turned away (ALPACA).
+        config.alpn_protocols = vec![b"smtp".to_vec(), b"lmtp".to_vec()];
+        Ok(ServerTls { current, config: Arc::new(config), files })
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+/// The certificate that the next handshake shows, whatever name the client asks for.
+#[derive(Debug)]
+struct Current(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, ServerTlsError> {
+    let unusable = |why: String| ServerTlsError { certificate: certificate.to_owned(), why };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(unusable("there is no certificate in the file".to_owned()));
+    }
+    let key_der =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(format!("{}: {error}", key.display())))?;
+    certify(chain, key_der).map_err(unusable)
+}
+
+/// Pairs chain and key, if they belong together.
+fn certify(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write_pair(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        (certificate, key)
+    }
+
+    fn in_use(tls: &ServerTls) -> CertificateDer<'static> {
+        tls.current.0.read().unwrap().cert[0].clone()
+    }
+
+    #[test]
+    fn a_reload_takes_the_new_certificate_and_keeps_the_old_where_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_pair(folder.path(), "a.example");
+        let tls = ServerTls::from_files(&certificate, &key).unwrap();
+        let first = in_use(&tls);
+        write_pair(folder.path(), "b.example");
+        tls.reload().unwrap();
+        let second = in_use(&tls);
+        assert_ne!(first, second);
+        std::fs::write(&key, "rubbish").unwrap();
+        let error = tls.reload().unwrap_err().to_string();
+        assert!(error.contains("key.pem"), "{error}");
+        assert_eq!(in_use(&tls), second);
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_pair(folder.path(), "a.example");
+        let other = rcgen::generate_simple_self_signed(["b.example".to_owned()]).unwrap();
+        std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
+        assert!(ServerTls::from_files(&certificate, &key).is_err());
+        assert!(ServerTls::from_files(Path::new("/nonexistent"), &key).is_err());
+    }
+
+    #[test]
+    fn a_certificate_can_be_made() {
+        assert!(ServerTls::self_signed("mx.example.org").unwrap().reload().is_ok());
     }
 }

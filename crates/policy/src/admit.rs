@@ -14,7 +14,7 @@ use mail::{
 
 use self::recipient::Admitted;
 use crate::configuration::Configuration;
-use crate::expr::{Lookup, LookupAnswers};
+use crate::expr::LookupAnswers;
 use crate::facts::Facts;
 use crate::retry::{Expiry, Progress};
 use crate::route::{Choice, choose_schedule};
@@ -153,15 +153,13 @@ pub struct Admission {
     sorted: Vec<usize>,
 }
 
-/// Whether the message may enter the queue.
-#[derive(Debug)]
-pub enum Decision {
-    /// It may.
-    Accepted(Box<Accepted>),
-    /// Nothing yet: gather these, add the answers to those already there, and ask again.
-    Needs(Box<Admission>, Vec<Lookup>),
-    /// It may not, for now: our own side cannot decide.
-    Refused(Box<Reply>),
+/// The first place of each recipient in its schedule; what [`Admission::accept`] takes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FirstPlaces {
+    accepted_at: Timestamp,
+    traits: ContentTraits,
+    size: u64,
+    places: Vec<Progress>,
 }
 
 impl Admission {
@@ -251,15 +249,15 @@ impl Admission {
         &self.parameters
     }
 
-    /// Makes what the queue takes: each recipient gets its schedule.
-    pub fn accept(
-        self,
+    /// Which schedule each recipient has, now that the content is there.
+    pub fn schedule(
+        &self,
         configuration: &Configuration,
         answers: &LookupAnswers,
         traits: ContentTraits,
         size: u64,
         now: Timestamp,
-    ) -> Decision {
+    ) -> Choice<FirstPlaces> {
         let envelope = Envelope {
             message: MessageId(0),
             reverse_path: self.reverse_path.clone(),
@@ -271,41 +269,29 @@ impl Admission {
             recipients: self.forward_paths().cloned().collect(),
         };
         let unscheduled = unscheduled(now);
-        let (mut first_places, mut needs) = (Vec::with_capacity(self.recipients.len()), Vec::new());
-        for recipient in &self.recipients {
-            let facts = Facts {
-                envelope: &envelope,
-                forward_path: &recipient.forward_path,
-                progress: &unscheduled,
-                now,
-                host: None,
+        let mut places = Vec::with_capacity(self.recipients.len());
+        for forward_path in self.forward_paths() {
+            let facts = Facts { envelope: &envelope, forward_path, progress: &unscheduled, now, host: None };
+            let first = match choose_schedule(configuration, &facts, answers) {
+                Choice::Decided(schedule) => Progress::first(&schedule, now, &self.parameters),
+                Choice::Needs(lookups) => return Choice::Needs(lookups),
+                Choice::Undecidable(trouble) => return Choice::Undecidable(trouble),
             };
-            match choose_schedule(configuration, &facts, answers) {
-                Choice::Decided(schedule) => {
-                    let first = Progress::first(&schedule, now, &self.parameters);
-                    first_places.push(self.deliver_by.map_or(first.clone(), |by| until(first, by, now)));
-                }
-                Choice::Needs(lookups) => needs.extend(lookups),
-                Choice::Undecidable(_) => {
-                    return Decision::Refused(refusal(
-                        451,
-                        4,
-                        3,
-                        5,
-                        "The configuration of this server is at fault.",
-                    ));
-                }
-            }
+            places.push(match self.deliver_by {
+                Some(by) => until(first, by, now),
+                None => first,
+            });
         }
-        if needs.is_empty() {
-            Decision::Accepted(Box::new(self.accepted(envelope, first_places)))
-        } else {
-            Decision::Needs(Box::new(self), needs)
-        }
+        Choice::Decided(FirstPlaces { accepted_at: now, traits, size, places })
     }
 
-    fn accepted(self, envelope: Envelope, first_places: Vec<Progress>) -> Accepted {
-        debug_assert!(!self.recipients.is_empty(), "there is a recipient before there is content");
+    /// Makes what the queue takes.
+    pub fn accept(self, first: FirstPlaces) -> Accepted {
+        debug_assert_eq!(
+            self.recipients.len(),
+            first.places.len(),
+            "nobody was added since they were scheduled"
+        );
         let with_place = |(recipient, progress): (Admitted, Progress)| NewRecipient {
             forward_path: recipient.forward_path,
             original: recipient.original,
@@ -314,12 +300,12 @@ impl Admission {
         };
         Accepted {
             reverse_path: self.reverse_path,
-            accepted_at: envelope.accepted_at,
+            accepted_at: first.accepted_at,
             origin: self.origin,
             parameters: self.parameters,
-            traits: envelope.traits,
-            size: envelope.size,
-            recipients: self.recipients.into_iter().zip(first_places).map(with_place).collect(),
+            traits: first.traits,
+            size: first.size,
+            recipients: self.recipients.into_iter().zip(first.places).map(with_place).collect(),
         }
     }
 }
