@@ -1,17 +1,23 @@
 //! The settings objects, each declared once: fields, defaults, bounds, one-line descriptions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub mod connection_strategy;
 pub mod delivery_schedule;
 pub mod directory;
+mod expression;
+mod fresh;
+mod json;
 pub mod outbound_strategy;
 pub mod route;
 pub mod secret;
 pub mod system;
 pub mod tls_strategy;
 pub mod virtual_queue;
+
+#[cfg(test)]
+mod tests;
 
 pub use connection_strategy::{MtaConnectionStrategy, SourceIp};
 pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
@@ -66,20 +72,25 @@ pub struct SettingsError {
 impl Settings {
     /// The objects that exist without being written down.
     pub fn fresh() -> Self {
-        todo!()
+        fresh::settings()
     }
 
     /// The fresh objects, replaced and added to by those of a JSON text.
     ///
     /// Accepted are an object keyed by type, an array of objects that carry `@type`, and a single such object.
     pub fn from_json(text: &str) -> Result<Self, Vec<SettingsError>> {
-        let _ = text;
-        todo!()
+        let mut settings = Self::fresh();
+        json::load(text, &mut settings)?;
+        Ok(settings)
     }
 
     /// The secrets that lie outside the settings: what must be read before the check.
     pub fn secret_references(&self) -> Vec<SecretReference> {
-        todo!()
+        let secrets = self.routes.values().filter_map(|route| match &route.kind {
+            RouteKind::Relay(relay) => relay.auth_secret.reference(),
+            RouteKind::Local | RouteKind::Mx(_) => None,
+        });
+        secrets.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

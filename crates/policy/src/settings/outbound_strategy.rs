@@ -1,9 +1,12 @@
 //! `MtaOutboundStrategy`: the four expressions that choose how a recipient is delivered.
 
+use serde::Deserialize;
+
 use crate::expr::Expression;
 
 /// The singleton. Each expression yields the name of an object.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MtaOutboundStrategy {
     /// Which `MtaRoute`; evaluated for each recipient at each attempt.
     pub route: Expression,
@@ -13,4 +16,22 @@ pub struct MtaOutboundStrategy {
     pub connection: Expression,
     /// Which `MtaTlsStrategy`; before the MX lookup and again for each host.
     pub tls: Expression,
+}
+
+impl Default for MtaOutboundStrategy {
+    fn default() -> Self {
+        const LOCAL: (&str, &str) = ("is_local_domain(rcpt_domain)", "'local'");
+        MtaOutboundStrategy {
+            route: Expression::first_of(&[LOCAL], "'mx'"),
+            schedule: Expression::first_of(
+                &[LOCAL, ("source == 'dsn'", "'dsn'"), ("source == 'report'", "'report'")],
+                "'remote'",
+            ),
+            connection: Expression::always("'default'"),
+            tls: Expression::first_of(
+                &[("retry_num > 0 && last_error == 'tls'", "'invalid-tls'")],
+                "'default'",
+            ),
+        }
+    }
 }

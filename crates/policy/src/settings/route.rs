@@ -1,5 +1,8 @@
 //! `MtaRoute`: where one recipient's copy goes next.
 
+use serde::Deserialize;
+
+use super::json::fields;
 use super::secret::SecretKeyOptional;
 
 /// A named route. The name is what route expressions return.
@@ -25,18 +28,23 @@ pub enum RouteKind {
 }
 
 /// What an Mx route says.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MxRoute {
     /// Which address families, in which order.
+    #[serde(default)]
     pub ip_lookup_strategy: IpLookupStrategy,
     /// MX hosts tried in one attempt at most; 5 unless said, at least 1.
+    #[serde(default = "max_mx_hosts", deserialize_with = "fields::at_least_one")]
     pub max_mx_hosts: usize,
     /// Addresses tried of one host at most; 2 unless said, at least 1.
+    #[serde(default = "max_multihomed", deserialize_with = "fields::at_least_one")]
     pub max_multihomed: usize,
 }
 
 /// Which address families are looked up, and which comes first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum IpLookupStrategy {
     /// Both, IPv4 first.
     #[default]
@@ -50,30 +58,76 @@ pub enum IpLookupStrategy {
 }
 
 /// What a Relay route says.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RelayRoute {
     /// A host name or an IP address; with an address, DNS is not asked.
+    #[serde(deserialize_with = "fields::host")]
     pub address: String,
     /// 25 unless said.
+    #[serde(default = "smtp_port", deserialize_with = "fields::port")]
     pub port: u16,
     /// SMTP unless said.
+    #[serde(default)]
     pub protocol: RelayProtocol,
     /// TLS from the first byte instead of STARTTLS.
+    #[serde(default)]
     pub implicit_tls: bool,
     /// Whether a certificate that does not verify is good enough.
+    #[serde(default)]
     pub allow_invalid_certs: bool,
     /// The user name for AUTH.
+    #[serde(default, deserialize_with = "fields::optional_text")]
     pub auth_username: Option<String>,
     /// Where the password comes from.
+    #[serde(default)]
     pub auth_secret: SecretKeyOptional,
 }
 
 /// What is spoken to a relay.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum RelayProtocol {
     /// RFC 5321.
     #[default]
     Smtp,
     /// RFC 2033.
     Lmtp,
+}
+
+impl Default for MxRoute {
+    fn default() -> Self {
+        MxRoute {
+            ip_lookup_strategy: IpLookupStrategy::default(),
+            max_mx_hosts: max_mx_hosts(),
+            max_multihomed: max_multihomed(),
+        }
+    }
+}
+
+/// What all kinds of route have.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RouteHead {
+    #[serde(deserialize_with = "fields::text")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "fields::optional_text")]
+    pub(super) description: Option<String>,
+}
+
+/// A Local route has nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Local {}
+
+const fn max_mx_hosts() -> usize {
+    5
+}
+
+const fn max_multihomed() -> usize {
+    2
+}
+
+const fn smtp_port() -> u16 {
+    25
 }

@@ -1,0 +1,281 @@
+//! Which objects are in a settings file, and of which type is each?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::reader::{Fault, Reader, TYPE};
+use super::tree::{Json, Member, Node};
+use crate::expr::suggest::closest;
+use crate::settings::route::{Local, RouteHead};
+use crate::settings::{
+    Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
+    MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, RouteKind, Settings, SettingsError, SystemSettings,
+};
+
+/// The types of objects.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Type {
+    System,
+    Route,
+    Outbound,
+    Schedule,
+    VirtualQueue,
+    Connection,
+    Tls,
+    Domain,
+    Account,
+}
+
+const TYPES: &[(&str, Type)] = &[
+    ("SystemSettings", Type::System),
+    ("MtaRoute", Type::Route),
+    ("MtaOutboundStrategy", Type::Outbound),
+    ("MtaDeliverySchedule", Type::Schedule),
+    ("MtaVirtualQueue", Type::VirtualQueue),
+    ("MtaConnectionStrategy", Type::Connection),
+    ("MtaTlsStrategy", Type::Tls),
+    ("Domain", Type::Domain),
+    ("Account", Type::Account),
+];
+
+/// The variants of a route, which stand for its type where objects are not listed by type.
+const ROUTE_VARIANTS: &[&str] = &["Local", "Mx", "Relay"];
+
+impl Type {
+    fn name(self) -> &'static str {
+        TYPES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    fn is_singleton(self) -> bool {
+        matches!(self, Type::System | Type::Outbound)
+    }
+
+    fn named(name: &str, at: usize) -> Result<Type, Fault> {
+        let plain = name.strip_prefix("x:").unwrap_or(name);
+        let found = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(plain));
+        let names = || TYPES.iter().map(|(known, _)| *known);
+        let fault = || {
+            let near = closest(plain, names().chain(ROUTE_VARIANTS.iter().copied()));
+            let all = || format!("there are {}", names().collect::<Vec<_>>().join(", "));
+            let hint = near.map_or_else(all, |near| format!("did you mean {near}?"));
+            Fault::at(at, format!("there is no type of object {name}")).hint(hint)
+        };
+        found.map(|(_, kind)| *kind).ok_or_else(fault)
+    }
+}
+
+/// An object of the file: its type, the id that it is listed under, and its properties.
+struct Entry<'j> {
+    kind: Type,
+    id: Option<&'j str>,
+    json: &'j Json,
+}
+
+/// Reads a file over the objects that are there already.
+pub(in crate::settings) fn load(text: &str, settings: &mut Settings) -> Result<(), Vec<SettingsError>> {
+    let whole = |fault: Fault| vec![error(text, String::new(), fault)];
+    let json = Json::parse(text).map_err(whole)?;
+    let mut loader = Loader { settings, names: BTreeSet::new(), queue_ids: BTreeMap::new() };
+    let mut errors = Vec::new();
+    for entry in entries(&json).map_err(whole)? {
+        if let Err(fault) = loader.load(&entry) {
+            errors.push(error(text, title(&entry), fault));
+        }
+    }
+    loader.resolve_queue_ids();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn title(entry: &Entry<'_>) -> String {
+    match entry.json.text_member("name").or(entry.id) {
+        Some(name) if !entry.kind.is_singleton() && !name.is_empty() => {
+            format!("{} {name}", entry.kind.name())
+        }
+        _ => entry.kind.name().to_owned(),
+    }
+}
+
+fn error(text: &str, object: String, fault: Fault) -> SettingsError {
+    let before = text.get(..fault.at.unwrap_or(0)).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    SettingsError {
+        object,
+        property: fault.path,
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message: fault.message,
+        hint: fault.hint,
+    }
+}
+
+fn entries(json: &Json) -> Result<Vec<Entry<'_>>, Fault> {
+    match &json.node {
+        Node::List(items) => items.iter().map(typed).collect(),
+        Node::Object(_) if json.member(TYPE).is_some() => Ok(vec![typed(json)?]),
+        Node::Object(members) => {
+            let mut found = Vec::new();
+            for member in members {
+                of_type(Type::named(&member.key, member.at)?, &member.value, &mut found)?;
+            }
+            Ok(found)
+        }
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => Err(not_an_object(json)),
+    }
+}
+
+/// An object that says itself of which type it is.
+fn typed(json: &Json) -> Result<Entry<'_>, Fault> {
+    let Some(name) = json.text_member(TYPE) else {
+        return Err(match json.node {
+            Node::Object(_) => Fault::at(json.at, format!("the property {TYPE} is missing")),
+            _ => not_an_object(json),
+        });
+    };
+    let at = json.member(TYPE).map_or(json.at, |member| member.at);
+    let kind = if ROUTE_VARIANTS.contains(&name) { Type::Route } else { Type::named(name, at)? };
+    Ok(Entry { kind, id: None, json })
+}
+
+fn not_an_object(json: &Json) -> Fault {
+    Fault::at(json.at, "an object is expected here")
+}
+
+/// Objects that are listed under their type: one, an array of them, or by id.
+fn of_type<'j>(kind: Type, json: &'j Json, found: &mut Vec<Entry<'j>>) -> Result<(), Fault> {
+    match &json.node {
+        Node::List(items) => found.extend(items.iter().map(|json| Entry { kind, id: None, json })),
+        Node::Object(members) if is_one(kind, members) => found.push(Entry { kind, id: None, json }),
+        Node::Object(members) => found.extend(members.iter().map(|member| Entry {
+            kind,
+            id: Some(member.key.as_str()),
+            json: &member.value,
+        })),
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => return Err(not_an_object(json)),
+    }
+    Ok(())
+}
+
+fn is_one(kind: Type, members: &[Member]) -> bool {
+    if kind.is_singleton() {
+        return !matches!(members, [only] if only.key == "singleton");
+    }
+    members.iter().any(|member| member.key == TYPE || !matches!(member.value.node, Node::Object(_)))
+}
+
+struct Loader<'s> {
+    settings: &'s mut Settings,
+    names: BTreeSet<(Type, String)>,
+    queue_ids: BTreeMap<String, String>,
+}
+
+impl Loader<'_> {
+    fn load(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let json = entry.json;
+        if !matches!(json.node, Node::Object(_)) {
+            return Err(not_an_object(json));
+        }
+        match entry.kind {
+            Type::System => {
+                self.settings.system = read::<SystemSettings>(json)?;
+                self.once(entry, "")
+            }
+            Type::Outbound => {
+                self.settings.outbound = read::<MtaOutboundStrategy>(json)?;
+                self.once(entry, "")
+            }
+            Type::Route => {
+                let route = read_route(json)?;
+                self.once(entry, &route.name)?;
+                self.settings.routes.insert(route.name.clone(), route);
+                Ok(())
+            }
+            Type::Schedule => {
+                let schedule = read::<MtaDeliverySchedule>(json)?;
+                self.once(entry, &schedule.name)?;
+                self.settings.schedules.insert(schedule.name.clone(), schedule);
+                Ok(())
+            }
+            Type::VirtualQueue => {
+                let queue = read::<MtaVirtualQueue>(json)?;
+                self.once(entry, &queue.name)?;
+                self.queue_ids.extend(entry.id.map(|id| (id.to_owned(), queue.name.clone())));
+                self.settings.virtual_queues.insert(queue.name.clone(), queue);
+                Ok(())
+            }
+            Type::Connection => {
+                let connection = read::<MtaConnectionStrategy>(json)?;
+                self.once(entry, &connection.name)?;
+                self.settings.connections.insert(connection.name.clone(), connection);
+                Ok(())
+            }
+            Type::Tls => {
+                let tls = read::<MtaTlsStrategy>(json)?;
+                self.once(entry, &tls.name)?;
+                self.settings.tls.insert(tls.name.clone(), tls);
+                Ok(())
+            }
+            Type::Domain => {
+                let domain = read::<Domain>(json)?;
+                self.once(entry, domain.name.as_str())?;
+                self.settings.domains.insert(domain.name.clone(), domain);
+                Ok(())
+            }
+            Type::Account => {
+                let account = read::<Account>(json)?;
+                self.once(entry, &account.name.to_string().to_lowercase())?;
+                self.settings.accounts.insert(account.name.clone(), account);
+                Ok(())
+            }
+        }
+    }
+
+    /// Two objects of one type and name in a file are a mistake.
+    fn once(&mut self, entry: &Entry<'_>, name: &str) -> Result<(), Fault> {
+        if self.names.insert((entry.kind, name.to_owned())) {
+            return Ok(());
+        }
+        Err(Fault::at(entry.json.at, "there are two of this name"))
+    }
+
+    /// A schedule names its queue by name, or by the id that the queue is listed under.
+    fn resolve_queue_ids(&mut self) {
+        for schedule in self.settings.schedules.values_mut() {
+            if self.settings.virtual_queues.contains_key(&schedule.queue_id) {
+                continue;
+            }
+            let id = schedule.queue_id.strip_prefix('#').unwrap_or(&schedule.queue_id);
+            if let Some(name) = self.queue_ids.get(id) {
+                schedule.queue_id = name.clone();
+            }
+        }
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(json: &Json) -> Result<T, Fault> {
+    T::deserialize(Reader(json)).map_err(|fault| Fault { at: fault.at.or(Some(json.at)), ..fault })
+}
+
+/// A route's own properties stand beside those of its variant.
+fn read_route(json: &Json) -> Result<MtaRoute, Fault> {
+    let variant = json.member(TYPE);
+    let Node::Object(members) = &json.node else { return Err(not_an_object(json)) };
+    let is_head = |member: &Member| matches!(member.key.as_str(), "name" | "description");
+    let (head, body): (Vec<_>, Vec<_>) = members.iter().cloned().partition(is_head);
+    let part = |members| Json { at: json.at, node: Node::Object(members) };
+    let (head, body) = (part(head), part(body));
+    let kind = match json.text_member(TYPE) {
+        Some("Local") => read::<Local>(&body).map(|Local {}| RouteKind::Local)?,
+        Some("Mx") => RouteKind::Mx(read::<MxRoute>(&body)?),
+        Some("Relay") => RouteKind::Relay(read::<RelayRoute>(&body)?),
+        found => {
+            let all = ROUTE_VARIANTS.join(", ");
+            let at = variant.map_or(json.at, |variant| variant.at);
+            let near = found.and_then(|name| closest(name, ROUTE_VARIANTS.iter().copied()));
+            let fault = Fault::at(at, format!("{TYPE} must be one of {all}"));
+            return Err(near.map_or(fault.clone(), |near| fault.hint(format!("did you mean {near}?"))));
+        }
+    };
+    let RouteHead { name, description } = read(&head)?;
+    Ok(MtaRoute { name, description, kind })
+}

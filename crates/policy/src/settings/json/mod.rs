@@ -1,0 +1,8 @@
+//! The JSON form of settings: a text to objects, each error with its place.
+
+mod entries;
+pub(super) mod fields;
+mod reader;
+mod tree;
+
+pub(super) use entries::load;
