@@ -367,6 +367,11 @@ impl History {
         self.lock().breaches.clone()
     }
 
+    /// Everything that happened so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().events.iter().map(|(_, event)| event.clone()).collect()
+    }
+
     /// What the world shows: the time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

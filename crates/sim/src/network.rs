@@ -193,3 +193,70 @@ impl AsyncWrite for SimStream {
         self.inner()?.poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SimClock;
+    use crate::peer::{Manners, Offers, Tongue};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const HOST: &str = "192.0.2.1:25";
+
+    fn network(weather: Weather) -> (Network, History) {
+        let history = History::new(SimClock::start());
+        let peer = Peer::new(
+            "mx.example",
+            Tongue::Smtp,
+            Offers::ALL,
+            Manners::default(),
+            history.clone(),
+            Chance::new(1),
+        );
+        let hosts = BTreeMap::from([(HOST.parse().unwrap(), Arc::new(peer))]);
+        (Network::new(history.clone(), Chance::new(2), weather, hosts), history)
+    }
+
+    async fn greeting(network: &Network) -> io::Result<String> {
+        let mut stream = network.connect(HOST.parse().unwrap(), None).await?;
+        let mut text = String::new();
+        stream.write_all(b"QUIT\r\n").await?;
+        stream.read_to_string(&mut text).await?;
+        Ok(text)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn carries_bytes_both_ways_in_pieces_too() {
+        for dribble in [0, 1000] {
+            let (network, _) = network(Weather { dribble, ..Weather::default() });
+            let text = greeting(&network).await.unwrap();
+            assert_eq!(text, "220 mx.example at your service\r\n221 2.0.0 bye\r\n");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refuses_resets_and_swallows() {
+        let (refusing, history) = network(Weather { refused: 1000, ..Weather::default() });
+        assert_eq!(greeting(&refusing).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(history.faults()[&Fault::Refused], 1);
+
+        let (resetting, history) = network(Weather { reset: 1000, ..Weather::default() });
+        let mut stream = resetting.connect(HOST.parse().unwrap(), None).await.unwrap();
+        let error = stream.write_all(&[b'x'; 20_000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(history.faults()[&Fault::Reset], 1);
+
+        let (swallowing, _) = network(Weather { black_hole: 1000, ..Weather::default() });
+        let day = Duration::from_secs(86_400);
+        assert!(tokio::time::timeout(day, greeting(&swallowing)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_ends() {
+        let until = crate::clock::BEGINNING.plus(Duration::from_secs(60));
+        let weather = Weather { outages: vec![(crate::clock::BEGINNING, until)], ..Weather::default() };
+        let (network, _) = network(weather);
+        assert!(tokio::time::timeout(Duration::from_secs(61), greeting(&network)).await.is_err());
+        assert!(greeting(&network).await.is_ok());
+    }
+}

@@ -157,3 +157,106 @@ impl Peer {
         now < first.plus(wait)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SimClock;
+    use crate::history::{ContentHash, Event};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Sends the script in one go to a peer and gives what it answered and what was written down.
+    async fn talk(tongue: Tongue, offers: Offers, manners: Manners, script: &str) -> (String, Vec<Event>) {
+        let history = History::new(SimClock::start());
+        let connection = history.connection();
+        let peer = Peer::new("peer.example", tongue, offers, manners, history.clone(), Chance::new(5));
+        let (mut ours, theirs) = tokio::io::duplex(64 * 1024);
+        let client = async {
+            ours.write_all(script.replace('\n', "\r\n").as_bytes()).await.unwrap();
+            let mut answers = String::new();
+            ours.read_to_string(&mut answers).await.unwrap();
+            answers.replace("\r\n", "\n")
+        };
+        let (answers, ()) = tokio::join!(client, peer.serve(theirs, connection));
+        (answers, history.events())
+    }
+
+    fn codes(answers: &str) -> Vec<&str> {
+        let last_line = |line: &&str| line.as_bytes().get(3) == Some(&b' ');
+        answers.lines().filter(last_line).map(|line| &line[..3]).collect()
+    }
+
+    fn took(events: &[Event]) -> Vec<(ContentHash, usize)> {
+        let taking = |event: &Event| match event {
+            Event::Took { content, recipients, .. } => Some((*content, recipients.len())),
+            _ => None,
+        };
+        events.iter().filter_map(taking).collect()
+    }
+
+    fn rude(events: &[Event]) -> usize {
+        events.iter().filter(|event| matches!(event, Event::Rude { .. })).count()
+    }
+
+    const LETTER: &str = "MAIL FROM:<a@a.example>\nRCPT TO:<b@b.example>\nRCPT TO:<unknown1@b.example>\nDATA\n\
+                          Subject: x\n\n..dot\n.\nQUIT\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn takes_a_message_and_says_so() {
+        let script = format!("EHLO us.example\n{LETTER}");
+        let (answers, events) = talk(Tongue::Smtp, Offers::ALL, Manners::default(), &script).await;
+        assert_eq!(codes(&answers), ["220", "250", "250", "250", "550", "354", "250", "221"], "{answers}");
+        assert_eq!(took(&events), [(ContentHash::of(b"Subject: x\r\n\r\n.dot\r\n"), 1)]);
+        assert!(events.iter().any(|event| matches!(event, Event::Answered { .. })));
+        assert!(events.iter().any(|event| matches!(event, Event::Said { code: 550, .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sees_what_is_not_polite() {
+        let script = format!("EHLO us.example\n{LETTER}");
+        let (_, events) = talk(Tongue::Smtp, Offers::NONE, Manners::default(), &script).await;
+        assert!(rude(&events) > 0, "pipelining was not offered");
+        let (answers, events) =
+            talk(Tongue::Lmtp, Offers::ALL, Manners::default(), "EHLO us.example\nQUIT\n").await;
+        assert_eq!((codes(&answers), rude(&events)), (vec!["220", "500", "221"], 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hangs_up_after_it_took_the_message() {
+        let manners = Manners { drop_after_dot: 1000, ..Manners::default() };
+        let script = format!("EHLO us.example\n{LETTER}");
+        let (answers, events) = talk(Tongue::Smtp, Offers::ALL, manners, &script).await;
+        assert_eq!(codes(&answers).last(), Some(&"354"));
+        assert_eq!(took(&events).len(), 1);
+        assert!(!events.iter().any(|event| matches!(event, Event::Answered { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_each_recipient_over_lmtp_or_fewer() {
+        let script = "LHLO us.example\nMAIL FROM:<a@a.example>\nRCPT TO:<b@b.example>\nRCPT TO:<c@b.example>\n\
+                      DATA\nx\n.\nQUIT\n";
+        let (answers, events) = talk(Tongue::Lmtp, Offers::ALL, Manners::default(), script).await;
+        assert_eq!(codes(&answers), ["220", "250", "250", "250", "250", "354", "250", "250", "221"]);
+        assert_eq!(took(&events)[0].1, 2);
+        let fewer = Manners { fewer_replies: 1000, ..Manners::default() };
+        let (answers, events) = talk(Tongue::Lmtp, Offers::ALL, fewer, script).await;
+        assert!(codes(&answers).len() < 8, "{answers}");
+        assert_eq!(took(&events)[0].1, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn takes_so_many_recipients_and_greylists() {
+        let script =
+            "EHLO us.example\nMAIL FROM:<a@a.example>\nRCPT TO:<b@b.example>\nRCPT TO:<c@b.example>\nQUIT\n";
+        let limited = Manners { recipients_max: Some((1, true)), ..Manners::default() };
+        let (answers, events) = talk(Tongue::Smtp, Offers::ALL, limited, script).await;
+        assert_eq!(codes(&answers), ["220", "250", "250", "250", "552", "221"]);
+        assert!(
+            events.iter().any(|event| matches!(event, Event::Said { code: 452, .. })),
+            "552 means 452 here"
+        );
+        let grey = Manners { greylist: Some(Duration::from_secs(300)), ..Manners::default() };
+        let (answers, _) = talk(Tongue::Smtp, Offers::ALL, grey, script).await;
+        assert_eq!(codes(&answers), ["220", "250", "250", "450", "450", "221"]);
+    }
+}

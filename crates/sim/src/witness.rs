@@ -1,7 +1,7 @@
 //! What did the store really do? Wraps the innermost store and writes every commit into the history.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use crate::history::{ContentHash, Ended, Entered, Event, History, Told};
 
 /// Wraps a store and watches.
 pub struct Witness {
-    inner: Mutex<Arc<dyn Store>>,
+    inner: Arc<dyn Store>,
     history: History,
     newest: AtomicU64,
 }
@@ -25,22 +25,19 @@ pub struct Witness {
 impl Witness {
     /// Watches this store.
     pub fn new(inner: Arc<dyn Store>, history: History) -> Self {
-        Witness { inner: Mutex::new(inner), history, newest: AtomicU64::new(0) }
+        Witness { inner, history, newest: AtomicU64::new(0) }
     }
 
-    /// After a crash: the same data, opened again.
-    pub fn reopened(&self, inner: Arc<dyn Store>) {
-        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = inner;
-    }
-
-    fn inner(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    /// After a crash: watches the same data, opened again.
+    pub fn reopened(&self, inner: Arc<dyn Store>) -> Self {
+        let newest = AtomicU64::new(self.newest.load(Ordering::Relaxed));
+        Witness { inner, history: self.history.clone(), newest }
     }
 
     /// Writes down the messages that came since the last look.
     async fn note_new(&self, content: ContentHash, about: Option<MessageId>) -> Result<(), StoreError> {
         let newest = self.newest.load(Ordering::Relaxed);
-        for claim in self.inner().pending(Some(MessageId(newest)), usize::MAX).await? {
+        for claim in self.inner.pending(Some(MessageId(newest)), usize::MAX).await? {
             let message = claim.envelope.message;
             self.newest.fetch_max(message.0, Ordering::Relaxed);
             let entered = claim.recipients.into_iter().map(|queued| Entered {
@@ -62,21 +59,16 @@ impl Witness {
 
     /// Counts what the store holds, and looks whether the content of these messages is there.
     pub async fn count(&self, messages: impl Iterator<Item = MessageId>) -> Result<usize, StoreError> {
-        let all = self.inner().pending(None, usize::MAX).await?;
+        let all = self.inner.pending(None, usize::MAX).await?;
         let pending: Vec<RecipientId> =
             all.iter().flat_map(|claim| &claim.recipients).map(|queued| queued.recipient.id).collect();
         let left = pending.len();
         self.history.note(Event::Counted { pending });
         for message in messages {
-            let there = self.inner().content(message).await?.is_some();
+            let there = self.inner.content(message).await?.is_some();
             self.history.note(Event::ContentSeen { message, there });
         }
         Ok(left)
-    }
-
-    /// The highest number of a message so far.
-    pub fn newest(&self) -> MessageId {
-        MessageId(self.newest.load(Ordering::Relaxed))
     }
 }
 
@@ -110,13 +102,13 @@ fn told(notice: &[u8]) -> Vec<Told> {
 impl Queue for Witness {
     async fn accept(&self, accepted: Accepted, content: Content) -> Result<MessageId, StoreError> {
         let hash = ContentHash::of(bytes(&content));
-        let message = self.inner().accept(accepted, content).await?;
+        let message = self.inner.accept(accepted, content).await?;
         self.note_new(hash, None).await?;
         Ok(message)
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        let claims = self.inner().claim(now, lease, limit).await?;
+        let claims = self.inner.claim(now, lease, limit).await?;
         for claim in &claims {
             let recipients = claim
                 .recipients
@@ -141,7 +133,7 @@ impl Queue for Witness {
         now: Timestamp,
         length: Duration,
     ) -> Result<(), StoreError> {
-        self.inner().begin(lease, recipients, now, length).await?;
+        self.inner.begin(lease, recipients, now, length).await?;
         let recipients = recipients.to_vec();
         self.history.note(Event::Begun { lease, until: now.plus(length), recipients });
         Ok(())
@@ -165,61 +157,61 @@ impl Queue for Witness {
             settlement.notices.iter().map(|notice| ContentHash::of(&notice.content)).collect();
         let message = settlement.message;
         assert!(notices.len() <= 1, "one settlement carries one notification");
-        self.inner().settle(settlement).await?;
+        self.inner.settle(settlement).await?;
         self.history.note(event);
         if let Some(hash) = notices.first() {
             self.note_new(*hash, Some(message)).await?;
         }
-        let there = self.inner().content(message).await?.is_some();
+        let there = self.inner.content(message).await?.is_some();
         self.history.note(Event::ContentSeen { message, there });
         Ok(())
     }
 
     async fn release(&self, lease: LeaseId, recipients: &[RecipientId]) -> Result<(), StoreError> {
-        self.inner().release(lease, recipients).await?;
+        self.inner.release(lease, recipients).await?;
         self.history.note(Event::Released { lease, recipients: recipients.to_vec() });
         Ok(())
     }
 
     async fn next_event(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.inner().next_event().await
+        self.inner.next_event().await
     }
 
     async fn arrival(&self) {
-        self.inner().arrival().await;
+        self.inner.arrival().await;
     }
 
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        self.inner().pending(after, limit).await
+        self.inner.pending(after, limit).await
     }
 }
 
 #[async_trait]
 impl Spool for Witness {
     async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
-        self.inner().writer().await
+        self.inner.writer().await
     }
 
     async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError> {
-        self.inner().content(message).await
+        self.inner.content(message).await
     }
 }
 
 #[async_trait]
 impl Mailboxes for Witness {
     async fn mailboxes(&self, account: &Address) -> Result<Vec<(String, u64)>, StoreError> {
-        self.inner().mailboxes(account).await
+        self.inner.mailboxes(account).await
     }
 
     async fn entries(&self, account: &Address, mailbox: &str) -> Result<Vec<MailboxEntry>, StoreError> {
-        self.inner().entries(account, mailbox).await
+        self.inner.entries(account, mailbox).await
     }
 
     async fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
-        self.inner().message(account, mailbox, uid).await
+        self.inner.message(account, mailbox, uid).await
     }
 
     async fn usage(&self, account: &Address) -> Result<u64, StoreError> {
-        self.inner().usage(account).await
+        self.inner.usage(account).await
     }
 }

@@ -12,6 +12,8 @@ use crate::history::{ConnectionId, ContentHash, Event, ReplyId};
 struct Taking {
     connection: ConnectionId,
     reply: ReplyId,
+    /// In which attempt for the recipient, counted by `begin`.
+    attempt: u32,
     answered: bool,
     /// Something happened after the dot that let us doubt.
     cut: bool,
@@ -24,6 +26,7 @@ pub(super) struct Duplicates {
     contents: BTreeMap<MessageId, ContentHash>,
     addresses: BTreeMap<RecipientId, (ContentHash, Address)>,
     delivered: BTreeMap<(ContentHash, Address), Timestamp>,
+    attempts: BTreeMap<(ContentHash, Address), u32>,
     /// Of the same bytes, messages that were accepted.
     copies: BTreeMap<ContentHash, usize>,
 }
@@ -36,6 +39,11 @@ impl Judge for Duplicates {
                 *self.copies.entry(*content).or_default() += 1;
                 for entered in recipients {
                     self.addresses.insert(entered.id, (*content, entered.forward_path.clone()));
+                }
+            }
+            Event::Begun { recipients, .. } => {
+                for key in recipients.iter().filter_map(|id| self.addresses.get(id)) {
+                    *self.attempts.entry(key.clone()).or_default() += 1;
                 }
             }
             Event::Took { connection, content, recipients, peer, .. } => {
@@ -85,7 +93,14 @@ impl Duplicates {
         let earlier = self.takings.entry(key.clone()).or_default();
         let certain = earlier.iter().filter(|taking| taking.answered && !taking.cut).count();
         let ended = self.delivered.get(&key);
-        earlier.push(Taking { connection, reply, answered: false, cut: false });
+        let attempt = self.attempts.get(&key).copied().unwrap_or(0);
+        let same_attempt = earlier.iter().any(|taking| taking.attempt == attempt);
+        earlier.push(Taking { connection, reply, attempt, answered: false, cut: false });
+        if copies == 1 && same_attempt {
+            return Some(format!(
+                "{address} was sent {content:?} twice in one attempt, the second time to {peer}"
+            ));
+        }
         if copies == 1 && ended.is_some() {
             return Some(format!(
                 "{address} was sent {content:?} by {peer} after it was settled as delivered"
