@@ -66,6 +66,7 @@ impl FaultyStore {
     }
 
     async fn before(&self, doing: &'static str) -> Result<(), StoreError> {
+        self.history.called();
         let (low, high) = if self.mischief(self.upsets.slow) {
             self.history.fired(Fault::StoreSlow);
             (Duration::from_secs(1), Duration::from_secs(30))

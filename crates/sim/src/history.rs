@@ -8,6 +8,7 @@ use std::time::Duration;
 use mail::{Address, Clock, MessageId, Notify, RecipientId, ReversePath, Timestamp};
 use policy::{Progress, Verdict};
 use store::LeaseId;
+use tokio::sync::watch;
 
 use crate::clock::SimClock;
 use crate::fault::Fault;
@@ -240,6 +241,11 @@ pub enum Event {
         /// Whether the world made it so.
         injected: bool,
     },
+    /// The store was called more often than any work needs.
+    Spun {
+        /// How often.
+        calls: u64,
+    },
     /// The recipients that the store holds, all of them.
     Counted {
         /// Who.
@@ -297,6 +303,7 @@ struct Inner {
     breaches: Vec<Breach>,
     connections: u64,
     replies: u64,
+    calls: u64,
 }
 
 /// The one log of a world, shared by all its parts.
@@ -304,6 +311,7 @@ struct Inner {
 pub struct History {
     clock: SimClock,
     inner: Arc<Mutex<Inner>>,
+    takings: Arc<watch::Sender<u64>>,
 }
 
 impl History {
@@ -316,8 +324,9 @@ impl History {
             breaches: Vec::new(),
             connections: 0,
             replies: 0,
+            calls: 0,
         };
-        History { clock, inner: Arc::new(Mutex::new(inner)) }
+        History { clock, inner: Arc::new(Mutex::new(inner)), takings: Arc::new(watch::Sender::new(0)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -327,6 +336,9 @@ impl History {
     /// Writes down an event and lets every judge see it.
     pub fn note(&self, event: Event) {
         let now = self.clock.now();
+        if matches!(event, Event::Took { .. }) {
+            self.takings.send_modify(|taken| *taken += 1);
+        }
         let mut guard = self.lock();
         let inner = &mut *guard;
         let index = inner.events.len();
@@ -341,6 +353,21 @@ impl History {
     /// Counts a fault.
     pub fn fired(&self, fault: Fault) {
         *self.lock().faults.entry(fault).or_default() += 1;
+    }
+
+    /// How many messages peers have taken.
+    pub fn takings(&self) -> watch::Receiver<u64> {
+        self.takings.subscribe()
+    }
+
+    /// Counts a call to the store.
+    pub fn called(&self) {
+        self.lock().calls += 1;
+    }
+
+    /// Calls to the store so far.
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
     }
 
     /// A new connection's number.
@@ -375,6 +402,11 @@ impl History {
     /// What the world shows: the time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// When the last event was.
+    pub fn now_at_end(&self) -> Timestamp {
+        self.lock().events.last().map_or(crate::clock::BEGINNING, |(at, _)| *at)
     }
 
     /// The log as text, one event a line.

@@ -29,7 +29,7 @@ pub struct Invariant {
 }
 
 /// Every rule.
-pub const REGISTRY: [Invariant; 14] = [
+pub const REGISTRY: [Invariant; 15] = [
     Invariant {
         id: "I1",
         sentence: "An accepted recipient ends exactly once: Delivered, or Failed and told, or nobody to tell.",
@@ -99,6 +99,11 @@ pub const REGISTRY: [Invariant; 14] = [
         id: "I14",
         sentence: "A peer is spoken to as it said it can be.",
         judge: || Box::new(whole::Polite),
+    },
+    Invariant {
+        id: "I15",
+        sentence: "The store is asked in proportion to the work: nobody spins.",
+        judge: || Box::new(whole::Proportion),
     },
 ];
 

@@ -13,5 +13,7 @@ pub mod faulty_store;
 pub mod history;
 pub mod invariants;
 pub mod network;
+pub mod panics;
 pub mod peer;
+pub mod scenario;
 pub mod witness;

@@ -31,8 +31,12 @@ impl Judge for Concurrency {
                 self.end(&ended);
             }
             Event::Released { recipients, .. } => self.end(recipients),
+            Event::Crashed => {
+                self.under_way.clear();
+                self.transactions.clear();
+            }
             // What is still under way after these cannot be told from outside; better to count too few.
-            Event::SettleUncertain { .. } | Event::Crashed | Event::Panicked { .. } => self.under_way.clear(),
+            Event::SettleUncertain { .. } | Event::Started | Event::Panicked { .. } => self.under_way.clear(),
             Event::Opened { connection, peer } => {
                 self.transactions.insert(*connection, peer.clone());
                 return self.crowded(peer).into_iter().collect();

@@ -1,4 +1,4 @@
-//! I7, I10, I11, I12, I14: the rules that need little memory.
+//! I7, I10, I11, I12, I14, I15: the rules that need little memory.
 
 use std::collections::BTreeSet;
 
@@ -94,6 +94,18 @@ impl Judge for Polite {
     fn see(&mut self, _now: Timestamp, event: &Event) -> Vec<String> {
         match event {
             Event::Rude { peer, what } => vec![format!("at {peer}: {what}")],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The judge of I15.
+pub(super) struct Proportion;
+
+impl Judge for Proportion {
+    fn see(&mut self, _now: Timestamp, event: &Event) -> Vec<String> {
+        match event {
+            Event::Spun { calls } => vec![format!("the store was called {calls} times between two counts")],
             _ => Vec::new(),
         }
     }

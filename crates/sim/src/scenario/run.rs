@@ -1,0 +1,373 @@
+//! Plays a world: starts the node, lets clients send, stops and starts it, and looks at the end what is left.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{Address, Clock, MessageId};
+use mta::client_tls::ClientTls;
+use mta::connections::{ConnectionLimits, Connections};
+use mta::{Resolver, Transport, World, queue_manager};
+use policy::Configuration;
+use policy::admit::AdmissionRules;
+use policy::check::{Environment, check};
+use policy::limits::{DELIVERY_MAX, SETTLE_MAX};
+use policy::mx::MxRules;
+use store::{Content, MemoryStore, Store};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::places::HOSTNAME;
+use super::{Letter, Moment, Plan, Stop, admit};
+use crate::chance::Chance;
+use crate::clock::{BEGINNING, SimClock};
+use crate::dns::Names;
+use crate::fault::Fault;
+use crate::faulty_store::FaultyStore;
+use crate::history::{Breach, ContentHash, Event, History};
+use crate::network::Network;
+use crate::panics;
+use crate::peer::Peer;
+use crate::witness::{Witness, bytes};
+
+/// How often the queue is counted.
+const COUNT_EVERY: Duration = Duration::from_secs(600);
+/// Calls to the store between two counts, beyond which somebody spins.
+const CALLS_MAX: u64 = 40_000;
+/// How long a clean stop may take.
+const STOP_MAX: Duration = Duration::from_secs(DELIVERY_MAX.as_secs() + SETTLE_MAX.as_secs() + 60);
+
+/// A deliberate bug, put between the parts of a world. As it stands, it changes nothing.
+pub trait Twist: Send + Sync {
+    /// Below the witness: what the witness sees is what was asked for, not what is done.
+    fn below(&self, store: Arc<MemoryStore>) -> Arc<dyn Store> {
+        store
+    }
+    /// Above the witness: what is asked for is not what the node asked.
+    fn above(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        store
+    }
+    /// Between node and resolver.
+    fn resolver(&self, resolver: Arc<dyn Resolver>) -> Arc<dyn Resolver> {
+        resolver
+    }
+    /// Between node and network.
+    fn transport(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        transport
+    }
+    /// Makes the plan one in which the bug can show.
+    fn plan(&self, plan: &mut Plan) {
+        let _ = plan;
+    }
+}
+
+/// No bug.
+pub struct Honest;
+impl Twist for Honest {}
+
+/// What came of a world.
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// The rules that were broken.
+    pub breaches: Vec<Breach>,
+    /// All that happened.
+    pub history: History,
+    /// How much time passed in it.
+    pub lasted: Duration,
+}
+
+/// Plays the world of this seed.
+pub fn play(seed: u64) -> Outcome {
+    play_twisted(seed, &Honest)
+}
+
+/// Plays the world of this seed with a bug in it.
+pub fn play_twisted(seed: u64, twist: &dyn Twist) -> Outcome {
+    panics::watch();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime with nothing but a clock starts");
+    let history = runtime.block_on(async {
+        let mut plan = Plan::draw(seed);
+        twist.plan(&mut plan);
+        let mut run = Run::prepare(plan, Chance::new(seed).fork("run"), twist);
+        run.play().await;
+        run.history
+    });
+    let lasted = history.now_at_end().since(BEGINNING);
+    Outcome { seed, breaches: history.breaches(), history, lasted }
+}
+
+/// The way into the node while it is up.
+#[derive(Clone)]
+struct Door {
+    store: Arc<dyn Store>,
+    configuration: Arc<Configuration>,
+    rules: Arc<AdmissionRules>,
+    gone: CancellationToken,
+}
+
+/// One life of the node.
+struct Node {
+    tasks: JoinSet<()>,
+    shutdown: CancellationToken,
+    gone: CancellationToken,
+    connections: Arc<Connections>,
+}
+
+struct Run<'a> {
+    plan: Plan,
+    twist: &'a dyn Twist,
+    clock: SimClock,
+    history: History,
+    chance: Chance,
+    configuration: watch::Sender<Arc<Configuration>>,
+    tls: ClientTls,
+    resolver: Arc<dyn Resolver>,
+    transport: Arc<dyn Transport>,
+    memory: Arc<MemoryStore>,
+    witness: Arc<Witness>,
+    door: watch::Sender<Option<Door>>,
+    clients: JoinSet<()>,
+    calls: u64,
+}
+
+impl<'a> Run<'a> {
+    fn prepare(plan: Plan, mut chance: Chance, twist: &'a dyn Twist) -> Self {
+        let clock = SimClock::start();
+        let history = History::new(clock);
+        history.note(Event::World(plan.facts.clone()));
+        let checked = check(&plan.settings, &Environment::default());
+        let Some(configuration) = checked.configuration else {
+            panic!("the settings of the world do not pass the check: {:#?}", checked.findings)
+        };
+        let mut peer_chance = chance.fork("peers");
+        let hosts = plan.hosts(|peer| {
+            let chance = peer_chance.fork(&peer.name);
+            let (offers, manners) = (peer.offers, peer.manners.clone());
+            Arc::new(Peer::new(&peer.name, peer.tongue, offers, manners, history.clone(), chance))
+        });
+        let network = Network::new(history.clone(), chance.fork("network"), plan.weather.clone(), hosts);
+        let names = Names::new(
+            history.clone(),
+            chance.fork("names"),
+            plan.resolving.clone(),
+            plan.zones.clone(),
+            plan.addresses.clone(),
+        );
+        let memory = Arc::new(MemoryStore::new());
+        let witness = Arc::new(Witness::new(twist.below(Arc::clone(&memory)), history.clone()));
+        Run {
+            resolver: twist.resolver(Arc::new(names)),
+            transport: twist.transport(Arc::new(network)),
+            tls: ClientTls::new(Vec::new()).expect("the platform's roots or none are a configuration"),
+            configuration: watch::Sender::new(Arc::new(configuration)),
+            door: watch::Sender::new(None),
+            clients: JoinSet::new(),
+            calls: 0,
+            plan,
+            twist,
+            clock,
+            history,
+            chance,
+            memory,
+            witness,
+        }
+    }
+
+    async fn play(&mut self) {
+        self.send_letters();
+        let mut node = self.start();
+        for stop in self.plan.stops.clone() {
+            if !self.wait_for(stop.at).await {
+                break;
+            }
+            self.stop(node, stop).await;
+            tokio::time::sleep(stop.down).await;
+            self.memory = Arc::new(self.memory.reopen());
+            let below = self.twist.below(Arc::clone(&self.memory));
+            self.witness = Arc::new(self.witness.reopened(below));
+            node = self.start();
+        }
+        self.wait_for(Moment::At(self.plan.horizon)).await;
+        node.tasks.abort_all();
+        while node.tasks.join_next().await.is_some() {}
+        self.look_back().await;
+    }
+
+    fn send_letters(&mut self) {
+        for letter in self.plan.letters.clone() {
+            let (door, history, clock) = (self.door.subscribe(), self.history.clone(), self.clock);
+            self.clients.spawn(send(letter, door, history, clock));
+        }
+    }
+
+    fn start(&mut self) -> Node {
+        self.history.note(Event::Started);
+        let above = self.twist.above(Arc::clone(&self.witness) as Arc<dyn Store>);
+        let chance = self.chance.fork("store");
+        let store: Arc<dyn Store> =
+            Arc::new(FaultyStore::new(above, self.plan.upsets.clone(), chance, self.history.clone()));
+        let rules = MxRules { own_names: vec![HOSTNAME.to_owned()], ..MxRules::default() };
+        let connections = Arc::new(Connections::new(ConnectionLimits::default(), rules, self.tls.clone()));
+        let world = World {
+            store: Arc::clone(&store),
+            resolver: Arc::clone(&self.resolver),
+            transport: Arc::clone(&self.transport),
+            clock: Arc::new(self.clock),
+        };
+        let (shutdown, gone) = (CancellationToken::new(), CancellationToken::new());
+        let mut tasks = JoinSet::new();
+        let configuration = self.configuration.subscribe();
+        let door = Door {
+            store,
+            configuration: Arc::clone(&configuration.borrow()),
+            rules: Arc::new(super::letters::rules()),
+            gone: gone.clone(),
+        };
+        tasks.spawn(queue_manager::run(world, configuration, Arc::clone(&connections), shutdown.clone()));
+        self.door.send_replace(Some(door));
+        Node { tasks, shutdown, gone, connections }
+    }
+
+    async fn stop(&mut self, mut node: Node, stop: Stop) {
+        self.door.send_replace(None);
+        if stop.clean {
+            node.shutdown.cancel();
+            if tokio::time::timeout(STOP_MAX, node.tasks.join_next()).await.is_err() {
+                self.history.note(Event::Panicked {
+                    message: format!("a clean stop took longer than {STOP_MAX:?}"),
+                    injected: false,
+                });
+            }
+            node.connections.close().await;
+        } else {
+            self.history.fired(Fault::Crash);
+            self.history.note(Event::Crashed);
+        }
+        node.gone.cancel();
+        node.tasks.abort_all();
+        while node.tasks.join_next().await.is_some() {}
+    }
+
+    /// Waits for a moment and counts meanwhile; false if the world is at its end before.
+    async fn wait_for(&mut self, moment: Moment) -> bool {
+        let (clock, mut takings) = (self.clock, self.history.takings());
+        let reached = async move {
+            match moment {
+                Moment::At(at) => clock.until(at).await,
+                Moment::AfterTaking(count, after) => {
+                    if takings.wait_for(|taken| *taken >= count).await.is_ok() {
+                        tokio::time::sleep(after).await;
+                    }
+                }
+            }
+        };
+        tokio::pin!(reached);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut reached => return true,
+                () = tokio::time::sleep(COUNT_EVERY) => {}
+            }
+            if self.count().await == 0 && self.clients.is_empty() {
+                return false;
+            }
+            if self.clock.now() >= self.plan.horizon || self.spins() {
+                return false;
+            }
+        }
+    }
+
+    async fn count(&mut self) -> usize {
+        while self.clients.try_join_next().is_some() {}
+        for message in panics::taken() {
+            self.history.note(Event::Panicked { message, injected: false });
+        }
+        self.witness.count(std::iter::empty()).await.expect("the store beneath the faults is whole")
+    }
+
+    fn spins(&mut self) -> bool {
+        let calls = self.history.calls() - self.calls;
+        self.calls += calls;
+        if calls > CALLS_MAX {
+            self.history.note(Event::Spun { calls });
+        }
+        calls > CALLS_MAX
+    }
+
+    /// The queue, the spool and the mailboxes, when all is over.
+    async fn look_back(&mut self) {
+        let left = self.count().await;
+        self.history.note(Event::Over { left });
+        let committed = |event: &Event| match event {
+            Event::Committed { message, .. } => Some(*message),
+            _ => None,
+        };
+        let messages: BTreeSet<MessageId> = self.history.events().iter().filter_map(committed).collect();
+        self.witness.count(messages.into_iter()).await.expect("the store beneath the faults is whole");
+        for account in self.plan.settings.accounts.keys().cloned().collect::<Vec<_>>() {
+            let contents = self.mailbox(&account).await;
+            self.history.note(Event::Mailbox { account, contents });
+        }
+    }
+
+    async fn mailbox(&self, account: &Address) -> Vec<ContentHash> {
+        let store: &dyn Store = self.memory.as_ref();
+        let mut contents = Vec::new();
+        for (mailbox, _) in store.mailboxes(account).await.expect("memory does not fail") {
+            for entry in store.entries(account, &mailbox).await.expect("memory does not fail") {
+                let copy = store.message(account, &mailbox, entry.uid).await.expect("memory does not fail");
+                contents.extend(copy.map(|copy| ContentHash::of(without_prefix(&copy))));
+            }
+        }
+        contents
+    }
+}
+
+/// A copy without the fields that delivery put in front.
+fn without_prefix(mut copy: &[u8]) -> &[u8] {
+    let ours: [&[u8]; 2] = [b"Return-Path:", b"Delivered-To:"];
+    while ours.iter().any(|field| copy.starts_with(field)) {
+        let end = copy.windows(2).position(|pair| pair == b"\r\n").map_or(copy.len(), |at| at + 2);
+        copy = &copy[end..];
+    }
+    copy
+}
+
+/// A client that sends one letter, again if it is turned away.
+async fn send(mut letter: Letter, door: watch::Receiver<Option<Door>>, history: History, clock: SimClock) {
+    loop {
+        clock.until(letter.at).await;
+        let content = ContentHash::of(letter.content.as_bytes());
+        let open = door.borrow().clone();
+        let answer = match open {
+            None => Err("nobody is there".to_owned()),
+            Some(door) => tokio::select! {
+                biased;
+                () = door.gone.cancelled() => Err("the connection broke".to_owned()),
+                answer = accept(&door, &letter, clock) => answer,
+            },
+        };
+        if answer.is_ok() {
+            history.note(Event::Acknowledged { content });
+            return;
+        }
+        history.note(Event::TurnedAway { content });
+        if letter.again == 0 {
+            return;
+        }
+        letter = letter.once_more(clock.now(), Duration::from_secs(45 + 60 * u64::from(letter.again)));
+    }
+}
+
+/// What a session does with a letter, but for its dialogue.
+async fn accept(door: &Door, letter: &Letter, clock: SimClock) -> Result<MessageId, String> {
+    let accepted = admit(&door.configuration, &door.rules, letter, clock.now())?;
+    let mut writer = door.store.writer().await.map_err(|error| error.to_string())?;
+    writer.write(letter.content.as_bytes()).await.map_err(|error| error.to_string())?;
+    let content: Content = writer.finish().await.map_err(|error| error.to_string())?;
+    debug_assert_eq!(bytes(&content), letter.content.as_bytes());
+    door.store.accept(accepted, content).await.map_err(|error| error.to_string())
+}
