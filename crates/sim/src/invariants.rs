@@ -6,6 +6,8 @@ mod duplicates;
 mod endings;
 mod leases;
 mod notices;
+#[cfg(test)]
+mod tests;
 mod timing;
 mod whole;
 

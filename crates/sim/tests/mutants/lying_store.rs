@@ -1,0 +1,149 @@
+//! A store with one bug.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mail::{Address, MessageId, RecipientId, Timestamp};
+use policy::{Accepted, Progress};
+use store::{
+    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, Queue, Settlement, Spool, Store,
+    StoreError,
+};
+
+/// How far each claimed recipient is.
+pub(crate) type Known = BTreeMap<RecipientId, Progress>;
+
+/// What is untrue.
+#[derive(Clone, Copy)]
+pub(crate) struct Lies {
+    /// What is settled.
+    pub(crate) settlement: fn(Settlement, &Known) -> Settlement,
+    /// What is claimed.
+    pub(crate) claims: fn(Vec<Claim>) -> Vec<Claim>,
+    /// By how much the clock is ahead when it comes to claims.
+    pub(crate) early: Duration,
+    /// How long leases hold.
+    pub(crate) lease: Option<Duration>,
+    /// What is read from the spool.
+    pub(crate) content: fn(Content) -> Content,
+    /// Whether accepted mail is written down.
+    pub(crate) accepts: bool,
+    /// Whether content goes with the first settlement.
+    pub(crate) drops_content: bool,
+    /// Whether there is always news.
+    pub(crate) wakes_always: bool,
+}
+
+impl Lies {
+    pub(crate) const NONE: Lies = Lies {
+        settlement: |settlement, _| settlement,
+        claims: |claims| claims,
+        early: Duration::ZERO,
+        lease: None,
+        content: |content| content,
+        accepts: true,
+        drops_content: false,
+        wakes_always: false,
+    };
+}
+
+pub(crate) struct LyingStore {
+    inner: Arc<dyn Store>,
+    lies: Lies,
+    known: Mutex<Known>,
+    settled: Mutex<BTreeSet<MessageId>>,
+}
+
+impl LyingStore {
+    pub(crate) fn new(inner: Arc<dyn Store>, lies: Lies) -> Self {
+        LyingStore { inner, lies, known: Mutex::default(), settled: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Queue for LyingStore {
+    async fn accept(&self, accepted: Accepted, content: Content) -> Result<MessageId, StoreError> {
+        if self.lies.accepts { self.inner.accept(accepted, content).await } else { Ok(MessageId(1)) }
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        let lease = self.lies.lease.unwrap_or(lease);
+        let claims = self.inner.claim(now.plus(self.lies.early), lease, limit).await?;
+        let queued = claims.iter().flat_map(|claim| &claim.recipients);
+        let known = queued.map(|queued| (queued.recipient.id, queued.progress.clone()));
+        self.known.lock().unwrap().extend(known);
+        Ok((self.lies.claims)(claims))
+    }
+
+    async fn begin(
+        &self,
+        lease: LeaseId,
+        recipients: &[RecipientId],
+        now: Timestamp,
+        length: Duration,
+    ) -> Result<(), StoreError> {
+        self.inner.begin(lease, recipients, now, self.lies.lease.unwrap_or(length)).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        let message = settlement.message;
+        let settlement = (self.lies.settlement)(settlement, &self.known.lock().unwrap());
+        self.inner.settle(settlement).await?;
+        self.settled.lock().unwrap().insert(message);
+        Ok(())
+    }
+
+    async fn release(&self, lease: LeaseId, recipients: &[RecipientId]) -> Result<(), StoreError> {
+        self.inner.release(lease, recipients).await
+    }
+
+    async fn next_event(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_event().await
+    }
+
+    async fn arrival(&self) {
+        if !self.lies.wakes_always {
+            self.inner.arrival().await;
+        }
+    }
+
+    async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        self.inner.pending(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Spool for LyingStore {
+    async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
+        self.inner.writer().await
+    }
+
+    async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError> {
+        if self.lies.drops_content && self.settled.lock().unwrap().contains(&message) {
+            return Ok(None);
+        }
+        Ok(self.inner.content(message).await?.map(self.lies.content))
+    }
+}
+
+#[async_trait]
+impl Mailboxes for LyingStore {
+    async fn mailboxes(&self, account: &Address) -> Result<Vec<(String, u64)>, StoreError> {
+        self.inner.mailboxes(account).await
+    }
+
+    async fn entries(&self, account: &Address, mailbox: &str) -> Result<Vec<MailboxEntry>, StoreError> {
+        self.inner.entries(account, mailbox).await
+    }
+
+    async fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
+        self.inner.message(account, mailbox, uid).await
+    }
+
+    async fn usage(&self, account: &Address) -> Result<u64, StoreError> {
+        self.inner.usage(account).await
+    }
+}
