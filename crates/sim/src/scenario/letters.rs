@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mail::{Address, Body, ContentTraits, Notify, Origin, Parameters, Ret, ReversePath, Source, Timestamp};
 use policy::admit::{Admission, AdmissionRules};
+use policy::expr::LookupAnswers;
+use policy::route::Choice;
 use policy::{Accepted, Configuration};
 
 use super::places::{HOME, Places, address};
@@ -122,18 +124,6 @@ fn content(chance: &mut Chance, n: usize, eight_bit: bool) -> String {
     text
 }
 
-/// The rules of admission in every world.
-pub(super) fn rules() -> AdmissionRules {
-    let days = |n: u64| Duration::from_secs(n * 86_400);
-    AdmissionRules {
-        relay_networks: Vec::new(),
-        sub_address_separator: None,
-        null_reverse_path_recipients_max: 100,
-        hold_max: days(7),
-        deliver_by_max: days(7),
-    }
-}
-
 /// Passes the gate that every message passes; the client is one that has authenticated.
 pub fn admit(
     configuration: &Configuration,
@@ -161,5 +151,10 @@ pub fn admit(
     if taken == 0 {
         return Err("no recipient was taken".to_owned());
     }
-    admission.accept(configuration, letter.traits(), letter.content.len() as u64, now).map_err(reply)
+    let size = letter.content.len() as u64;
+    match admission.schedule(configuration, &LookupAnswers::default(), letter.traits(), size, now) {
+        Choice::Decided(first) => Ok(admission.accept(first)),
+        Choice::Needs(lookups) => Err(format!("the schedule asks for {lookups:?}")),
+        Choice::Undecidable(trouble) => Err(trouble.text),
+    }
 }

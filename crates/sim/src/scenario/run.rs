@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
         let door = Door {
             store,
             configuration: Arc::clone(&configuration.borrow()),
-            rules: Arc::new(super::letters::rules()),
+            rules: Arc::new(AdmissionRules::default()),
             gone: gone.clone(),
         };
         tasks.spawn(queue_manager::run(world, configuration, Arc::clone(&connections), shutdown.clone()));
