@@ -9,6 +9,8 @@
 //!
 //! An error here is never read as "there is no such thing": doubt is not absence.
 
+#[cfg(test)]
+mod conformance;
 mod ids;
 pub mod mailboxes;
 pub mod memory;

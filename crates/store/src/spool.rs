@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,6 +26,29 @@ pub struct ContentFile {
     pub path: PathBuf,
     /// Its length in bytes.
     pub len: u64,
+    /// What is known of it while no message owns it.
+    pub(crate) loose: Option<LooseFile>,
+}
+
+/// A file that was written by a [`ContentWriter`] and is not named by a message yet.
+#[derive(Debug)]
+pub(crate) struct LooseFile {
+    /// Its name within the spool.
+    pub(crate) name: String,
+    /// CRC-32C of its bytes.
+    pub(crate) checksum: u32,
+    /// A message names it now.
+    pub(crate) owned: AtomicBool,
+}
+
+impl Drop for ContentFile {
+    /// What no message came to own is removed.
+    fn drop(&mut self) {
+        if self.loose.as_ref().is_some_and(|loose| !loose.owned.load(Ordering::Acquire)) {
+            // If this fails, the next start removes it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Content {

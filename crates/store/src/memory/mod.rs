@@ -130,7 +130,7 @@ impl ContentWriter for MemoryWriter {
 #[async_trait]
 impl Spool for MemoryStore {
     async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
-        self.state()?;
+        drop(self.state()?);
         Ok(Box::new(MemoryWriter(BytesMut::new())))
     }
 

@@ -1,15 +1,51 @@
 //! The store of one machine: one SQLite file and one thread that commits.
+//!
+//! Follow an accepted message: `spool` makes large content durable, `queue` hands the rest to `committer`, which
+//! writes it with all else that waits (`write`) and tells `ledger`, where `claim` finds it without a read. `read` is
+//! for what is not in memory: the queue after a restart, retries, mailboxes. The `janitor` does what nobody waits for.
 
+mod cache;
+mod checksum;
+mod committer;
+mod database;
+mod encoding;
+mod files;
+mod janitor;
+mod ledger;
+mod lock;
+mod mailboxes;
+mod queue;
+mod read;
+mod readers;
+mod record;
+mod room;
+mod shared;
+mod spool;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
 
-use async_trait::async_trait;
-use mail::{Address, MessageId, RecipientId, Timestamp};
-use policy::Accepted;
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
-use crate::{
-    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, Queue, Settlement, Spool, StoreError,
-};
+use crate::StoreError;
+use crate::ids::Ids;
+use committer::{Committer, Job};
+use files::Files;
+use ledger::Ledger;
+use lock::Lock;
+use readers::Readers;
+use room::Room;
+use shared::Shared;
+
+/// Kibibytes that work may take while it waits for the committer; more work waits outside.
+const WAITING_KIB_MAX: usize = 64 << 10;
 
 /// What an operator, or a test, may choose about the store.
 #[derive(Clone, Debug)]
@@ -28,73 +64,76 @@ impl Default for SqliteOptions {
 
 /// The store of one machine. Dropped, it writes what waits, and closes.
 #[derive(Debug)]
-pub struct SqliteStore {}
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    readers: Arc<Readers>,
+    waiting: Arc<Semaphore>,
+    /// Taken when dropped, which ends the threads.
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+    _lock: Lock,
+}
 
 impl SqliteStore {
     /// Opens the store in `directory`, which is made if it is not there. It is ours until dropped.
     /// Fails with `Held` if another has it, with `Newer` if a newer version wrote it.
     pub fn open(directory: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
-        let _ = (directory, options);
-        todo!()
+        let fail = |source| StoreError::File { doing: "create", path: directory.to_owned(), source };
+        fs::create_dir_all(directory).map_err(fail)?;
+        let lock = Lock::take(directory)?;
+        let db = database::open_writer(directory, &options)?;
+        let checkpoints = database::open_checkpointer(directory)?;
+        let files = Files::open(directory)?;
+        match files.remove_orphans(&db)? {
+            0 => {}
+            count => tracing::info!(count, "removed files of the spool that no message names"),
+        }
+        let id_last = write::id_last(&db).map_err(database::cannot("find the last id"))?;
+        let ledger = Ledger::new(Ids::after(id_last), read::frontier(&db)?);
+        let room = Room::new(directory, options.free_bytes_min);
+        let shared = Arc::new(Shared::new(directory.to_owned(), files, room, ledger));
+        shared.arrival.notify_one();
+        let (chores, chores_asked) = mpsc::channel();
+        let (jobs, jobs_sent) = mpsc::channel();
+        let committer = Committer::new(Arc::clone(&shared), db, chores);
+        let of_janitor = Arc::clone(&shared);
+        let threads = vec![
+            spawn("store-committer", move || committer.run(&jobs_sent))?,
+            spawn("store-janitor", move || janitor::run(&of_janitor, &checkpoints, &chores_asked))?,
+        ];
+        let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
+        let readers = Readers::new(directory);
+        Ok(SqliteStore { shared, readers, waiting, jobs: Some(jobs), threads, _lock: lock })
     }
-}
 
-#[async_trait]
-impl Queue for SqliteStore {
-    async fn accept(&self, _: Accepted, _: Content) -> Result<MessageId, StoreError> {
-        todo!()
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        self.shared.running()?;
+        let jobs = self.jobs.as_ref().expect("taken only when dropped");
+        jobs.send(job).map_err(|_| StoreError::Stopped("the committer is gone".into()))
     }
-    async fn claim(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<Claim>, StoreError> {
-        todo!()
-    }
-    async fn begin(
+
+    async fn read<T: Send + 'static>(
         &self,
-        _: LeaseId,
-        _: &[RecipientId],
-        _: Timestamp,
-        _: Duration,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    async fn settle(&self, _: Settlement) -> Result<(), StoreError> {
-        todo!()
-    }
-    async fn release(&self, _: LeaseId, _: &[RecipientId]) -> Result<(), StoreError> {
-        todo!()
-    }
-    async fn next_event(&self) -> Result<Option<Timestamp>, StoreError> {
-        todo!()
-    }
-    async fn arrival(&self) {
-        todo!()
-    }
-    async fn pending(&self, _: Option<MessageId>, _: usize) -> Result<Vec<Claim>, StoreError> {
-        todo!()
+        read: impl FnOnce(&Connection, &Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.running()?;
+        let shared = Arc::clone(&self.shared);
+        self.readers.run(move |db| read(db, &shared.files)).await
     }
 }
 
-#[async_trait]
-impl Spool for SqliteStore {
-    async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
-        todo!()
-    }
-    async fn content(&self, _: MessageId) -> Result<Option<Content>, StoreError> {
-        todo!()
-    }
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|error| StoreError::Stopped(format!("cannot start the thread {name}: {error}")))
 }
 
-#[async_trait]
-impl Mailboxes for SqliteStore {
-    async fn mailboxes(&self, _: &Address) -> Result<Vec<(String, u64)>, StoreError> {
-        todo!()
-    }
-    async fn entries(&self, _: &Address, _: &str) -> Result<Vec<MailboxEntry>, StoreError> {
-        todo!()
-    }
-    async fn message(&self, _: &Address, _: &str, _: u32) -> Result<Option<bytes::Bytes>, StoreError> {
-        todo!()
-    }
-    async fn usage(&self, _: &Address) -> Result<u64, StoreError> {
-        todo!()
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
     }
 }

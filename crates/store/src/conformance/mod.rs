@@ -1,0 +1,73 @@
+//! One suite for every store: what each state of a recipient means, what a crash in it means, what each method refuses.
+
+mod accept;
+mod claim;
+mod history;
+mod mailboxes;
+mod settle;
+mod subject;
+
+use subject::{MemorySubject, SqliteSubject};
+
+/// Runs each test of the suite on each store.
+macro_rules! on_every_store {
+    ($($module:ident :: { $($test:ident),* $(,)? }),* $(,)?) => {
+        mod memory {
+            $($(#[tokio::test]
+            async fn $test() {
+                super::$module::$test(&mut super::MemorySubject::new()).await;
+            })*)*
+        }
+        mod sqlite {
+            $($(#[tokio::test]
+            async fn $test() {
+                super::$module::$test(&mut super::SqliteSubject::new()).await;
+            })*)*
+        }
+    };
+}
+
+on_every_store! {
+    accept::{
+        what_was_accepted_comes_back_whole,
+        what_was_accepted_survives_a_crash,
+        content_of_any_size_comes_back,
+        content_in_pieces_is_put_together,
+        content_that_nobody_finished_leaves_nothing,
+        there_is_no_content_of_no_message,
+        ids_grow_even_if_the_clock_goes_back,
+        an_arrival_is_told,
+        the_queue_is_listed_by_message,
+    },
+    claim::{
+        nothing_is_claimed_before_it_is_due,
+        the_earliest_is_claimed_first,
+        recipients_of_one_message_come_in_one_claim,
+        nobody_else_gets_what_is_leased,
+        a_lease_that_ended_is_given_anew,
+        a_begun_lease_is_longer,
+        begin_is_all_or_nothing,
+        what_is_released_is_due_as_before,
+        release_is_all_or_nothing,
+        a_crash_voids_leases,
+        the_next_event_is_the_earliest_that_nobody_holds,
+    },
+    settle::{
+        what_is_delivered_is_gone,
+        what_is_retried_is_due_later,
+        what_is_owed_stays_until_it_is_told,
+        an_ending_and_its_notice_are_one_transaction,
+        owed_and_told_at_once_ends,
+        nobody_settles_with_a_lease_that_went_to_another,
+        nothing_is_delivered_that_was_not_begun,
+        what_cannot_be_settled_changes_nothing,
+        content_leaves_with_the_last_recipient,
+        many_at_once_all_end,
+    },
+    mailboxes::{
+        a_deposit_is_in_the_mailbox,
+        a_deposit_survives_a_crash_and_the_end_of_its_message,
+        uids_grow_by_mailbox,
+        an_empty_account_has_nothing,
+    },
+}

@@ -1,0 +1,280 @@
+//! The one place that writes and syncs: takes all that waits, commits it once, answers all.
+//!
+//! While one commit syncs the next batch gathers by itself, so a busy store shares a sync among many and a quiet one
+//! lets nobody wait. If a batch breaks, each piece of it is tried alone, so that one does not harm its neighbours.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::database::{Fault, judge};
+use super::janitor::{Chore, copy_log};
+use super::shared::Shared;
+use super::write::{Effects, Place, Work, reserve_ids, write};
+use crate::StoreError;
+
+/// Pieces of work in one transaction.
+const BATCH_WORK_MAX: usize = 512;
+/// Bytes in one transaction, more or less.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Bytes in the log after which a checkpoint is asked for.
+const CHECKPOINT_AFTER_BYTES: usize = 4 << 20;
+/// Bytes in the log at which nothing is written until they are in the database.
+const LOG_BYTES_MAX: u64 = 48 << 20;
+/// How far ahead ids are reserved: ten seconds' worth.
+const IDS_AHEAD: u64 = 10_000 << 20;
+/// How often endings that found no room are tried again.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// A piece of work, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) answer: oneshot::Sender<Result<(), StoreError>>,
+    /// Its share of the memory that waiting work may take.
+    pub(super) _share: OwnedSemaphorePermit,
+}
+
+/// The owner of the connection that writes.
+pub(super) struct Committer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) db: Connection,
+    pub(super) chores: Sender<Chore>,
+    /// Ids below this were reserved in the database.
+    ids_reserved: u64,
+    bytes_since_checkpoint: usize,
+    has_reserve: bool,
+    /// Endings that found no room.
+    parked: Vec<Job>,
+}
+
+impl Committer {
+    pub(super) fn new(shared: Arc<Shared>, db: Connection, chores: Sender<Chore>) -> Self {
+        let has_reserve = shared.room.make_reserve();
+        let (ids_reserved, bytes_since_checkpoint, parked) = (0, 0, Vec::new());
+        Committer { shared, db, chores, ids_reserved, bytes_since_checkpoint, has_reserve, parked }
+    }
+
+    /// Works until nobody can send more, then writes what waits and copies the whole log.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let calm = self.parked.is_empty() && self.has_reserve;
+            let first = if calm {
+                jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                jobs.recv_timeout(FULL_RETRY)
+            };
+            match first {
+                Ok(first) => self.commit(gather(first, jobs)),
+                Err(RecvTimeoutError::Timeout) => self.retry(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.checkpoint();
+        }
+        self.close();
+    }
+
+    /// Writes a batch in one transaction and answers everyone in it.
+    fn commit(&mut self, mut batch: Vec<Job>) {
+        if let Err(error) = self.shared.running() {
+            let why = error.to_string();
+            return batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.clone())));
+        }
+        self.expect(&mut batch);
+        match self.write(&batch) {
+            Ok(effects) => self.done(batch, effects),
+            Err(error) => self.broken(batch, judge(&error)),
+        }
+    }
+
+    fn write(&mut self, batch: &[Job]) -> rusqlite::Result<Effects> {
+        let mut effects = Effects::default();
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let id_last = batch.iter().filter_map(|job| id_last(&job.work)).max().unwrap_or(0);
+        let reserve = (id_last >= self.ids_reserved).then(|| id_last.saturating_add(IDS_AHEAD));
+        if let Some(below) = reserve {
+            reserve_ids(&self.db, below)?;
+        }
+        for job in batch {
+            write(&self.db, &job.work, &mut effects)?;
+        }
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.ids_reserved = reserve.unwrap_or(self.ids_reserved);
+        Ok(effects)
+    }
+
+    /// Tells the ledger what is about to be in the table.
+    fn expect(&self, batch: &mut [Job]) {
+        let mut ledger = self.shared.ledger();
+        for incoming in batch.iter_mut().flat_map(|job| job.work.incoming()) {
+            incoming.fresh = ledger.expect(incoming.envelope.accepted_at, &incoming.recipients);
+        }
+    }
+
+    fn unexpect(&self, batch: &mut [Job]) {
+        let mut ledger = self.shared.ledger();
+        for incoming in batch.iter_mut().flat_map(|job| job.work.incoming()).filter(|incoming| incoming.fresh)
+        {
+            ledger.unexpect(&incoming.recipients);
+        }
+    }
+
+    /// It is durable: tells the ledger, then everyone.
+    fn done(&mut self, mut batch: Vec<Job>, effects: Effects) {
+        self.bytes_since_checkpoint += batch.iter().map(|job| 512 + job.work.bytes()).sum::<usize>();
+        let arrived = self.remember(&mut batch, &effects);
+        for job in batch {
+            let _ = job.answer.send(Ok(()));
+        }
+        if arrived {
+            self.shared.arrival.notify_one();
+        }
+        for file in effects.files {
+            let _ = self.chores.send(Chore::Remove(file));
+        }
+    }
+
+    /// Notes what was written. Gives whether something is new in the queue.
+    fn remember(&self, batch: &mut [Job], effects: &Effects) -> bool {
+        let mut arrived = false;
+        let mut cache = self.shared.cache();
+        let mut ledger = self.shared.ledger();
+        for message in &effects.gone {
+            cache.remove(*message);
+        }
+        for job in batch {
+            if let Work::Settle(settling) = &job.work {
+                ledger.settled(&settling.changes);
+            }
+            for incoming in job.work.incoming() {
+                arrived = true;
+                match &incoming.content.place {
+                    Place::Inline(bytes) if incoming.fresh => {
+                        cache.insert(incoming.envelope.message, bytes.clone());
+                    }
+                    Place::Inline(_) => {}
+                    Place::File(file) => {
+                        if let Some(loose) = &file.loose {
+                            loose.owned.store(true, Ordering::Release);
+                        }
+                    }
+                }
+                let recipients = std::mem::take(&mut incoming.recipients);
+                ledger.enqueued(&incoming.envelope, recipients, incoming.fresh);
+            }
+        }
+        arrived
+    }
+
+    /// Nothing of the batch was written.
+    fn broken(&mut self, mut batch: Vec<Job>, fault: Fault) {
+        self.unexpect(&mut batch);
+        if let Fault::Fatal(why) = fault {
+            self.shared.stop(why.clone());
+            return batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.clone())));
+        }
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            let why = format!("a rollback that broke: {error}");
+            self.shared.stop(why.clone());
+            return batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.clone())));
+        }
+        if batch.len() > 1 {
+            return batch.into_iter().for_each(|job| self.commit(vec![job]));
+        }
+        for job in batch {
+            match (&fault, &job.work) {
+                (Fault::Full, Work::Settle(_)) => self.park(job),
+                (Fault::Full, Work::Accept(_) | Work::SetAside(_)) => {
+                    let full = self.shared.full();
+                    self.refuse(job, full);
+                }
+                (Fault::Refused(why) | Fault::Fatal(why), _) => {
+                    let why = why.clone();
+                    self.refuse(job, StoreError::Database { doing: "write", why });
+                }
+            }
+        }
+    }
+
+    /// Keeps an ending until there is room: what was delivered must not be delivered again (A23).
+    fn park(&mut self, job: Job) {
+        self.parked.push(job);
+        if self.has_reserve {
+            self.shared.room.release_reserve();
+            self.has_reserve = false;
+            self.retry();
+        }
+    }
+
+    fn retry(&mut self) {
+        for job in std::mem::take(&mut self.parked) {
+            self.commit(vec![job]);
+        }
+        if self.parked.is_empty() && !self.has_reserve {
+            self.has_reserve = self.shared.room.make_reserve();
+        }
+    }
+
+    fn refuse(&self, job: Job, error: StoreError) {
+        if let Work::Settle(settling) = &job.work {
+            self.shared.ledger().unsettled(&settling.changes);
+        }
+        let _ = job.answer.send(Err(error));
+    }
+
+    /// Asks for a checkpoint when the log has grown, and makes one here when it has grown too much.
+    fn checkpoint(&mut self) {
+        if self.shared.running().is_err() {
+            return;
+        }
+        if self.bytes_since_checkpoint >= CHECKPOINT_AFTER_BYTES
+            && !self.shared.checkpoint_asked.swap(true, Ordering::Relaxed)
+        {
+            self.bytes_since_checkpoint = 0;
+            let _ = self.chores.send(Chore::Checkpoint);
+        }
+        if self.shared.log_bytes.load(Ordering::Relaxed) >= LOG_BYTES_MAX {
+            copy_log(&self.shared, &self.db);
+        }
+    }
+
+    fn close(mut self) {
+        self.retry();
+        for job in std::mem::take(&mut self.parked) {
+            let full = self.shared.full();
+            self.refuse(job, full);
+        }
+        if self.shared.running().is_ok()
+            && let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(%error, "cannot copy the log into the database; the next start reads it");
+        }
+    }
+}
+
+/// All that waits, up to the limits of a batch.
+fn gather(first: Job, jobs: &Receiver<Job>) -> Vec<Job> {
+    let mut bytes = first.work.bytes();
+    let mut batch = vec![first];
+    while batch.len() < BATCH_WORK_MAX && bytes < BATCH_BYTES_MAX {
+        let Ok(job) = jobs.try_recv() else { break };
+        bytes += job.work.bytes();
+        batch.push(job);
+    }
+    batch
+}
+
+/// The greatest id that work brings.
+fn id_last(work: &Work) -> Option<u64> {
+    match work {
+        Work::Accept(incoming) => Some(incoming.id_last()),
+        Work::Settle(settling) => settling.notices.iter().map(super::write::Incoming::id_last).max(),
+        Work::SetAside(_) => None,
+    }
+}

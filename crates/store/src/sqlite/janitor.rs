@@ -1,0 +1,45 @@
+//! What need not be done before an answer: copying the log into the database, removing files.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+
+use rusqlite::Connection;
+
+use super::database::{Fault, checkpoint, judge, log_bytes};
+use super::shared::Shared;
+
+/// What the janitor is asked to do.
+#[derive(Debug)]
+pub(super) enum Chore {
+    Checkpoint,
+    /// Remove a file of the spool that no row names.
+    Remove(String),
+}
+
+/// Does chores until nobody can ask for more.
+pub(super) fn run(shared: &Arc<Shared>, db: &Connection, chores: &Receiver<Chore>) {
+    for chore in chores {
+        match chore {
+            Chore::Checkpoint => {
+                shared.checkpoint_asked.store(false, Ordering::Relaxed);
+                if shared.running().is_ok() {
+                    copy_log(shared, db);
+                }
+            }
+            Chore::Remove(name) => shared.files.remove(&name),
+        }
+    }
+}
+
+/// Copies the log and notes what is left of it.
+pub(super) fn copy_log(shared: &Shared, db: &Connection) {
+    match checkpoint(db) {
+        Ok((pages, copied)) => shared.log_bytes.store(log_bytes(pages - copied), Ordering::Relaxed),
+        Err(error) => match judge(&error) {
+            Fault::Fatal(why) => shared.stop(format!("a checkpoint that broke: {why}")),
+            Fault::Full => tracing::warn!("no room to copy the log into the database; it grows meanwhile"),
+            Fault::Refused(why) => tracing::warn!(why, "cannot copy the log into the database"),
+        },
+    }
+}

@@ -1,0 +1,73 @@
+//! What the committer, the janitor and the callers have in common.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::cache::Cache;
+use super::files::Files;
+use super::ledger::Ledger;
+use super::room::Room;
+use crate::StoreError;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) directory: PathBuf,
+    pub(super) files: Files,
+    pub(super) room: Room,
+    pub(super) arrival: Notify,
+    ledger: Mutex<Ledger>,
+    cache: Mutex<Cache>,
+    stopped: OnceLock<String>,
+    /// Bytes of the log that are not in the database yet, when it was last looked at.
+    pub(super) log_bytes: AtomicU64,
+    /// A checkpoint was asked for and has not begun.
+    pub(super) checkpoint_asked: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(directory: PathBuf, files: Files, room: Room, ledger: Ledger) -> Self {
+        Shared {
+            directory,
+            files,
+            room,
+            arrival: Notify::new(),
+            ledger: Mutex::new(ledger),
+            cache: Mutex::default(),
+            stopped: OnceLock::new(),
+            log_bytes: AtomicU64::new(0),
+            checkpoint_asked: AtomicBool::new(false),
+        }
+    }
+
+    /// Never held across a wait.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never held across a wait.
+    pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the service of this store until it is opened again (A17).
+    pub(super) fn stop(&self, why: String) {
+        tracing::error!(directory = %self.directory.display(), why, "the store stops; restart to recover");
+        let _ = self.stopped.set(why);
+        self.arrival.notify_one();
+    }
+
+    /// Fails if the store has stopped.
+    pub(super) fn running(&self) -> Result<(), StoreError> {
+        match self.stopped.get() {
+            Some(why) => Err(StoreError::Stopped(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn full(&self) -> StoreError {
+        StoreError::Full { path: self.directory.clone() }
+    }
+}

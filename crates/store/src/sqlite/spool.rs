@@ -1,0 +1,118 @@
+//! Content as it comes in and as it is read again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use mail::{MessageId, Timestamp};
+
+use super::SqliteStore;
+use super::checksum::checksum;
+use super::files::{Files, Growing};
+use super::read;
+use super::shared::Shared;
+use super::write::{Place, Stored};
+use crate::{Content, ContentWriter, Spool, StoreError};
+
+/// Content up to this many bytes is kept in the database, more in a file.
+pub(super) const INLINE_BYTES_MAX: usize = 256 << 10;
+
+#[async_trait]
+impl Spool for SqliteStore {
+    async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
+        self.shared.running()?;
+        self.shared.room.take(0)?;
+        Ok(Box::new(Writer { shared: Arc::clone(&self.shared), held: BytesMut::new(), file: None }))
+    }
+
+    async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError> {
+        self.shared.running()?;
+        if let Some(bytes) = self.shared.cache().find(message) {
+            return Ok(Some(Content::Memory(bytes)));
+        }
+        self.read(move |db, files| read::content(db, files, message)).await
+    }
+}
+
+/// Takes content in memory until it is large, then in a file.
+struct Writer {
+    shared: Arc<Shared>,
+    held: BytesMut,
+    file: Option<Growing>,
+}
+
+impl Writer {
+    /// Moves what is held to the file.
+    async fn spill(&mut self) -> Result<(), StoreError> {
+        let held = self.held.split().freeze();
+        self.shared.room.take(held.len() as u64)?;
+        let (shared, file) = (Arc::clone(&self.shared), self.file.take());
+        let file = blocking(move || {
+            let mut file = file.map_or_else(|| shared.files.create(new_number(&shared)), Ok)?;
+            file.write(&held)?;
+            Ok(file)
+        });
+        self.file = Some(file.await?);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ContentWriter for Writer {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() > INLINE_BYTES_MAX { self.spill().await } else { Ok(()) }
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Content, StoreError> {
+        if self.file.is_none() {
+            return Ok(Content::Memory(self.held.freeze()));
+        }
+        self.spill().await?;
+        let file = self.file.take().expect("spilled just now");
+        blocking(move || file.finish()).await.map(Content::File)
+    }
+}
+
+/// Makes content durable that does not go into the database, and tells what the database will name.
+pub(super) async fn store(shared: &Arc<Shared>, content: Content) -> Result<Stored, StoreError> {
+    match content {
+        Content::Memory(bytes) if bytes.len() <= INLINE_BYTES_MAX => {
+            let (size, checksum) = (bytes.len() as u64, checksum(&bytes));
+            Ok(Stored { size, checksum, place: Place::Inline(bytes) })
+        }
+        Content::Memory(bytes) => write_file(shared, move || Ok(bytes)).await,
+        Content::File(file) => match &file.loose {
+            Some(loose) => Ok(Stored { size: file.len, checksum: loose.checksum, place: Place::File(file) }),
+            None => {
+                let read =
+                    move || std::fs::read(&file.path).map(Bytes::from).map_err(|e| (file.path.clone(), e));
+                let read =
+                    move || read().map_err(|(path, source)| StoreError::File { doing: "read", path, source });
+                write_file(shared, read).await
+            }
+        },
+    }
+}
+
+async fn write_file(
+    shared: &Arc<Shared>,
+    bytes: impl FnOnce() -> Result<Bytes, StoreError> + Send + 'static,
+) -> Result<Stored, StoreError> {
+    let number = new_number(shared);
+    let files: Files = shared.files.clone();
+    let file = blocking(move || files.write(number, &bytes()?)).await?;
+    let checksum = file.loose.as_ref().map_or(0, |loose| loose.checksum);
+    Ok(Stored { size: file.len, checksum, place: Place::File(file) })
+}
+
+fn new_number(shared: &Shared) -> u64 {
+    shared.ledger().ids.take(Timestamp::EPOCH, 1)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let task = tokio::task::spawn_blocking(work);
+    task.await.unwrap_or_else(|error| Err(StoreError::Stopped(format!("a write that broke: {error}"))))
+}

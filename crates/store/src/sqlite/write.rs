@@ -1,0 +1,283 @@
+//! What is written for each piece of work: the SQL of the committer.
+
+use std::sync::Arc;
+
+use mail::{Envelope, MessageId, RecipientId, Timestamp};
+use policy::Verdict;
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+use super::ledger::Change;
+use super::record;
+use crate::spool::ContentFile;
+use crate::{Deposit, QueuedRecipient, RecipientState, Settlement};
+
+/// The name under which the greatest id that may have been given is kept.
+const IDS: &str = "ids";
+
+/// Content on its way into the database.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) size: u64,
+    pub(super) checksum: u32,
+    pub(super) place: Place,
+}
+
+/// Where content is kept.
+#[derive(Debug)]
+pub(super) enum Place {
+    Inline(bytes::Bytes),
+    File(Arc<ContentFile>),
+}
+
+/// A message on its way into the database, already in the form that it has there.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) envelope: Arc<Envelope>,
+    pub(super) recipients: Vec<QueuedRecipient>,
+    pub(super) content: Stored,
+    /// Whether the ledger keeps it in memory.
+    pub(super) fresh: bool,
+    record: Vec<u8>,
+    /// Wishes and progress of each recipient.
+    records: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Incoming {
+    pub(super) fn new(envelope: Arc<Envelope>, recipients: Vec<QueuedRecipient>, content: Stored) -> Self {
+        let of = |queued: &QueuedRecipient| {
+            let wishes = record::write_wishes(queued.recipient.notify, queued.recipient.original.as_ref());
+            (wishes, record::write_progress(&queued.progress))
+        };
+        let records = recipients.iter().map(of).collect();
+        let record = record::write_envelope(&envelope);
+        Incoming { envelope, recipients, content, fresh: false, record, records }
+    }
+
+    /// The greatest id in it.
+    pub(super) fn id_last(&self) -> u64 {
+        self.envelope.message.0.saturating_add(self.recipients.len() as u64)
+    }
+
+    /// Bytes that it takes in the database, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        let content = match &self.content.place {
+            Place::Inline(bytes) => bytes.len(),
+            Place::File(_) => 0,
+        };
+        content + self.record.len() + self.records.iter().map(|(a, b)| a.len() + b.len() + 64).sum::<usize>()
+    }
+}
+
+/// A settlement on its way into the database.
+#[derive(Debug)]
+pub(super) struct Settling {
+    pub(super) message: MessageId,
+    pub(super) changes: Vec<Change>,
+    /// The record that a change writes: a progress or a state.
+    records: Vec<Option<Vec<u8>>>,
+    deposits: Vec<Deposit>,
+    pub(super) notices: Vec<Incoming>,
+}
+
+impl Settling {
+    pub(super) fn new(settlement: Settlement, changes: Vec<Change>, notices: Vec<Incoming>) -> Self {
+        let of = |change: &Change| match change {
+            Change::End(_) => None,
+            Change::Retry(id, _) | Change::Untold(id) => {
+                let ending = settlement.endings.iter().find(|ending| ending.recipient == *id)?;
+                match ending.verdict.clone() {
+                    Verdict::Retry(progress) => Some(record::write_progress(&progress)),
+                    Verdict::Delivered(delivered) => {
+                        record::write_state(&RecipientState::DeliveredUntold(delivered))
+                    }
+                    Verdict::Failed(trouble) => record::write_state(&RecipientState::FailedUntold(trouble)),
+                }
+            }
+        };
+        let records = changes.iter().map(of).collect();
+        Settling { message: settlement.message, changes, records, deposits: settlement.deposits, notices }
+    }
+}
+
+/// A row that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) recipient: RecipientId,
+    pub(super) message: MessageId,
+    pub(super) why: String,
+}
+
+/// What the committer is asked to write.
+#[derive(Debug)]
+pub(super) enum Work {
+    Accept(Incoming),
+    Settle(Settling),
+    SetAside(Vec<Unreadable>),
+}
+
+impl Work {
+    /// The messages that come into the queue by it.
+    pub(super) fn incoming(&mut self) -> &mut [Incoming] {
+        match self {
+            Work::Accept(incoming) => std::slice::from_mut(incoming),
+            Work::Settle(settling) => &mut settling.notices,
+            Work::SetAside(_) => &mut [],
+        }
+    }
+
+    /// Bytes that it adds to the log, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Work::Accept(incoming) => incoming.bytes(),
+            Work::Settle(settling) => 256 + settling.notices.iter().map(Incoming::bytes).sum::<usize>(),
+            Work::SetAside(rows) => 256 * rows.len(),
+        }
+    }
+}
+
+/// What a transaction did that is not in the database.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// Messages that are gone.
+    pub(super) gone: Vec<MessageId>,
+    /// Files that nothing refers to any more.
+    pub(super) files: Vec<String>,
+}
+
+/// Writes one piece of work.
+pub(super) fn write(db: &Connection, work: &Work, effects: &mut Effects) -> Result<()> {
+    match work {
+        Work::Accept(incoming) => accept(db, incoming),
+        Work::Settle(settling) => settle(db, settling, effects),
+        Work::SetAside(rows) => rows.iter().try_for_each(|row| set_aside(db, row)),
+    }
+}
+
+/// Keeps the greatest id that may have been given, so that none is given twice even if the clock goes back.
+pub(super) fn reserve_ids(db: &Connection, below: u64) -> Result<()> {
+    let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+    db.prepare_cached(sql)?.execute(params![IDS, integer(below)]).map(drop)
+}
+
+/// The greatest id that was or may have been given.
+pub(super) fn id_last(db: &Connection) -> Result<u64> {
+    let sql = "SELECT max(coalesce((SELECT value FROM meta WHERE name = ?1), 0),
+                      coalesce((SELECT max(id) FROM message), 0),
+                      coalesce((SELECT max(id) FROM recipient), 0))";
+    db.query_row(sql, [IDS], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+}
+
+/// SQLite's integers have a sign; ids and times stay far below it.
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn millis(time: Timestamp) -> i64 {
+    integer(time.as_millis())
+}
+
+fn accept(db: &Connection, incoming: &Incoming) -> Result<()> {
+    let message = integer(incoming.envelope.message.0);
+    let (file, content) = match &incoming.content.place {
+        Place::Inline(bytes) => (None, Some(&bytes[..])),
+        Place::File(file) => (file.loose.as_ref().map(|loose| &loose.name[..]), None),
+    };
+    let Stored { size, checksum, .. } = incoming.content;
+    db.prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
+        message,
+        integer(incoming.recipients.len() as u64),
+        integer(size),
+        checksum,
+        incoming.record,
+        file,
+        content
+    ])?;
+    let mut insert = db.prepare_cached("INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, NULL)")?;
+    for (queued, (wishes, progress)) in incoming.recipients.iter().zip(&incoming.records) {
+        let id = integer(queued.recipient.id.0);
+        insert.execute(params![id, message, millis(queued.next_event()), wishes, progress])?;
+    }
+    Ok(())
+}
+
+fn settle(db: &Connection, settling: &Settling, effects: &mut Effects) -> Result<()> {
+    for deposit in &settling.deposits {
+        self::deposit(db, settling.message, deposit)?;
+    }
+    let mut ended = false;
+    for (change, record) in settling.changes.iter().zip(&settling.records) {
+        let id = integer(change.recipient().0);
+        let rows = match change {
+            Change::End(_) => {
+                ended = true;
+                db.prepare_cached("DELETE FROM recipient WHERE id = ?1")?.execute([id])?
+            }
+            Change::Retry(_, next_event) => db
+                .prepare_cached("UPDATE recipient SET next_event = ?2, progress = ?3 WHERE id = ?1")?
+                .execute(params![id, millis(*next_event), record])?,
+            Change::Untold(_) => db
+                .prepare_cached("UPDATE recipient SET next_event = 0, state = ?2 WHERE id = ?1")?
+                .execute(params![id, record])?,
+        };
+        if rows != 1 {
+            tracing::error!(recipient = %change.recipient(), "a recipient that was held is not in the queue");
+        }
+    }
+    for notice in &settling.notices {
+        accept(db, notice)?;
+    }
+    if ended { remove_ended(db, settling.message, effects) } else { Ok(()) }
+}
+
+/// Removes a message if neither a recipient nor a mailbox entry refers to it any more. The ids of a message's
+/// recipients follow its own, so the first recipient after it is one of its own if there is any.
+fn remove_ended(db: &Connection, message: MessageId, effects: &mut Effects) -> Result<()> {
+    let sql = "DELETE FROM message WHERE id = ?1
+               AND ?1 IS NOT (SELECT message FROM recipient WHERE id > ?1 ORDER BY id LIMIT 1)
+               AND NOT EXISTS (SELECT 1 FROM entry WHERE message = ?1)
+               RETURNING file";
+    let mut delete = db.prepare_cached(sql)?;
+    let gone = delete.query_row([integer(message.0)], |row| row.get::<_, Option<String>>(0)).optional()?;
+    if let Some(file) = gone {
+        effects.gone.push(message);
+        effects.files.extend(file);
+    }
+    Ok(())
+}
+
+fn deposit(db: &Connection, message: MessageId, deposit: &Deposit) -> Result<()> {
+    let message = integer(message.0);
+    let size: i64 = db
+        .prepare_cached("SELECT size FROM message WHERE id = ?1")?
+        .query_row([message], |row| row.get(0))?;
+    let size = size.saturating_add(integer(deposit.prefix.len() as u64));
+    let account: i64 = db
+        .prepare_cached(
+            "INSERT INTO account (name, usage) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET usage = usage + excluded.usage RETURNING id",
+        )?
+        .query_row(params![deposit.account.to_string(), size], |row| row.get(0))?;
+    let received_at = deposit.received_at;
+    let (mailbox, uid): (i64, i64) = db
+        .prepare_cached(
+            "INSERT INTO mailbox (account, name, uid_validity, uid_next, messages) VALUES (?1, ?2, ?3, 2, 1)
+             ON CONFLICT (account, name) DO UPDATE SET uid_next = uid_next + 1, messages = messages + 1
+             RETURNING id, uid_next - 1",
+        )?
+        .query_row(params![account, deposit.mailbox, integer(received_at.as_secs()).max(1)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    db.prepare_cached("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![mailbox, uid, message, size, millis(received_at), &deposit.prefix[..]])
+        .map(drop)
+}
+
+fn set_aside(db: &Connection, row: &Unreadable) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO damaged VALUES (?1, ?2, ?3)")?.execute(params![
+        integer(row.recipient.0),
+        integer(row.message.0),
+        row.why
+    ])?;
+    let sql = "UPDATE recipient SET next_event = NULL WHERE id = ?1";
+    db.prepare_cached(sql)?.execute([integer(row.recipient.0)]).map(drop)
+}
