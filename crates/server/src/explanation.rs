@@ -5,15 +5,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use mail::{Address, ContentTraits, Envelope, MessageId, Origin, Parameters, ReversePath, Source, Timestamp};
-use mta::Resolver;
+use mta::{Resolver, World};
 use policy::expr::{DnsKind, Lookup, LookupAnswers};
 use policy::facts::{Facts, HostFacts};
 use policy::mx::{DnsError, Family};
 use policy::route::{self, Choice, Explained, ExplainedBranch};
-use policy::settings::{MtaDeliverySchedule, MtaRoute, MtaTlsStrategy};
+use policy::settings::{MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy};
 use policy::{Configuration, Expiry, Progress};
 
 use crate::paint::{Paint, shown};
+
+pub(crate) mod plan;
+pub(crate) mod report;
 
 /// Rounds of lookups at most, as each answer may raise another question.
 const ROUNDS_MAX: usize = 16;
@@ -31,8 +34,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) progress: &'a Progress,
     /// When.
     pub(crate) now: Timestamp,
-    /// Whom to ask for names; nobody if there is none.
-    pub(crate) resolver: Option<&'a dyn Resolver>,
+    /// Whom to ask for names.
+    pub(crate) world: &'a World,
 }
 
 impl<'a> Subject<'a> {
@@ -44,6 +47,12 @@ impl<'a> Subject<'a> {
     /// Which schedule, and why.
     pub(crate) async fn schedule(&self) -> (Choice<Arc<MtaDeliverySchedule>>, Explained) {
         self.ask(None, route::explain_schedule).await
+    }
+
+    /// Which connection strategy for a host, and why.
+    pub(crate) async fn connection(&self, mx: &'a str) -> (Choice<Arc<MtaConnectionStrategy>>, Explained) {
+        let host = HostFacts { mx, remote_ip: None, local_ip: None };
+        self.ask(Some(host), route::explain_connection).await
     }
 
     /// Which TLS strategy for a host, and why.
@@ -76,13 +85,10 @@ impl<'a> Subject<'a> {
     }
 
     async fn answer(&self, lookup: Lookup, answers: &mut LookupAnswers) {
-        match (&lookup, self.resolver) {
-            (Lookup::Dns { name, kind }, Some(resolver)) => {
-                let answer = dns(resolver, name, *kind).await;
+        match &lookup {
+            Lookup::Dns { name, kind } => {
+                let answer = dns(self.world.resolver.as_ref(), name, *kind).await;
                 answers.insert_dns(lookup, answer);
-            }
-            (Lookup::Dns { .. }, None) => {
-                answers.insert(lookup, Err("DNS is not asked (--offline)".to_owned()))
             }
             _ => answers.insert(lookup, Err("`explain` does not ask lookup stores".to_owned())),
         }

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use crate::demo::{self, Options};
 
-/// Starts Waypost, a name server and four mail servers in one process on loopback, submits one message with four
-/// recipients, and tells what becomes of each. Exit code 0 only if every recipient ended where it should.
+/// How it is played.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Keep the data directory, to look into it afterwards.

@@ -31,18 +31,33 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server.
+    ///
+    /// Runs in the foreground. SIGTERM or Ctrl-C ends it cleanly, a second one at once. SIGHUP reads the settings
+    /// and the certificate again; if the new settings have errors, the old ones stay in force.
+    ///
+    /// Without a boot file it listens on loopback only, ports 2525, 2587 and 2424, and keeps its data in
+    /// `waypost-data`.
     Serve(serve::Args),
     /// Say what is wrong with the settings. Exit code 1 if they cannot be used.
+    ///
+    /// Each finding names the object, the property, line and column, and what may help. The server runs the same
+    /// check at its start and at each reload.
     Check(check::Args),
     /// Say which way a message would take, and why. Nothing is sent.
+    ///
+    /// For each recipient: whether it would be accepted, its schedule, the branches of the route expression with the
+    /// values they saw, the one that fired, and the hosts in order with their addresses and the TLS they must have.
     Explain(explain::Args),
     /// Hand a message from standard input to the server, as sendmail does.
     Send(send::Args),
-    /// Look into the mailboxes of the local store.
+    /// Look into the mailboxes of the local store, also while the server runs.
     Mailbox(mailbox::Args),
-    /// Look into the queue.
+    /// Look into the queue, also while the server runs.
     Queue(queue::Args),
     /// One message, four recipients, four ways, over real sockets on this machine.
+    ///
+    /// Starts Waypost, a name server and four mail servers in one process on loopback, submits one message with four
+    /// recipients, and tells what becomes of each. Exit code 0 only if every recipient ended where it should.
     Demo(demo::Args),
     /// Say which version this is.
     Version,

@@ -13,8 +13,7 @@ use crate::settings_file::load;
 use crate::shutdown::{Order, Orders};
 use crate::trial::{self, Trial};
 
-/// Runs in the foreground. SIGTERM or Ctrl-C ends it cleanly, a second one at once; SIGHUP reads the settings and
-/// the certificate again.
+/// With what it runs.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The boot file (TOML). Without it: loopback, ports 2525, 2587 and 2424, data in `waypost-data`.

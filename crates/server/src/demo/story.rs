@@ -177,7 +177,7 @@ async fn explain(server: &Server, ending: &Ending) -> Option<policy::route::Expl
         forward_path: &forward_path,
         progress: &progress,
         now,
-        resolver: Some(server.world().resolver.as_ref()),
+        world: server.world(),
     };
     Some(subject.route().await.1)
 }
