@@ -6,14 +6,19 @@
 
 pub mod accept;
 pub mod attempt;
+mod claims;
 pub mod client_tls;
 pub mod connect;
 pub mod connections;
+pub mod gather;
 pub mod listen;
+mod parts;
 pub mod queue_manager;
 pub mod resolve;
 pub mod server_tls;
 pub mod session;
+mod settle;
+mod waybill;
 pub mod world;
 
 pub use world::{Resolver, Stream, Transport, World};

@@ -1,21 +1,481 @@
 //! Claim, route, schedule, start: the one loop that owns what is to be delivered next.
+//!
+//! All that can wake it is an [`Event`]. What waits for anything outside runs as a task of the loop's own
+//! `JoinSet`; the loop itself only decides. A claim becomes one or more parts (a delivery per next hop, an
+//! errand for what needs no attempt); when the last part has ended, one notification tells what is left to tell.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
-use policy::Configuration;
+use mail::{Envelope, MessageId, Recipient, RecipientId, Timestamp};
+use policy::bounce::Happening;
+use policy::destination::{Down, Feedback};
+use policy::limits::{
+    CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX, PANIC_DELAY,
+    PANICKED_MESSAGES_MAX, PANICS_MAX, POISON_DELAY, SHUTDOWN_MAX, STORE_BACKOFF_MIN,
+};
+use policy::scheduler::{Place, Scheduler};
+use policy::{Configuration, Trouble};
+use store::{Claim, LeaseId, StoreError};
 use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
-use crate::World;
+use crate::attempt::Delivery;
+use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
+use crate::parts::{self, Ended, Means, Part};
+use crate::settle::longer;
+use crate::world::World;
+
+/// How often room is made at most.
+const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until `shutdown`; then claims no more, lets attempts end or reach their deadline, and gives back the rest.
+///
+/// # Errors
+/// The store has stopped for good: nothing that is delivered could be written any more.
 pub async fn run(
     world: World,
     configuration: watch::Receiver<Arc<Configuration>>,
     connections: Arc<Connections>,
     shutdown: CancellationToken,
-) {
-    let _ = (world, configuration, connections, shutdown);
-    todo!()
+) -> Result<(), StoreError> {
+    let mut changes = configuration;
+    let configuration = Arc::clone(&changes.borrow_and_update());
+    let mut state = State::new(Means { world, configuration, connections });
+    loop {
+        state.start_deliveries();
+        state.claim();
+        match state.next(&mut changes, &shutdown).await {
+            Event::Shutdown => return state.wind_down().await,
+            Event::Ended(id, Ok(done)) => state.done(id, done)?,
+            Event::Ended(id, Err(failure)) => state.crashed(id, &failure),
+            Event::Configuration(configuration) => state.reconfigure(configuration),
+            Event::Arrival | Event::Due => state.claim_wanted = true,
+        }
+    }
+}
+
+/// All that can wake the loop.
+enum Event {
+    /// We are told to stop.
+    Shutdown,
+    /// A task ended, or crashed.
+    Ended(Id, Result<Done, JoinError>),
+    /// There is a new configuration.
+    Configuration(Arc<Configuration>),
+    /// Something was accepted.
+    Arrival,
+    /// It is time to look.
+    Due,
+}
+
+/// What a task has done.
+enum Done {
+    /// Asked for what is due: what was claimed, whether there may be more, and when something is due next.
+    Claimed(Result<Claimed, StoreError>),
+    /// Made the lookups of a claim.
+    Routed(Claim, Vec<Next>),
+    /// Ended a part of a claim.
+    Part(Ended),
+    /// Told what was left to tell; whether that was written.
+    Told(bool),
+}
+
+/// A task under way, and what is to be done if it crashes.
+enum Running {
+    Claiming,
+    Routing { lease: LeaseId, recipients: Vec<RecipientId> },
+    Delivery(Place, Part),
+    Errand { lease: LeaseId, recipients: Vec<RecipientId> },
+}
+
+/// A claim that became several parts.
+struct OpenClaim {
+    envelope: Arc<Envelope>,
+    parts: usize,
+    owed: Vec<(Recipient, Happening)>,
+}
+
+struct State {
+    means: Means,
+    scheduler: Scheduler<Part>,
+    tasks: JoinSet<Done>,
+    running: HashMap<Id, Running>,
+    deliveries: usize,
+    open_claims: BTreeMap<LeaseId, OpenClaim>,
+    /// Recipients that were claimed and are not sorted yet.
+    unsorted: usize,
+    panics: BTreeMap<MessageId, u32>,
+    claim_wanted: bool,
+    claiming: bool,
+    next_event: Timestamp,
+    relieved_at: Option<Instant>,
+    backoff: Duration,
+    backed_off_until: Option<Instant>,
+    stopping: bool,
+}
+
+impl State {
+    fn new(means: Means) -> Self {
+        let mut scheduler = Scheduler::new();
+        set_caps(&mut scheduler, &means.configuration);
+        State {
+            means,
+            scheduler,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            deliveries: 0,
+            open_claims: BTreeMap::new(),
+            unsorted: 0,
+            panics: BTreeMap::new(),
+            claim_wanted: true,
+            claiming: false,
+            next_event: Timestamp::NEVER,
+            relieved_at: None,
+            backoff: STORE_BACKOFF_MIN,
+            backed_off_until: None,
+            stopping: false,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.means.world.clock.now()
+    }
+
+    async fn next(
+        &mut self,
+        changes: &mut watch::Receiver<Arc<Configuration>>,
+        shutdown: &CancellationToken,
+    ) -> Event {
+        let wake_at = self.wake_at();
+        let listening = !self.claim_wanted;
+        let store = Arc::clone(&self.means.world.store);
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Event::Shutdown,
+            Some(ended) = self.tasks.join_next_with_id() => match ended {
+                Ok((id, done)) => Event::Ended(id, Ok(done)),
+                Err(failure) => Event::Ended(failure.id(), Err(failure)),
+            },
+            Ok(()) = changes.changed() => Event::Configuration(Arc::clone(&changes.borrow_and_update())),
+            () = store.arrival(), if listening => Event::Arrival,
+            () = tokio::time::sleep_until(wake_at) => Event::Due,
+        }
+    }
+
+    /// When to look again if nothing happens before.
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let at = if self.claim_wanted {
+            // What keeps us from claiming is the store, or that there is no room.
+            self.backed_off_until.filter(|until| *until > now).unwrap_or(now + RELIEF_INTERVAL)
+        } else {
+            now + self.next_event.since(self.now()).min(CLAIM_INTERVAL_MAX)
+        };
+        at.min(now + CLAIM_INTERVAL_MAX)
+    }
+
+    /// Claims as much as there is room for, unless that is under way or the store needs a rest.
+    fn claim(&mut self) {
+        let rested = self.backed_off_until.is_none_or(|until| until <= Instant::now());
+        let idle = self.claim_wanted && !self.claiming && !self.stopping && rested;
+        if !idle || self.tasks.len().saturating_sub(self.deliveries) > ERRANDS_MAX {
+            return;
+        }
+        let mut room = self.room();
+        if room < CLAIM_ROOM_MIN {
+            self.relieve();
+            room = self.room();
+        }
+        if room < CLAIM_ROOM_MIN {
+            return;
+        }
+        (self.claim_wanted, self.claiming, self.next_event) = (false, true, Timestamp::NEVER);
+        let world = self.means.world.clone();
+        let limit = room.min(CLAIM_RECIPIENTS_MAX);
+        let claimed = async move { Done::Claimed(claim(&world, limit).await) };
+        let id = self.tasks.spawn(claimed).id();
+        self.running.insert(id, Running::Claiming);
+    }
+
+    fn room(&self) -> usize {
+        self.scheduler.room().saturating_sub(self.unsorted)
+    }
+
+    /// Makes room by sending away what slow next hops would not work off soon.
+    fn relieve(&mut self) {
+        if self.relieved_at.is_some_and(|at| at.elapsed() < RELIEF_INTERVAL) {
+            return;
+        }
+        self.relieved_at = Some(Instant::now());
+        let relieved = self.scheduler.relieve(self.now());
+        if !relieved.is_empty() {
+            warn!(
+                deliveries = relieved.len(),
+                "slow next hops hold up the queue; deliveries to them are put off"
+            );
+        }
+        for (part, until) in relieved {
+            let why = Trouble::ours("the next hop has more waiting than it takes");
+            self.errand(
+                part.delivery.lease,
+                part.ids(),
+                parts::postpone(self.means.clone(), part, until, why),
+            );
+        }
+    }
+
+    /// Starts all that may start.
+    fn start_deliveries(&mut self) {
+        while let Some(started) = self.scheduler.start(self.now()) {
+            let (means, part) = (self.means.clone(), started.delivery.clone());
+            let id = self.tasks.spawn(async move { Done::Part(parts::deliver(means, part).await) }).id();
+            self.running.insert(id, Running::Delivery(started.place, started.delivery));
+            self.deliveries += 1;
+        }
+    }
+
+    fn errand(
+        &mut self,
+        lease: LeaseId,
+        recipients: Vec<RecipientId>,
+        work: impl Future<Output = Ended> + Send + 'static,
+    ) {
+        let id = self.tasks.spawn(async move { Done::Part(work.await) }).id();
+        self.running.insert(id, Running::Errand { lease, recipients });
+    }
+
+    fn done(&mut self, id: Id, done: Done) -> Result<(), StoreError> {
+        let running = self.running.remove(&id);
+        match done {
+            Done::Claimed(claimed) => self.claimed(claimed)?,
+            Done::Routed(claim, nexts) => {
+                self.unsorted = self.unsorted.saturating_sub(claim.recipients.len());
+                self.sorted(claim, nexts);
+            }
+            Done::Part(ended) => {
+                if let Some(Running::Delivery(place, part)) = running {
+                    self.panics.remove(&part.delivery.envelope.message);
+                    self.give_place_back(&place, ended.feedback.clone());
+                }
+                self.part_ended(ended);
+            }
+            Done::Told(written) => self.stored(written),
+        }
+        Ok(())
+    }
+
+    fn claimed(&mut self, claimed: Result<Claimed, StoreError>) -> Result<(), StoreError> {
+        self.claiming = false;
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(stopped @ StoreError::Stopped(_)) => {
+                error!(why = %stopped, "nothing is delivered any more");
+                return Err(stopped);
+            }
+            Err(why) => {
+                warn!(%why, "cannot claim what is due");
+                self.claim_wanted = true;
+                self.stored(false);
+                return Ok(());
+            }
+        };
+        self.claim_wanted |= claimed.more;
+        let mut next_event = claimed.next_event.unwrap_or(Timestamp::NEVER);
+        if claimed.claims.is_empty() {
+            next_event = next_event.max(self.now().plus(CLAIM_INTERVAL_MIN));
+        }
+        self.next_event = self.next_event.min(next_event);
+        for claim in claimed.claims {
+            match next_of_each(&self.means.configuration, &claim, self.now()) {
+                Some(nexts) => self.sorted(claim, nexts),
+                None => self.look_up(claim),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the lookups that the routes of a claim need, outside the loop.
+    fn look_up(&mut self, claim: Claim) {
+        self.unsorted += claim.recipients.len();
+        let recipients = claim.recipients.iter().map(|queued| queued.recipient.id).collect();
+        let (lease, means) = (claim.lease, self.means.clone());
+        let routed = async move {
+            let nexts = route(&means, &claim).await;
+            Done::Routed(claim, nexts)
+        };
+        let id = self.tasks.spawn(routed).id();
+        self.running.insert(id, Running::Routing { lease, recipients });
+    }
+
+    /// Makes the parts of a claim.
+    fn sorted(&mut self, claim: Claim, nexts: Vec<Next>) {
+        let (lease, envelope) = (claim.lease, Arc::clone(&claim.envelope));
+        let Sorted { errands, early, deliveries } = sort(claim, nexts);
+        let parts = deliveries.len() + usize::from(!errands.is_empty()) + usize::from(!early.is_empty());
+        let alone = parts == 1;
+        if !alone {
+            let open = OpenClaim { envelope: Arc::clone(&envelope), parts, owed: Vec::new() };
+            self.open_claims.insert(lease, open);
+        }
+        if !early.is_empty() {
+            self.release(lease, early);
+        }
+        if !errands.is_empty() {
+            let recipients = errands.iter().map(|(queued, _)| queued.recipient.id).collect();
+            self.errand(
+                lease,
+                recipients,
+                parts::errand(self.means.clone(), lease, envelope, alone, errands),
+            );
+        }
+        for (virtual_queue, delivery) in deliveries {
+            self.offer(&virtual_queue, Part { delivery: Arc::new(delivery), alone });
+        }
+    }
+
+    fn offer(&mut self, virtual_queue: &str, part: Part) {
+        if self.stopping {
+            return self.release(part.delivery.lease, part.ids());
+        }
+        let now = self.now();
+        let delivery = Arc::clone(&part.delivery);
+        let Delivery { next_hop, recipients, .. } = &*delivery;
+        if let Err(refused) = self.scheduler.offer(virtual_queue, next_hop, recipients.len(), part, now) {
+            let (part, down) = *refused;
+            self.put_off(part, down);
+        }
+    }
+
+    fn put_off(&mut self, part: Part, down: Down) {
+        self.errand(part.delivery.lease, part.ids(), parts::put_off(self.means.clone(), part, down));
+    }
+
+    fn release(&mut self, lease: LeaseId, recipients: Vec<RecipientId>) {
+        let ids = recipients.clone();
+        self.errand(lease, ids, parts::release(self.means.world.clone(), lease, recipients));
+    }
+
+    fn give_place_back(&mut self, place: &Place, feedback: Feedback) {
+        self.deliveries -= 1;
+        for (part, down) in self.scheduler.finish(place, feedback, self.now()) {
+            self.put_off(part, down);
+        }
+    }
+
+    fn part_ended(&mut self, ended: Ended) {
+        self.next_event = self.next_event.min(ended.next_event);
+        self.stored(ended.stored);
+        let Some(open) = self.open_claims.get_mut(&ended.lease) else { return };
+        open.parts -= 1;
+        open.owed.extend(ended.owed);
+        if open.parts > 0 {
+            return;
+        }
+        let Some(OpenClaim { envelope, owed, .. }) = self.open_claims.remove(&ended.lease) else { return };
+        if !owed.is_empty() {
+            let recipients = owed.iter().map(|(recipient, _)| recipient.id).collect();
+            let telling = parts::tell(self.means.clone(), ended.lease, envelope, owed);
+            let id = self.tasks.spawn(async move { Done::Told(telling.await) }).id();
+            self.running.insert(id, Running::Errand { lease: ended.lease, recipients });
+        }
+    }
+
+    /// Lets the store rest when it could not do it, longer each time.
+    fn stored(&mut self, stored: bool) {
+        if stored {
+            self.backoff = STORE_BACKOFF_MIN;
+        } else {
+            self.backed_off_until = Some(Instant::now() + self.backoff);
+            self.backoff = longer(self.backoff);
+        }
+    }
+
+    /// A task of ours crashed: its place is free, and its recipients are tried later. A message whose deliveries
+    /// crash again and again is held, so that it takes no other with it.
+    fn crashed(&mut self, id: Id, failure: &JoinError) {
+        let what = failure.to_string();
+        match self.running.remove(&id) {
+            None => error!(what, "a task crashed"),
+            Some(Running::Claiming) => {
+                error!(what, "claiming crashed");
+                (self.claiming, self.claim_wanted) = (false, true);
+                self.stored(false);
+            }
+            Some(Running::Routing { lease, recipients }) => {
+                error!(what, ?lease, "routing crashed; the recipients are given back");
+                self.unsorted = self.unsorted.saturating_sub(recipients.len());
+                self.stored(false);
+                self.release(lease, recipients);
+            }
+            Some(Running::Errand { lease, recipients }) => {
+                error!(what, ?lease, "an errand crashed; its recipients are given back");
+                self.stored(false);
+                self.release(lease, recipients);
+            }
+            Some(Running::Delivery(place, part)) => {
+                self.give_place_back(&place, Feedback::Nothing);
+                self.delivery_crashed(part, &what);
+            }
+        }
+    }
+
+    fn delivery_crashed(&mut self, part: Part, what: &str) {
+        let message = part.delivery.envelope.message;
+        if self.panics.len() >= PANICKED_MESSAGES_MAX {
+            self.panics.clear();
+        }
+        let count = self.panics.entry(message).or_default();
+        *count += 1;
+        let held = *count >= PANICS_MAX;
+        let delay = if held { POISON_DELAY } else { PANIC_DELAY };
+        error!(%message, what, crashes = *count, held, duplicate_risk = true, "a delivery crashed");
+        let mut why = Trouble::ours(format!("its delivery crashed {count} times"));
+        why.in_doubt = true;
+        let until = self.now().plus(delay);
+        self.errand(part.delivery.lease, part.ids(), parts::postpone(self.means.clone(), part, until, why));
+    }
+
+    /// Routes of the old configuration hold for nothing that has not started.
+    fn reconfigure(&mut self, configuration: Arc<Configuration>) {
+        set_caps(&mut self.scheduler, &configuration);
+        self.means.configuration = configuration;
+        self.release_waiting();
+        self.claim_wanted = true;
+    }
+
+    fn release_waiting(&mut self) {
+        for part in self.scheduler.drain() {
+            self.release(part.delivery.lease, part.ids());
+        }
+    }
+
+    /// Waits for what is under way, but not longer than allowed.
+    async fn wind_down(mut self) -> Result<(), StoreError> {
+        self.stopping = true;
+        self.release_waiting();
+        let deadline = Instant::now() + SHUTDOWN_MAX;
+        info!(deliveries = self.deliveries, "the queue manager stops; deliveries under way may end");
+        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
+            match ended {
+                Ok((id, done)) => self.done(id, done)?,
+                Err(failure) => self.crashed(failure.id(), &failure),
+            }
+        }
+        if !self.tasks.is_empty() {
+            warn!(deliveries = self.deliveries, duplicate_risk = true, "deliveries under way are cut off");
+            self.tasks.shutdown().await;
+        }
+        Ok(())
+    }
+}
+
+fn set_caps(scheduler: &mut Scheduler<Part>, configuration: &Configuration) {
+    let queues = configuration.virtual_queues.iter();
+    scheduler.set_caps(queues.map(|(name, queue)| (name.as_str(), queue.threads_per_node)));
 }

@@ -9,6 +9,9 @@ pub const JITTER_PERCENT_MAX: u32 = 10;
 /// The wait after a rate or concurrency limit of ours was met.
 pub const LIMITED_DELAY: Duration = Duration::from_secs(60);
 
+/// Delay notices whose number is kept while no schedule can be chosen.
+pub const NOTICES_KEPT_MAX: usize = 100;
+
 /// One delivery attempt, from `begin` to its report, takes at most this long.
 pub const DELIVERY_MAX: Duration = Duration::from_secs(30 * 60);
 /// Writing what became of a delivery is tried for at most this long.
@@ -19,10 +22,34 @@ pub const LEASE: Duration = Duration::from_secs(60 * 60);
 pub const RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
 /// Recipients that one call of `claim` takes.
 pub const CLAIM_RECIPIENTS_MAX: usize = 500;
+/// With less room than this for recipients, none are claimed.
+pub const CLAIM_ROOM_MIN: usize = 100;
+/// Tasks of the queue manager that are not deliveries; with more than this, nothing is claimed.
+pub const ERRANDS_MAX: usize = 64;
+/// The longest time without looking into the store for what is due.
+pub const CLAIM_INTERVAL_MAX: Duration = Duration::from_secs(150);
+/// The wait after a claim that found nothing, before the clock may cause another.
+pub const CLAIM_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// The first wait after the store could not do it; doubles each time.
+pub const STORE_BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// The longest such wait.
+pub const STORE_BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How long attempts may go on after we are told to stop.
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+/// Crashes of deliveries of one message, after which it is held.
+pub const PANICS_MAX: u32 = 3;
+/// The wait after a delivery crashed.
+pub const PANIC_DELAY: Duration = Duration::from_secs(10);
+/// How long a message is held whose deliveries crash.
+pub const POISON_DELAY: Duration = Duration::from_secs(60 * 60);
+/// Messages whose crashes are counted.
+pub const PANICKED_MESSAGES_MAX: usize = 10_000;
 /// Claimed recipients that wait for their turn, on one node.
 pub const WAITING_RECIPIENTS_MAX: usize = 5_000;
 
 const _: () = assert!(DELIVERY_MAX.as_secs() + SETTLE_MAX.as_secs() < LEASE.as_secs());
+const _: () = assert!(STORE_BACKOFF_MIN.as_millis() < STORE_BACKOFF_MAX.as_millis());
+const _: () = assert!(CLAIM_ROOM_MIN <= CLAIM_RECIPIENTS_MAX);
 const _: () = assert!(CLAIM_RECIPIENTS_MAX <= WAITING_RECIPIENTS_MAX);
 const _: () = assert!(RECIPIENTS_PER_TRANSACTION_MAX <= CLAIM_RECIPIENTS_MAX);
 
@@ -82,6 +109,7 @@ pub const REGEX_BYTES_MAX: usize = 256 * 1024;
 pub const REGEX_INPUT_BYTES_MAX: usize = 32 * 1024;
 /// Lookups of one decision.
 pub const LOOKUPS_PER_DECISION_MAX: usize = 16;
+
 /// Bytes of the header that a notification returns.
 pub const DSN_HEADER_BYTES_MAX: u64 = 16 * 1024;
 /// Bytes of a message that a notification returns whole, if it was asked to.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mail::{Envelope, Parameters, RecipientId, Timestamp};
 
-use crate::limits::{JITTER_PERCENT_MAX, RETRY_DELAY_MIN};
+use crate::limits::{JITTER_PERCENT_MAX, NOTICES_KEPT_MAX, RETRY_DELAY_MIN};
 use crate::outcome::{Trouble, TroubleKind};
 use crate::settings::{DeliveryExpiration, MtaDeliverySchedule};
 
@@ -51,6 +51,21 @@ impl Progress {
             notify_due: notice_time(schedule, start, 0),
             expiry: expiry(schedule, start),
             virtual_queue: schedule.queue_id.clone(),
+            last: None,
+            envelope_expiry: None,
+            envelope_notice: false,
+        }
+    }
+
+    /// Before there is a schedule: what the expression that chooses one sees.
+    pub fn unscheduled(now: Timestamp) -> Self {
+        Progress {
+            retry_num: 0,
+            due: now,
+            notify_num: 0,
+            notify_due: None,
+            expiry: Expiry::At(Timestamp::NEVER),
+            virtual_queue: "default".to_owned(),
             last: None,
             envelope_expiry: None,
             envelope_notice: false,
@@ -168,6 +183,35 @@ pub fn next_attempt(
         Expiry::At(at) if plain < at && spread >= at => Some(plain),
         Expiry::Attempts(attempts) if progress.retry_num.saturating_add(1) >= attempts => None,
         Expiry::At(_) | Expiry::Attempts(_) => Some(spread),
+    }
+}
+
+/// The schedule of a recipient for which none can be chosen now: the place it has, with the waits of the fresh system.
+pub fn schedule_kept(progress: &Progress, envelope: &Envelope) -> MtaDeliverySchedule {
+    let start = start(envelope.accepted_at, &envelope.parameters);
+    let notices = usize::try_from(progress.notify_num).unwrap_or(usize::MAX).min(NOTICES_KEPT_MAX);
+    MtaDeliverySchedule {
+        name: String::new(),
+        description: None,
+        queue_id: progress.virtual_queue.clone(),
+        retry: [120, 300, 600, 900, 1800, 3600, 7200].map(Duration::from_secs).to_vec(),
+        notify: progress.notify_due.map_or_else(Vec::new, |due| vec![due.since(start); notices + 1]),
+        expiry: match progress.expiry {
+            Expiry::At(at) => DeliveryExpiration::Ttl(at.since(start)),
+            Expiry::Attempts(attempts) => DeliveryExpiration::Attempts(attempts),
+        },
+    }
+}
+
+/// The schedule of a notification for which none can be chosen: the one of the fresh system.
+pub fn notification_schedule() -> MtaDeliverySchedule {
+    MtaDeliverySchedule {
+        name: "dsn".to_owned(),
+        description: None,
+        queue_id: "dsn".to_owned(),
+        retry: [900, 1800, 3600, 7200].map(Duration::from_secs).to_vec(),
+        notify: Vec::new(),
+        expiry: DeliveryExpiration::Attempts(10),
     }
 }
 
@@ -455,6 +499,15 @@ mod tests {
         };
         assert_eq!((next.retry_num, next.due), (0, ACCEPTED.plus(minutes(1))));
         assert_eq!(Verdict::Retry(next), postponed(&progress, ACCEPTED.plus(minutes(1)), limited));
+    }
+
+    #[test]
+    fn without_a_choice_the_place_is_kept() {
+        let envelope = envelope(Parameters::default());
+        let mut progress = Progress::first(&three_days(&[minutes(2)]), ACCEPTED, &envelope.parameters);
+        (progress.notify_num, progress.notify_due) = (1, Some(ACCEPTED.plus(hours(72))));
+        let kept = schedule_kept(&progress, &envelope);
+        assert_eq!(progress.clone().moved_to(&kept, &envelope), progress);
     }
 
     #[track_caller]

@@ -1,0 +1,162 @@
+//! What is to be done about a claim? Each recipient is ended, told of, or joined to a delivery.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use mail::{Envelope, RecipientId, Timestamp};
+use policy::bounce::Happening;
+use policy::expr::LookupAnswers;
+use policy::facts::Facts;
+use policy::limits::{LEASE, RECIPIENTS_PER_TRANSACTION_MAX};
+use policy::route::{Choice, choose_route, next_hop};
+use policy::settings::MtaRoute;
+use policy::{Configuration, NextHop, Trouble};
+use store::{Claim, QueuedRecipient, RecipientState, StoreError};
+
+use crate::attempt::Delivery;
+use crate::gather::decide;
+use crate::parts::Means;
+use crate::world::World;
+
+/// Recipients of one claim whose lookups run side by side.
+const ROUTED_AT_ONCE: usize = 8;
+
+/// What one look into the store brought.
+pub(crate) struct Claimed {
+    pub(crate) claims: Vec<Claim>,
+    /// Whether there may be more.
+    pub(crate) more: bool,
+    /// When something is due next, if that is known.
+    pub(crate) next_event: Option<Timestamp>,
+}
+
+/// What is to be done about one recipient now.
+#[derive(Clone, Debug)]
+pub(crate) enum Next {
+    /// It has ended, and its notification is still owed.
+    Tell(Happening),
+    /// Its time or its attempts are used up.
+    Expire,
+    /// Its sender is to be told of the delay.
+    Notice,
+    /// Nothing yet.
+    Wait,
+    /// It is tried by this route.
+    Try(Arc<MtaRoute>),
+    /// No route can be chosen.
+    Stray(Trouble),
+}
+
+/// What is to be done about one recipient, with the lookups that were made so far.
+pub(crate) fn next(
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    now: Timestamp,
+    answers: &LookupAnswers,
+) -> Choice<Next> {
+    let progress = &queued.progress;
+    match &queued.state {
+        RecipientState::DeliveredUntold(delivered) => {
+            return Choice::Decided(Next::Tell(Happening::Delivered(delivered.clone())));
+        }
+        RecipientState::FailedUntold(trouble) => {
+            return Choice::Decided(Next::Tell(Happening::Failed(trouble.clone())));
+        }
+        RecipientState::Pending => {}
+    }
+    if progress.expired(now) {
+        return Choice::Decided(Next::Expire);
+    }
+    if progress.due > now {
+        return Choice::Decided(if progress.notice_due(now) { Next::Notice } else { Next::Wait });
+    }
+    let forward_path = &queued.recipient.forward_path;
+    let facts = Facts { envelope, forward_path, progress, now, host: None };
+    match choose_route(configuration, &facts, answers) {
+        Choice::Decided(route) => Choice::Decided(Next::Try(route)),
+        Choice::Needs(lookups) => Choice::Needs(lookups),
+        Choice::Undecidable(trouble) => Choice::Decided(Next::Stray(trouble)),
+    }
+}
+
+/// What is to be done about each recipient of a claim; none if lookups must be made first.
+pub(crate) fn next_of_each(
+    configuration: &Configuration,
+    claim: &Claim,
+    now: Timestamp,
+) -> Option<Vec<Next>> {
+    let none = LookupAnswers::default();
+    let decided = |queued| match next(configuration, &claim.envelope, queued, now, &none) {
+        Choice::Decided(next) => Some(next),
+        Choice::Needs(_) | Choice::Undecidable(_) => None,
+    };
+    claim.recipients.iter().map(decided).collect()
+}
+
+/// A claim, sorted.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// Recipients about which something is written without an attempt.
+    pub(crate) errands: Vec<(QueuedRecipient, Next)>,
+    /// Recipients to give back.
+    pub(crate) early: Vec<RecipientId>,
+    /// Deliveries, each with its virtual queue.
+    pub(crate) deliveries: Vec<(String, Delivery)>,
+}
+
+/// Sorts a claim by what is to be done. Recipients with one virtual queue and one next hop share deliveries.
+pub(crate) fn sort(claim: Claim, nexts: Vec<Next>) -> Sorted {
+    let mut sorted = Sorted::default();
+    let mut groups: BTreeMap<(String, NextHop), Vec<QueuedRecipient>> = BTreeMap::new();
+    for (queued, next) in claim.recipients.into_iter().zip(nexts) {
+        match next {
+            Next::Try(route) => {
+                let next_hop = next_hop(&route, &queued.recipient.forward_path);
+                let key = (queued.progress.virtual_queue.clone(), next_hop);
+                groups.entry(key).or_default().push(queued);
+            }
+            Next::Wait => sorted.early.push(queued.recipient.id),
+            Next::Tell(_) | Next::Expire | Next::Notice | Next::Stray(_) => {
+                sorted.errands.push((queued, next))
+            }
+        }
+    }
+    for ((virtual_queue, next_hop), mut recipients) in groups {
+        while !recipients.is_empty() {
+            let rest = recipients.split_off(recipients.len().min(RECIPIENTS_PER_TRANSACTION_MAX));
+            let delivery = Delivery {
+                lease: claim.lease,
+                envelope: Arc::clone(&claim.envelope),
+                next_hop: next_hop.clone(),
+                recipients: std::mem::replace(&mut recipients, rest),
+            };
+            sorted.deliveries.push((virtual_queue.clone(), delivery));
+        }
+    }
+    sorted
+}
+
+/// Takes what is due, for so many recipients at most.
+pub(crate) async fn claim(world: &World, limit: usize) -> Result<Claimed, StoreError> {
+    let claims = world.store.claim(world.clock.now(), LEASE, limit).await?;
+    let more = claims.iter().map(|claim| claim.recipients.len()).sum::<usize>() >= limit;
+    let next_event = if more { None } else { world.store.next_event().await? };
+    Ok(Claimed { claims, more, next_event })
+}
+
+/// What is to be done about each recipient of a claim, with all lookups that it takes.
+pub(crate) async fn route(means: &Means, claim: &Claim) -> Vec<Next> {
+    let now = means.world.clock.now();
+    let mut nexts = Vec::with_capacity(claim.recipients.len());
+    for some in claim.recipients.chunks(ROUTED_AT_ONCE) {
+        nexts.extend(join_all(some.iter().map(|queued| route_one(means, claim, queued, now))).await);
+    }
+    nexts
+}
+
+async fn route_one(means: &Means, claim: &Claim, queued: &QueuedRecipient, now: Timestamp) -> Next {
+    let ask = |answers: &LookupAnswers| next(&means.configuration, &claim.envelope, queued, now, answers);
+    decide(&means.world, ask).await.unwrap_or_else(Next::Stray)
+}

@@ -1,0 +1,294 @@
+//! The parts of a claim, each from its turn to its settlement: a delivery, an errand, a postponement, the last word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{Envelope, Recipient, RecipientId, Timestamp};
+use policy::bounce::{Happening, wanted};
+use policy::destination::{Down, Feedback, feedback};
+use policy::limits::{DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
+use policy::verdict::{expired, postponed};
+use policy::{AttemptOutcome, Configuration, Trouble, Verdict};
+use store::{LeaseId, QueuedRecipient, StoreError};
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use crate::attempt::{Delivery, Report, attempt};
+use crate::claims::Next;
+use crate::connections::Connections;
+use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
+use crate::waybill;
+use crate::world::World;
+
+/// What every part needs.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) world: World,
+    pub(crate) configuration: Arc<Configuration>,
+    pub(crate) connections: Arc<Connections>,
+}
+
+/// A delivery, and whether it is all that its claim became.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) delivery: Arc<Delivery>,
+    pub(crate) alone: bool,
+}
+
+impl Part {
+    pub(crate) fn ids(&self) -> Vec<RecipientId> {
+        ids(&self.delivery.recipients)
+    }
+
+    fn decisions(&self, verdicts: Vec<(Recipient, Verdict)>) -> Decisions {
+        Decisions {
+            lease: self.delivery.lease,
+            envelope: Arc::clone(&self.delivery.envelope),
+            alone: self.alone,
+            verdicts,
+            untold: Vec::new(),
+            delayed: Vec::new(),
+            deposits: Vec::new(),
+        }
+    }
+}
+
+/// How a part ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) lease: LeaseId,
+    /// What a delivery showed about its next hop.
+    pub(crate) feedback: Feedback,
+    /// What is still to be told.
+    pub(crate) owed: Vec<(Recipient, Happening)>,
+    /// When one of its recipients is due next.
+    pub(crate) next_event: Timestamp,
+    /// Whether the store did what was asked of it.
+    pub(crate) stored: bool,
+}
+
+impl Ended {
+    fn new(lease: LeaseId, settled: Settled) -> Self {
+        Ended {
+            lease,
+            feedback: Feedback::Nothing,
+            owed: settled.owed,
+            next_event: settled.next_event,
+            stored: settled.written,
+        }
+    }
+}
+
+/// Tries a delivery and writes what became of it. Recipients whose time ended while they waited are given up.
+pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
+    let lease = part.delivery.lease;
+    let now = means.world.clock.now();
+    let late = part.delivery.recipients.iter().any(|queued| queued.progress.expired(now));
+    let (delivery, mut decisions) = if late {
+        without_the_late(&part, now)
+    } else {
+        (Arc::clone(&part.delivery), part.decisions(Vec::new()))
+    };
+    let report = try_within_limit(&means, &delivery).await;
+    let shown = feedback(report.outcomes.iter().map(|(_, outcome)| outcome));
+    let begun = report.begun;
+    if begun {
+        judge_report(&means, &delivery, report, &mut decisions).await;
+    } else {
+        give_back(&means.world, lease, &ids(&delivery.recipients)).await;
+    }
+    let mut ended = Ended::new(lease, settle(&means.world, &means.configuration, decisions).await);
+    ended.feedback = shown;
+    if !begun {
+        ended.stored = false;
+        ended.next_event = now;
+    }
+    ended
+}
+
+fn ids(recipients: &[QueuedRecipient]) -> Vec<RecipientId> {
+    recipients.iter().map(|queued| queued.recipient.id).collect()
+}
+
+/// The delivery to those who have time left, and the verdicts on those who have not (I4).
+fn without_the_late(part: &Part, now: Timestamp) -> (Arc<Delivery>, Decisions) {
+    let mut delivery = (*part.delivery).clone();
+    let (late, in_time) = delivery.recipients.into_iter().partition(|queued| queued.progress.expired(now));
+    delivery.recipients = in_time;
+    let late: Vec<QueuedRecipient> = late;
+    let verdicts =
+        late.into_iter().map(|queued| (expired(&queued.progress), queued)).map(|(verdict, queued)| {
+            waybill::log(&part.delivery.envelope, &queued, None, None, &verdict);
+            (queued.recipient, verdict)
+        });
+    let decisions = part.decisions(verdicts.collect());
+    (Arc::new(delivery), decisions)
+}
+
+async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
+    if delivery.recipients.is_empty() {
+        return Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+    }
+    let attempt = attempt(&means.world, &means.configuration, &means.connections, delivery);
+    match tokio::time::timeout(DELIVERY_MAX, attempt).await {
+        Ok(report) => report,
+        Err(_) => {
+            error!(message = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
+                "a delivery took too long and was cut off");
+            let mut trouble = Trouble::ours(format!("the delivery took longer than {DELIVERY_MAX:?}"));
+            trouble.in_doubt = true;
+            let cut =
+                |queued: &QueuedRecipient| (queued.recipient.id, AttemptOutcome::Deferred(trouble.clone()));
+            let outcomes = delivery.recipients.iter().map(cut).collect();
+            Report { begun: true, outcomes, ways: Vec::new(), deposits: Vec::new() }
+        }
+    }
+}
+
+async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisions: &mut Decisions) {
+    let now = means.world.clock.now();
+    let envelope = &delivery.envelope;
+    let mut ways = report.ways.iter();
+    for (id, outcome) in report.outcomes {
+        let way = ways.next();
+        let Some(queued) = delivery.recipients.iter().find(|queued| queued.recipient.id == id) else {
+            error!(message = %envelope.message, recipient = %id, "an attempt reports on a recipient it was not given");
+            continue;
+        };
+        let verdict = verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await;
+        waybill::log(envelope, queued, Some(&delivery.next_hop), way, &verdict);
+        decisions.verdicts.push((queued.recipient.clone(), verdict));
+    }
+    decisions.deposits = report.deposits;
+}
+
+/// Writes what needs no attempt: expiry, delay notices, what is owed, recipients without a route.
+pub(crate) async fn errand(
+    means: Means,
+    lease: LeaseId,
+    envelope: Arc<Envelope>,
+    alone: bool,
+    errands: Vec<(QueuedRecipient, Next)>,
+) -> Ended {
+    let now = means.world.clock.now();
+    let (world, configuration) = (&means.world, &means.configuration);
+    let mut decisions = Decisions {
+        lease,
+        envelope: Arc::clone(&envelope),
+        alone,
+        verdicts: Vec::new(),
+        untold: Vec::new(),
+        delayed: Vec::new(),
+        deposits: Vec::new(),
+    };
+    for (queued, next) in errands {
+        let verdict = match next {
+            Next::Tell(happening) => {
+                decisions.untold.push((queued.recipient, happening));
+                continue;
+            }
+            Next::Notice => {
+                let progress = noticed(world, configuration, &envelope, &queued, now).await;
+                if wanted(&envelope, &queued.recipient, &Happening::Delayed(progress.clone())) {
+                    decisions.delayed.push((queued.recipient, progress));
+                } else {
+                    decisions.verdicts.push((queued.recipient, Verdict::Retry(progress)));
+                }
+                continue;
+            }
+            Next::Expire => expired(&queued.progress),
+            Next::Stray(trouble) => {
+                error!(message = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
+                    "no route can be chosen; the recipient is deferred");
+                let outcome = AttemptOutcome::Deferred(trouble);
+                verdict(world, configuration, &envelope, &queued, outcome, now).await
+            }
+            Next::Try(_) | Next::Wait => continue,
+        };
+        waybill::log(&envelope, &queued, None, None, &verdict);
+        decisions.verdicts.push((queued.recipient, verdict));
+    }
+    Ended::new(lease, settle(world, configuration, decisions).await)
+}
+
+/// Writes that a delivery's next hop is down. What failed there after a recipient had become due stands for an attempt
+/// of its own, so that fallbacks come in time; who became due later waits for the trial, uncounted.
+pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
+    let now = means.world.clock.now();
+    let Delivery { envelope, next_hop, recipients, lease } = &*part.delivery;
+    let mut verdicts = Vec::with_capacity(recipients.len());
+    for queued in recipients {
+        let mut trouble = down.trouble.clone();
+        let text = &down.trouble.text;
+        let verdict = if queued.progress.expired(now) {
+            expired(&queued.progress)
+        } else if down.failed_at >= queued.progress.due {
+            trouble.text = format!("another delivery to the same next hop failed: {text}");
+            let outcome = AttemptOutcome::Deferred(trouble);
+            verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await
+        } else {
+            trouble.text = format!("the next hop is down and is tried again at {}: {text}", down.trial);
+            postponed(&queued.progress, down.trial, trouble)
+        };
+        waybill::log(envelope, queued, Some(next_hop), None, &verdict);
+        verdicts.push((queued.recipient.clone(), verdict));
+    }
+    Ended::new(*lease, settle(&means.world, &means.configuration, part.decisions(verdicts)).await)
+}
+
+/// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.
+pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Trouble) -> Ended {
+    let Delivery { envelope, next_hop, recipients, lease } = &*part.delivery;
+    let judge = |queued: &QueuedRecipient| {
+        let verdict = postponed(&queued.progress, until, why.clone());
+        waybill::log(envelope, queued, Some(next_hop), None, &verdict);
+        (queued.recipient.clone(), verdict)
+    };
+    let verdicts = recipients.iter().map(judge).collect();
+    Ended::new(*lease, settle(&means.world, &means.configuration, part.decisions(verdicts)).await)
+}
+
+/// Gives recipients back untried.
+pub(crate) async fn release(world: World, lease: LeaseId, recipients: Vec<RecipientId>) -> Ended {
+    let stored = give_back(&world, lease, &recipients).await;
+    let next_event = world.clock.now();
+    Ended { lease, feedback: Feedback::Nothing, owed: Vec::new(), next_event, stored }
+}
+
+/// The one notification about all that the parts of a claim left untold.
+pub(crate) async fn tell(
+    means: Means,
+    lease: LeaseId,
+    envelope: Arc<Envelope>,
+    owed: Vec<(Recipient, Happening)>,
+) -> bool {
+    let decisions = Decisions {
+        lease,
+        envelope,
+        alone: true,
+        verdicts: Vec::new(),
+        untold: owed,
+        delayed: Vec::new(),
+        deposits: Vec::new(),
+    };
+    settle(&means.world, &means.configuration, decisions).await.written
+}
+
+/// Releases, again and again while the store cannot. A lease that is lost need not be given back.
+async fn give_back(world: &World, lease: LeaseId, recipients: &[RecipientId]) -> bool {
+    let give_up = Instant::now() + SETTLE_MAX;
+    let mut backoff: Duration = STORE_BACKOFF_MIN;
+    loop {
+        match world.store.release(lease, recipients).await {
+            Ok(()) | Err(StoreError::LeaseLost(_)) => return true,
+            Err(StoreError::Stopped(_)) => return false,
+            Err(why) if Instant::now() >= give_up => {
+                warn!(?lease, %why, "recipients cannot be given back and wait for the end of their lease");
+                return false;
+            }
+            Err(why) => warn!(?lease, %why, "recipients cannot be given back yet"),
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = longer(backoff);
+    }
+}

@@ -1,0 +1,246 @@
+//! Judges outcomes and writes what became of recipients, with the notification that is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mail::{Envelope, Recipient, Timestamp};
+use policy::bounce::{
+    Happening, Reporter, notification, notification_envelope, original_bytes_wanted, wanted,
+};
+use policy::facts::Facts;
+use policy::limits::{SETTLE_MAX, STORE_BACKOFF_MAX, STORE_BACKOFF_MIN};
+use policy::retry::{notification_schedule, schedule_kept};
+use policy::route::choose_schedule;
+use policy::settings::MtaDeliverySchedule;
+use policy::verdict::judge;
+use policy::{AttemptOutcome, Configuration, Progress, Verdict};
+use store::{Content, Deposit, Ending, LeaseId, Notice, QueuedRecipient, Settlement, StoreError};
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use crate::gather::decide;
+use crate::world::World;
+
+/// What is to be written about some recipients of one claim.
+#[derive(Debug)]
+pub(crate) struct Decisions {
+    pub(crate) lease: LeaseId,
+    pub(crate) envelope: Arc<Envelope>,
+    /// Nobody else settles recipients of this claim: what is owed is told in the same transaction.
+    pub(crate) alone: bool,
+    pub(crate) verdicts: Vec<(Recipient, Verdict)>,
+    /// Recipients that ended before, with what they owe.
+    pub(crate) untold: Vec<(Recipient, Happening)>,
+    /// Recipients that are still tried, and whose sender is told so.
+    pub(crate) delayed: Vec<(Recipient, Progress)>,
+    pub(crate) deposits: Vec<Deposit>,
+}
+
+/// What is left to do after writing.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// What is still to be told, by another settlement of the same claim.
+    pub(crate) owed: Vec<(Recipient, Happening)>,
+    /// When one of the recipients is due next.
+    pub(crate) next_event: Timestamp,
+    /// Whether it was written, as far as we know.
+    pub(crate) written: bool,
+}
+
+/// What an outcome makes of a recipient, by the schedule that is chosen for it now.
+pub(crate) async fn verdict(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    outcome: AttemptOutcome,
+    now: Timestamp,
+) -> Verdict {
+    let trouble = match outcome {
+        AttemptOutcome::Delivered(delivered) => return Verdict::Delivered(delivered),
+        AttemptOutcome::Failed(trouble) => return Verdict::Failed(trouble),
+        AttemptOutcome::Deferred(trouble) => trouble,
+    };
+    let seen = Progress { last: Some(trouble.clone()), ..queued.progress.clone() };
+    let schedule = schedule(world, configuration, envelope, queued, &seen, now).await;
+    let outcome = AttemptOutcome::Deferred(trouble);
+    judge(&schedule, envelope, queued.recipient.id, &queued.progress, outcome, now)
+}
+
+/// A recipient's place after a delay notice.
+pub(crate) async fn noticed(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    now: Timestamp,
+) -> Progress {
+    let schedule = schedule(world, configuration, envelope, queued, &queued.progress, now).await;
+    queued.progress.clone().noticed(&schedule, envelope, now)
+}
+
+async fn schedule(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    progress: &Progress,
+    now: Timestamp,
+) -> Arc<MtaDeliverySchedule> {
+    let facts = Facts { envelope, forward_path: &queued.recipient.forward_path, progress, now, host: None };
+    match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
+        Ok(schedule) => schedule,
+        Err(trouble) => {
+            warn!(message = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
+                "no schedule can be chosen; the recipient keeps its place");
+            Arc::new(schedule_kept(&queued.progress, envelope))
+        }
+    }
+}
+
+/// Writes it, again and again while the store cannot; gives up only when the lease is about to end.
+pub(crate) async fn settle(world: &World, configuration: &Configuration, decisions: Decisions) -> Settled {
+    let now = world.clock.now();
+    let envelope = Arc::clone(&decisions.envelope);
+    let (settlement, happenings, owed, next_event) = compose(decisions);
+    let mut settlement = settlement;
+    if !happenings.is_empty() {
+        settlement.notices.extend(notice(world, configuration, &envelope, &happenings, now).await);
+    }
+    if settlement.endings.is_empty() && settlement.told.is_empty() {
+        return Settled { owed, next_event, written: true };
+    }
+    let written = write(world, settlement).await;
+    Settled { owed: if written { owed } else { Vec::new() }, next_event, written }
+}
+
+type Happenings = Vec<(Recipient, Happening)>;
+
+/// The settlement without its notification, what that one tells, what is told later, and the next event.
+fn compose(decisions: Decisions) -> (Settlement, Happenings, Happenings, Timestamp) {
+    let envelope = &decisions.envelope;
+    let mut settlement = Settlement {
+        lease: decisions.lease,
+        message: envelope.message,
+        endings: Vec::with_capacity(decisions.verdicts.len()),
+        told: decisions.untold.iter().map(|(recipient, _)| recipient.id).collect(),
+        deposits: decisions.deposits,
+        notices: Vec::new(),
+    };
+    let mut happenings = decisions.untold;
+    let mut owed = Vec::new();
+    let mut next_event = Timestamp::NEVER;
+    for (recipient, verdict) in decisions.verdicts {
+        let happening = match &verdict {
+            Verdict::Delivered(delivered) if recipient.notify.success => {
+                Some(Happening::Delivered(delivered.clone()))
+            }
+            Verdict::Failed(trouble) => Some(Happening::Failed(trouble.clone())),
+            Verdict::Retry(progress) => {
+                next_event = next_event.min(progress.next_event());
+                None
+            }
+            Verdict::Delivered(_) => None,
+        };
+        let told = happening.filter(|happening| wanted(envelope, &recipient, happening));
+        let is_owed = told.is_some() && !decisions.alone;
+        settlement.endings.push(Ending { recipient: recipient.id, verdict, owed: is_owed });
+        if let Some(told) = told {
+            if is_owed { &mut owed } else { &mut happenings }.push((recipient, told));
+        }
+    }
+    for (recipient, progress) in decisions.delayed {
+        next_event = next_event.min(progress.next_event());
+        let verdict = Verdict::Retry(progress.clone());
+        settlement.endings.push(Ending { recipient: recipient.id, verdict, owed: false });
+        happenings.push((recipient, Happening::Delayed(progress)));
+    }
+    (settlement, happenings, owed, next_event)
+}
+
+/// Whether the store took it. Where it may have taken it without saying so, that counts as yes.
+async fn write(world: &World, settlement: Settlement) -> bool {
+    let (lease, message) = (settlement.lease, settlement.message);
+    let give_up = Instant::now() + SETTLE_MAX;
+    let mut backoff = STORE_BACKOFF_MIN;
+    let mut uncertain = false;
+    loop {
+        match world.store.settle(settlement.clone()).await {
+            Ok(()) => return true,
+            Err(StoreError::LeaseLost(_)) if uncertain => return true,
+            Err(why @ (StoreError::LeaseLost(_) | StoreError::Stopped(_))) => {
+                warn!(%message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
+                return false;
+            }
+            Err(why) if Instant::now() >= give_up => {
+                error!(%message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
+                return false;
+            }
+            Err(why) => {
+                warn!(%message, %why, "what became of recipients is not written yet");
+                uncertain = true;
+            }
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = longer(backoff);
+    }
+}
+
+/// The next wait after the store could not do it.
+pub(crate) fn longer(backoff: Duration) -> Duration {
+    backoff.saturating_mul(2).min(STORE_BACKOFF_MAX)
+}
+
+/// The notification about all that happened; none if nobody is to be told.
+async fn notice(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    happenings: &[(Recipient, Happening)],
+    now: Timestamp,
+) -> Option<Notice> {
+    let seen = notification_envelope(envelope, now)?;
+    let progress = Progress::unscheduled(now);
+    let facts = Facts {
+        envelope: &seen,
+        forward_path: seen.recipients.first()?,
+        progress: &progress,
+        now,
+        host: None,
+    };
+    let schedule = match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
+        Ok(schedule) => schedule,
+        Err(trouble) => {
+            warn!(message = %envelope.message, why = trouble.text, "no schedule can be chosen for a notification");
+            Arc::new(notification_schedule())
+        }
+    };
+    let original = original(world, envelope, original_bytes_wanted(envelope, happenings)).await;
+    let reporter = Reporter { hostname: &configuration.hostname, domain: &configuration.domain };
+    let progress = Progress::first(&schedule, now, &seen.parameters);
+    let (accepted, content) = notification(envelope, happenings, &original, reporter, progress, now)?;
+    Some(Notice { accepted, content: Bytes::from(content) })
+}
+
+/// The beginning of the message. If it cannot be read, the notification goes without: it is worth more than that.
+async fn original(world: &World, envelope: &Envelope, bytes_max: u64) -> Vec<u8> {
+    let length = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    match world.store.content(envelope.message).await {
+        Ok(Some(Content::Memory(bytes))) => return bytes[..length.min(bytes.len())].to_vec(),
+        Ok(Some(Content::File(file))) => {
+            let mut start = Vec::new();
+            match tokio::fs::File::open(&file.path).await {
+                Ok(open) => match open.take(bytes_max).read_to_end(&mut start).await {
+                    Ok(_) => return start,
+                    Err(why) => warn!(message = %envelope.message, %why, "cannot read the content to return"),
+                },
+                Err(why) => warn!(message = %envelope.message, %why, "cannot open the content to return"),
+            }
+        }
+        Ok(None) => warn!(message = %envelope.message, "there is no content to return"),
+        Err(why) => warn!(message = %envelope.message, %why, "cannot find the content to return"),
+    }
+    Vec::new()
+}
