@@ -36,9 +36,19 @@ const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until `shutdown`; then claims no more, lets attempts end or reach their deadline, and gives back the rest.
 ///
-/// # Errors
-/// The store has stopped for good: nothing that is delivered could be written any more.
+/// Returns before that if the store has stopped for good: what is delivered could not be written any more.
 pub async fn run(
+    world: World,
+    configuration: watch::Receiver<Arc<Configuration>>,
+    connections: Arc<Connections>,
+    shutdown: CancellationToken,
+) {
+    if let Err(stopped) = work(world, configuration, connections, shutdown).await {
+        error!(why = %stopped, "nothing is delivered any more");
+    }
+}
+
+async fn work(
     world: World,
     configuration: watch::Receiver<Arc<Configuration>>,
     connections: Arc<Connections>,
@@ -274,10 +284,7 @@ impl State {
         self.claiming = false;
         let claimed = match claimed {
             Ok(claimed) => claimed,
-            Err(stopped @ StoreError::Stopped(_)) => {
-                error!(why = %stopped, "nothing is delivered any more");
-                return Err(stopped);
-            }
+            Err(stopped @ StoreError::Stopped(_)) => return Err(stopped),
             Err(why) => {
                 warn!(%why, "cannot claim what is due");
                 self.claim_wanted = true;
