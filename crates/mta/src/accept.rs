@@ -1,1 +1,134 @@
-//! When do we say 250? Content into the spool, one commit, then the reply.
+//! When do we say 250? Content into the spool, one commit, then the reply (I7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{ContentTraits, EnhancedStatus, Reply};
+use policy::Configuration;
+use policy::admit::Admission;
+use store::{ContentWriter, StoreError};
+
+use crate::gather;
+use crate::world::World;
+
+/// Bytes of content that are gathered before they are handed to the spool.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+
+/// What a session keeps with a transaction. Dropped before its end, it leaves nothing behind.
+pub(crate) struct Incoming {
+    /// What MAIL and RCPT said.
+    pub(crate) admission: Admission,
+    /// The configuration that the transaction began with.
+    pub(crate) configuration: Arc<Configuration>,
+    writer: Option<Box<dyn ContentWriter>>,
+    pending: Vec<u8>,
+    failure: Option<StoreError>,
+}
+
+impl Incoming {
+    /// A transaction that has no content yet.
+    pub(crate) fn new(admission: Admission, configuration: Arc<Configuration>) -> Self {
+        Incoming { admission, configuration, writer: None, pending: Vec::new(), failure: None }
+    }
+
+    /// Content follows; our trace field comes first.
+    pub(crate) async fn begin(&mut self, world: &World, trace_field: Vec<u8>) -> Result<(), StoreError> {
+        self.writer = Some(world.store.writer().await?);
+        self.pending = trace_field;
+        Ok(())
+    }
+
+    /// Takes a piece of content. If it says `true`, [`Incoming::spill`] is due.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> bool {
+        self.pending.extend_from_slice(bytes);
+        self.pending.len() >= PENDING_BYTES_MAX
+    }
+
+    /// Hands what is pending to the spool. A failure is kept for the end: the client goes on sending anyway.
+    pub(crate) async fn spill(&mut self) {
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.write(&self.pending).await
+        {
+            self.failure = Some(error);
+            self.writer = None;
+        }
+        self.pending.clear();
+    }
+
+    /// Makes the message ours, if that can be done within `limit`, and says so or why not.
+    pub(crate) async fn commit(
+        self,
+        world: &World,
+        id: &str,
+        traits: ContentTraits,
+        limit: Duration,
+    ) -> Reply {
+        match tokio::time::timeout(limit, self.store(world, id, traits)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => refusal(&error),
+            // Whoever waits longer may have hung up, and would send it again (RFC 1047).
+            Err(_) => {
+                tracing::error!(id, "the store takes too long to commit");
+                Reply::new(
+                    451,
+                    Some(EnhancedStatus::new(4, 3, 0)),
+                    "The store takes too long, try again later.",
+                )
+            }
+        }
+    }
+
+    async fn store(mut self, world: &World, id: &str, traits: ContentTraits) -> Result<Reply, StoreError> {
+        if !self.pending.is_empty() {
+            self.spill().await;
+        }
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        let Some(writer) = self.writer else {
+            return Err(StoreError::Stopped("content was not begun".to_owned()));
+        };
+        let content = writer.finish().await?;
+        let (now, size) = (world.clock.now(), content.len());
+        let Incoming { admission, configuration, .. } = self;
+        let decided =
+            gather::decide(world, |answers| admission.schedule(&configuration, answers, traits, size, now))
+                .await;
+        let first = match decided {
+            Ok(first) => first,
+            Err(trouble) => {
+                tracing::error!(id, why = trouble.text, "no delivery schedule can be chosen");
+                let status = Some(EnhancedStatus::new(4, 3, 5));
+                return Ok(Reply::new(451, status, "The configuration of this server is at fault."));
+            }
+        };
+        let accepted = admission.accept(first);
+        let (from, recipients) = (accepted.reverse_path().clone(), accepted.recipients().len());
+        let message = world.store.accept(accepted, content).await?;
+        tracing::info!(%message, id, %from, recipients, size, "accepted");
+        Ok(Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), format!("Message queued with id {message}.")))
+    }
+}
+
+/// What a client is told about the machine's errors; the log knows more.
+pub(crate) fn refusal(error: &StoreError) -> Reply {
+    match error {
+        StoreError::Full { .. } => {
+            tracing::warn!(%error, "mail is not taken");
+            Reply::new(452, Some(EnhancedStatus::new(4, 3, 1)), "Mail system full, try again later.")
+        }
+        StoreError::Stopped(_) => {
+            tracing::error!(%error, "mail is not taken");
+            Reply::new(421, Some(EnhancedStatus::new(4, 3, 0)), "The store has stopped, try again later.")
+        }
+        StoreError::Held { .. }
+        | StoreError::Newer { .. }
+        | StoreError::LeaseLost(_)
+        | StoreError::Damaged { .. }
+        | StoreError::Database { .. }
+        | StoreError::File { .. } => {
+            tracing::error!(%error, "mail is not taken");
+            Reply::new(451, Some(EnhancedStatus::new(4, 3, 0)), "Storage failure, try again later.")
+        }
+    }
+}

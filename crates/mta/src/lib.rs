@@ -4,8 +4,9 @@
 //! listen → session → accept ─▶ store ─▶ queue_manager (claim, route, schedule) → attempt (begin, resolve,
 //! connect, deliver, judge, settle). What is decided on the way is decided in `policy`.
 
-pub mod accept;
+mod accept;
 pub mod attempt;
+mod authenticate;
 mod claims;
 pub mod client_tls;
 pub mod connect;
@@ -16,7 +17,7 @@ mod parts;
 pub mod queue_manager;
 pub mod resolve;
 pub mod server_tls;
-pub mod session;
+mod session;
 mod settle;
 mod waybill;
 pub mod world;

@@ -1,20 +1,37 @@
 //! The sockets we listen on: one task a session, permits in hand, limits in total and by client.
+//!
+//! A task for each socket accepts and hands over; one loop owns the sessions and counts them.
 
+mod sockets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use policy::Configuration;
 use policy::admit::AdmissionRules;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use wire::smtp::limits::SessionLimits;
 pub use wire::smtp::server::Protocol;
 
+use self::sockets::Arrival;
+use crate::authenticate::Authenticator;
 use crate::server_tls::ServerTls;
+use crate::session::{self, Ends, Surroundings, TraceIds};
 use crate::world::World;
+
+/// What a client hears for which there is no place.
+const NO_PLACE: &[u8] = b"421 4.3.2 Too many connections, come again\r\n";
+/// Connections accepted and not yet looked at.
+const ARRIVALS_MAX: usize = 16;
 
 /// One listener.
 #[derive(Clone, Debug)]
@@ -27,6 +44,8 @@ pub struct ListenerSettings {
     pub protocol: Protocol,
     /// How TLS is used.
     pub tls: ListenerTls,
+    /// Whether mail is refused before TLS.
+    pub require_tls: bool,
     /// Whether AUTH is offered: over TLS, and to clients on this machine also without.
     pub auth: bool,
     /// Whether mail is taken only from those who have authenticated (submission).
@@ -37,6 +56,24 @@ pub struct ListenerSettings {
     pub times: SessionTimes,
     /// Who may relay, and what the extensions allow.
     pub admission: Arc<AdmissionRules>,
+}
+
+impl ListenerSettings {
+    /// A listener for SMTP with STARTTLS and AUTH, with the limits that are on by default.
+    pub fn smtp(name: impl Into<String>, address: SocketAddr) -> Self {
+        ListenerSettings {
+            name: name.into(),
+            address,
+            protocol: Protocol::Smtp,
+            tls: ListenerTls::StartTls,
+            require_tls: false,
+            auth: true,
+            require_auth: false,
+            limits: SessionLimits::default(),
+            times: SessionTimes::default(),
+            admission: Arc::new(AdmissionRules::default()),
+        }
+    }
 }
 
 /// How a listener uses TLS.
@@ -55,7 +92,7 @@ pub enum ListenerTls {
 pub struct SessionTimes {
     /// How long the greeting is held back to catch clients that talk first.
     pub greeting_delay: Duration,
-    /// A command must be there within this.
+    /// A command must be there, whole, within this.
     pub command: Duration,
     /// Content must come at this rate at least, bytes per second over each `data_window`.
     pub data_rate_min: u64,
@@ -67,12 +104,13 @@ pub struct SessionTimes {
     pub write: Duration,
     /// The store must have committed within this, else the client is told 451 (RFC 1047).
     pub commit: Duration,
-    /// The whole session.
+    /// The whole session; what is under way then is finished.
     pub session: Duration,
+    /// How long a failed authentication is held back.
+    pub auth_failure_delay: Duration,
 }
 
 impl Default for SessionTimes {
-    /// What RFC 5321 section 4.5.3.2 asks for, and little more.
     fn default() -> Self {
         SessionTimes {
             greeting_delay: Duration::ZERO,
@@ -80,9 +118,10 @@ impl Default for SessionTimes {
             data_rate_min: 500,
             data_window: Duration::from_secs(60),
             handshake: Duration::from_secs(30),
-            write: Duration::from_secs(60),
+            write: Duration::from_secs(2 * 60),
             commit: Duration::from_secs(4 * 60),
             session: Duration::from_secs(60 * 60),
+            auth_failure_delay: Duration::from_secs(1),
         }
     }
 }
@@ -90,9 +129,9 @@ impl Default for SessionTimes {
 /// Connections at once, over all listeners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConnectionLimits {
-    /// In total.
+    /// In total. A tenth of it is kept for listeners that require authentication.
     pub total: usize,
-    /// From one address (IPv6: from one /64).
+    /// From one address (IPv6: from one /64). Networks that may relay are not counted.
     pub per_client: usize,
 }
 
@@ -116,27 +155,151 @@ pub struct ListenError {
 
 /// Sockets that are open and not served yet.
 #[derive(Debug)]
-pub struct Listeners {}
+pub struct Listeners {
+    open: Vec<(std::net::TcpListener, SocketAddr, Arc<ListenerSettings>)>,
+    limits: ConnectionLimits,
+}
 
 impl Listeners {
     /// Opens the sockets, all or none.
-    pub fn bind(_settings: Vec<ListenerSettings>, _limits: ConnectionLimits) -> Result<Self, ListenError> {
-        todo!()
+    pub fn bind(settings: Vec<ListenerSettings>, limits: ConnectionLimits) -> Result<Self, ListenError> {
+        let addresses: Vec<SocketAddr> = settings.iter().map(|listener| listener.address).collect();
+        let mut open = Vec::with_capacity(settings.len());
+        for listener in settings {
+            let opened = sockets::open(listener.address, &addresses);
+            let (socket, address) = opened.map_err(|source| ListenError {
+                name: listener.name.clone(),
+                address: listener.address,
+                source,
+            })?;
+            open.push((socket, address, Arc::new(listener)));
+        }
+        Ok(Listeners { open, limits })
     }
 
     /// Each listener's name and the address that it got.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
-        todo!()
+        self.open.iter().map(|(_, address, listener)| (listener.name.clone(), *address)).collect()
     }
 
-    /// Serves until `shutdown` is cancelled and the last session has ended.
+    /// Serves until `shutdown` is cancelled and the last session has ended: idle sessions end at once, the others
+    /// when their transaction does, or after a few seconds.
     pub async fn run(
         self,
-        _world: World,
-        _configuration: watch::Receiver<Arc<Configuration>>,
-        _tls: Option<ServerTls>,
-        _shutdown: CancellationToken,
+        world: World,
+        configuration: watch::Receiver<Arc<Configuration>>,
+        tls: Option<ServerTls>,
+        shutdown: CancellationToken,
     ) {
-        todo!()
+        let (authenticator, authenticating) = Authenticator::new();
+        let trace_ids = TraceIds::from(world.clock.now());
+        let around = Arc::new(Surroundings {
+            world,
+            configuration,
+            tls,
+            authenticator,
+            shutdown: shutdown.clone(),
+            trace_ids,
+        });
+        let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
+        let mut helpers = JoinSet::new();
+        helpers.spawn(authenticating);
+        for (socket, address, listener) in self.open {
+            helpers.spawn(sockets::accept(socket, address, listener, sender.clone(), shutdown.clone()));
+        }
+        drop(sender);
+        Reception::new(self.limits).run(around, arrivals).await;
+        while helpers.join_next().await.is_some() {}
+    }
+}
+
+/// Who is here: owns the sessions and counts them.
+struct Reception {
+    limits: ConnectionLimits,
+    sessions: JoinSet<()>,
+    /// By which client each session is counted.
+    clients: HashMap<Id, Option<IpAddr>>,
+    by_client: BTreeMap<IpAddr, usize>,
+}
+
+impl Reception {
+    fn new(limits: ConnectionLimits) -> Self {
+        Reception { limits, sessions: JoinSet::new(), clients: HashMap::new(), by_client: BTreeMap::new() }
+    }
+
+    /// Ends when the last socket is closed and the last session over.
+    async fn run(mut self, around: Arc<Surroundings>, mut arrivals: mpsc::Receiver<Arrival>) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(ended) = self.sessions.join_next_with_id(), if !self.sessions.is_empty() => self.left(&ended),
+                arrival = arrivals.recv() => match arrival {
+                    Some(arrival) => self.arrived(&around, arrival),
+                    None => break,
+                },
+            }
+        }
+        while let Some(ended) = self.sessions.join_next_with_id().await {
+            self.left(&ended);
+        }
+    }
+
+    fn arrived(&mut self, around: &Arc<Surroundings>, arrival: Arrival) {
+        let Arrival { stream, ends, listener } = arrival;
+        let ip = ends.client_ip();
+        let counted = !listener.admission.relay_networks.iter().any(|network| network.contains(&ip));
+        let client = counted.then(|| client_key(ip));
+        if !self.has_place(&listener, client) {
+            tracing::debug!(client = %ends.client, "turned away: too many connections");
+            turn_away(stream, &listener);
+            return;
+        }
+        if let Some(client) = client {
+            *self.by_client.entry(client).or_default() += 1;
+        }
+        let serving = session::serve(Arc::clone(around), listener, Box::new(stream), ends);
+        let task = self.sessions.spawn(serving);
+        self.clients.insert(task.id(), client);
+    }
+
+    fn has_place(&self, listener: &ListenerSettings, client: Option<IpAddr>) -> bool {
+        let reserved = if listener.require_auth { 0 } else { self.limits.total / 10 };
+        let of_client = client.and_then(|client| self.by_client.get(&client)).copied().unwrap_or(0);
+        self.sessions.len() < self.limits.total - reserved && of_client < self.limits.per_client
+    }
+
+    /// The place is given back however the session ended.
+    fn left(&mut self, ended: &Result<(Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => *id,
+            Err(error) => {
+                tracing::error!(%error, "a session ended by a bug of ours");
+                error.id()
+            }
+        };
+        let Some(Some(client)) = self.clients.remove(&id) else { return };
+        if let Some(count) = self.by_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_client.remove(&client);
+            }
+        }
+    }
+}
+
+/// Says that there is no place, without waiting.
+fn turn_away(stream: TcpStream, listener: &ListenerSettings) {
+    if listener.tls != ListenerTls::Implicit
+        && let Ok(stream) = stream.into_std()
+    {
+        let _ = io::Write::write(&mut &stream, NO_PLACE);
+    }
+}
+
+/// What a client is counted by: its address, or its /64.
+pub(crate) fn client_key(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
     }
 }

@@ -1,0 +1,159 @@
+//! What the machine asks, answered: by `policy::admit`, the authenticator, the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::header::{Received, With};
+use mail::{Address, EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
+use policy::Configuration;
+use policy::admit::{Admission, DeliverBy};
+use wire::sasl::PlainCredentials;
+use wire::smtp::command::{ForwardPath, HelloVerb, Hold, MailFrom, MailParameters, RcptTo};
+use wire::smtp::server::Finished;
+
+use super::{Ended, Session};
+use crate::accept::{self, Incoming};
+use crate::authenticate::Authentication;
+use crate::listen::client_key;
+
+impl Session {
+    pub(super) fn mail(&mut self, mail: MailFrom) {
+        let configuration = Arc::clone(&self.around.configuration.borrow());
+        let now = self.around.world.clock.now();
+        let deliver_by = mail.parameters.deliver_by;
+        let deliver_by = deliver_by.map(|by| DeliverBy { seconds: by.seconds, notify: by.notify });
+        let begun = Admission::begin(
+            &self.listener.admission,
+            self.origin(),
+            mail.reverse_path,
+            parameters(mail.parameters, now),
+            deliver_by,
+            now,
+        );
+        match begun {
+            Ok(admission) => self.machine.accept_mail(Incoming::new(admission, configuration)),
+            Err(reply) => self.machine.refuse(&reply),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            source: Source::Unauthenticated,
+            listener: self.listener.name.clone(),
+            client_ip: self.ends.client_ip(),
+            local_port: self.ends.local.port(),
+            authenticated_as: self.machine.user().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn recipient(&mut self, rcpt: RcptTo) {
+        let Some(incoming) = self.machine.transaction() else { return };
+        let configuration = Arc::clone(&incoming.configuration);
+        let forward_path = match rcpt.forward_path {
+            ForwardPath::Address(address) => address,
+            ForwardPath::Postmaster => postmaster(&configuration),
+        };
+        let asked = rcpt.parameters;
+        match incoming.admission.recipient(&configuration, forward_path, asked.original, asked.notify) {
+            Ok(()) => self.machine.accept_recipient(),
+            Err(reply) => self.machine.refuse(&reply),
+        }
+    }
+
+    pub(super) async fn content_begins(&mut self) {
+        self.id = self.around.trace_ids.next();
+        let trace_field = self.trace_field();
+        let Some(incoming) = self.machine.transaction() else { return };
+        match incoming.begin(&self.around.world, trace_field).await {
+            Ok(()) => self.machine.accept_content(),
+            Err(error) => self.machine.refuse(&accept::refusal(&error)),
+        }
+    }
+
+    fn trace_field(&mut self) -> Vec<u8> {
+        let (tls, authenticated) = (self.machine.is_tls(), self.machine.user().is_some());
+        let (verb, helo) = match self.machine.hello() {
+            Some(hello) => (hello.verb, hello.name.clone()),
+            None => (HelloVerb::Helo, String::new()),
+        };
+        let (client, at) = (self.ends.client_ip(), self.around.world.clock.now());
+        let mut field = Vec::new();
+        let Some(incoming) = self.machine.transaction() else { return field };
+        let utf8 = incoming.admission.parameters().smtputf8;
+        let with = match verb {
+            HelloVerb::Helo => With::Smtp,
+            HelloVerb::Ehlo => With::Esmtp { tls, authenticated, utf8 },
+            HelloVerb::Lhlo => With::Lmtp { tls, authenticated, utf8 },
+        };
+        let mut forward_paths = incoming.admission.forward_paths();
+        // Several would tell each of the others.
+        let recipient = if forward_paths.len() == 1 { forward_paths.next() } else { None };
+        let by = &incoming.configuration.hostname;
+        Received { helo: &helo, client, by, with, id: &self.id, recipient, at }.append_to(&mut field);
+        field
+    }
+
+    pub(super) async fn content_ends(&mut self, finished: Finished<Incoming>) -> Result<(), Ended> {
+        // What was answered before must not wait for the disk.
+        self.flush().await?;
+        let limit = self.listener.times.commit;
+        let reply = finished.transaction.commit(&self.around.world, &self.id, finished.traits, limit).await;
+        self.machine.finish(&reply);
+        Ok(())
+    }
+
+    pub(super) async fn authenticate(&mut self, credentials: PlainCredentials) -> Result<(), Ended> {
+        self.flush().await?;
+        let configuration = Arc::clone(&self.around.configuration.borrow());
+        let (client, username) = (client_key(self.ends.client_ip()), credentials.username.clone());
+        match self.around.authenticator.check(client, credentials, configuration).await {
+            Authentication::Is(account) => {
+                let future_release = self.future_release();
+                self.machine.authenticated(account.to_string(), future_release);
+            }
+            Authentication::IsNot => {
+                tracing::info!(client = %self.ends.client, username, "authentication failed");
+                tokio::time::sleep(self.listener.times.auth_failure_delay).await;
+                let status = Some(EnhancedStatus::new(5, 7, 8));
+                self.machine.refuse_authentication(&Reply::new(535, status, "Authentication failed."));
+            }
+            Authentication::NotNow => {
+                let status = Some(EnhancedStatus::new(4, 7, 0));
+                self.machine.refuse_authentication(&Reply::new(
+                    454,
+                    status,
+                    "Authentication is not possible now.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 4865 section 4: the longest time and the latest date up to which mail may be held back.
+    fn future_release(&self) -> Option<String> {
+        let hold_max = self.listener.admission.hold_max;
+        let latest = self.around.world.clock.now().plus(hold_max);
+        (!hold_max.is_zero()).then(|| format!("{} {}", hold_max.as_secs(), latest.rfc3339()))
+    }
+}
+
+/// RFC 5321 section 4.5.1: `<postmaster>` is the one of this server.
+fn postmaster(configuration: &Configuration) -> Address {
+    let local_part = mail::LocalPart::parse("postmaster").expect("it is a dot-string");
+    Address { local_part, domain: configuration.domain.clone() }
+}
+
+fn parameters(given: MailParameters, now: Timestamp) -> Parameters {
+    Parameters {
+        body: given.body,
+        ret: given.ret,
+        envelope_id: given.envelope_id,
+        smtputf8: given.smtputf8,
+        require_tls: given.require_tls,
+        priority: given.priority.unwrap_or(0),
+        hold_until: given.hold.map(|hold| match hold {
+            Hold::For(seconds) => now.plus(Duration::from_secs(seconds)),
+            Hold::Until(at) => at,
+        }),
+    }
+}
