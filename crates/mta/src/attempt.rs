@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mail::{Envelope, RecipientId};
-use policy::{AttemptOutcome, Configuration, NextHop};
-use store::{Deposit, LeaseId, QueuedRecipient};
+use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
+use store::{Deposit, LeaseId, QueuedRecipient, StoreError};
 
 use crate::connections::Connections;
+use crate::deliver::local;
+use crate::deliver::remote::Remote;
 use crate::world::World;
 
 /// One message, one next hop, one or more recipients.
@@ -57,6 +59,37 @@ pub async fn attempt(
     connections: &Connections,
     delivery: &Delivery,
 ) -> Report {
-    let _ = (world, configuration, connections, delivery);
-    todo!()
+    let ids: Vec<RecipientId> = delivery.recipients.iter().map(|queued| queued.recipient.id).collect();
+    let now = world.clock.now();
+    if let Err(error) = world.store.begin(delivery.lease, &ids, now, limits::LEASE).await {
+        return not_begun(&ids, &error);
+    }
+    match &delivery.next_hop {
+        NextHop::Local { .. } => {
+            let (outcomes, deposits) =
+                local::deliver(world, configuration, &delivery.envelope, &delivery.recipients).await;
+            let ways = vec![Way { host: "localhost".to_owned(), ..Way::default() }; ids.len()];
+            Report { begun: true, outcomes: ids.into_iter().zip(outcomes).collect(), ways, deposits }
+        }
+        NextHop::Mx { .. } | NextHop::Relay { .. } => {
+            let places = Remote::new(world, configuration, connections, delivery).run().await;
+            let mut report = Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+            for (id, place) in ids.into_iter().zip(places) {
+                let outcome = place.outcome.expect("run leaves no place without an outcome");
+                report.outcomes.push((id, outcome));
+                report.ways.push(place.way);
+            }
+            report
+        }
+    }
+}
+
+fn not_begun(ids: &[RecipientId], error: &StoreError) -> Report {
+    let outcome = Trouble::ours(error.to_string()).outcome();
+    Report {
+        begun: false,
+        outcomes: ids.iter().map(|id| (*id, outcome.clone())).collect(),
+        ways: vec![Way::default(); ids.len()],
+        deposits: Vec::new(),
+    }
 }

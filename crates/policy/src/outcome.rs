@@ -124,6 +124,11 @@ impl Trouble {
         }
     }
 
+    /// The same, but as a reason to try again later.
+    pub fn deferring(self) -> Trouble {
+        temporary(self)
+    }
+
     /// Of two hosts' troubles, what remains: the temporary one, else the later one. One host that may take the
     /// message later is enough not to give up.
     pub fn or_later(self, later: Trouble) -> Trouble {

@@ -1,0 +1,6 @@
+//! The ways to deliver: over SMTP or LMTP, and into the local store.
+
+pub(crate) mod dialogue;
+pub(crate) mod local;
+pub(crate) mod remote;
+pub(crate) mod smtp;

@@ -1,0 +1,484 @@
+//! From host to host, until each recipient has its outcome or no host is left.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use mail::Stage;
+use policy::mx::{self, Host, HostRole};
+use policy::outcome::{self, Delivered, Incapable, Judgement};
+use policy::plan::{PlannedHost, planned_host};
+use policy::settings::MtaRoute;
+use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
+use store::{Content, QueuedRecipient};
+use tokio::time::Instant;
+use wire::smtp::client::{Answer, Step};
+
+use super::dialogue::{ContentFault, Patience};
+use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
+use crate::attempt::{Delivery, Way};
+use crate::connections::{Connection, ConnectionKey, Connections};
+use crate::hosts;
+use crate::world::World;
+
+/// One delivery on its way from host to host.
+pub(crate) struct Remote<'a> {
+    world: &'a World,
+    configuration: &'a Configuration,
+    connections: &'a Connections,
+    delivery: &'a Delivery,
+    places: Vec<Place<'a>>,
+    content: Option<Content>,
+    /// The last time at which another host is begun with; what was begun may take longer.
+    begin_until: Instant,
+    until: Instant,
+    seed: u64,
+}
+
+/// One recipient, and what is known about it so far.
+pub(crate) struct Place<'a> {
+    queued: &'a QueuedRecipient,
+    pub(crate) outcome: Option<AttemptOutcome>,
+    /// What the hosts so far ran into; it stands if no host is left.
+    trouble: Option<Trouble>,
+    pub(crate) way: Way,
+}
+
+impl<'a> Remote<'a> {
+    pub(crate) fn new(
+        world: &'a World,
+        configuration: &'a Configuration,
+        connections: &'a Connections,
+        delivery: &'a Delivery,
+    ) -> Self {
+        let now = Instant::now();
+        let place = |queued| Place { queued, outcome: None, trouble: None, way: Way::default() };
+        Remote {
+            world,
+            configuration,
+            connections,
+            delivery,
+            places: delivery.recipients.iter().map(place).collect(),
+            content: None,
+            begin_until: now + limits::DELIVERY_MAX / 2,
+            until: now + limits::DELIVERY_MAX,
+            seed: delivery.recipients.first().map_or(0, |first| hosts::seed(&delivery.envelope, first)),
+        }
+    }
+
+    /// Tries the hosts in their order. Every place has an outcome then.
+    pub(crate) async fn run(mut self) -> Vec<Place<'a>> {
+        if let Err(trouble) = self.try_hosts().await {
+            let all = self.pending();
+            self.note(&all, &trouble);
+        }
+        for place in &mut self.places {
+            let trouble = place.trouble.take();
+            place.outcome.get_or_insert_with(|| {
+                trouble.unwrap_or_else(|| Trouble::ours("the time for this attempt is over")).outcome()
+            });
+        }
+        self.places
+    }
+
+    async fn try_hosts(&mut self) -> Result<(), Trouble> {
+        let next_hop = &self.delivery.next_hop;
+        let route = hosts::route(self.configuration, next_hop)?;
+        let rules = self.connections.rules();
+        for host in hosts::hosts(self.world, route, next_hop, rules, self.seed).await? {
+            if self.pending().is_empty() || Instant::now() >= self.begin_until {
+                break;
+            }
+            if self.at_host(route, &host).await.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Places without an outcome.
+    fn pending(&self) -> Vec<usize> {
+        (0..self.places.len()).filter(|place| self.places[*place].outcome.is_none()).collect()
+    }
+
+    /// Notes what a host ran into for these places: the next host may do better.
+    fn note(&mut self, places: &[usize], trouble: &Trouble) {
+        for &place in places {
+            let place = &mut self.places[place];
+            let trouble = trouble.clone();
+            place.trouble = Some(match place.trouble.take() {
+                Some(earlier) => earlier.or_later(trouble),
+                None => trouble,
+            });
+        }
+    }
+
+    /// Ends these places.
+    fn end(&mut self, places: &[usize], outcome: &AttemptOutcome) {
+        for &place in places {
+            self.places[place].outcome = Some(outcome.clone());
+        }
+    }
+
+    /// Tries one host for all that are pending; breaks if no other host may be tried.
+    async fn at_host(&mut self, route: &MtaRoute, host: &Host) -> ControlFlow<()> {
+        let rules = self.connections.rules();
+        let pending = self.pending();
+        let addresses = match hosts::addresses(self.world, route, host, rules).await {
+            Ok(addresses) => addresses,
+            Err(trouble) => {
+                self.note(&pending, &trouble);
+                return ControlFlow::Continue(());
+            }
+        };
+        // Those that follow are of equal or worse preference (RFC 5321 section 5.1).
+        if host.role != HostRole::Relay && mx::is_ourselves(&addresses, rules) {
+            self.note_loop(&pending);
+            return ControlFlow::Break(());
+        }
+        let mut waiting = pending;
+        while !waiting.is_empty() {
+            let (group, strategy) = match self.next_group(&mut waiting, host).await {
+                Ok(found) => found,
+                Err((place, trouble)) => {
+                    self.end(&[place], &trouble.outcome());
+                    continue;
+                }
+            };
+            let envelope = &self.delivery.envelope;
+            let planned = planned_host(
+                self.configuration,
+                route,
+                &strategy,
+                envelope,
+                host,
+                addresses.clone(),
+                rules,
+            );
+            match planned {
+                Ok(planned) => self.at_addresses(&planned, &group).await,
+                Err(trouble) => self.note(&group, &trouble),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes from `waiting` the first place and all that have the same TLS strategy at this host: security is
+    /// chosen for each recipient, never for the one that happens to come first.
+    async fn next_group(
+        &self,
+        waiting: &mut Vec<usize>,
+        host: &Host,
+    ) -> Result<(Vec<usize>, Arc<policy::settings::MtaTlsStrategy>), (usize, Trouble)> {
+        let mut group: Option<(Vec<usize>, Arc<policy::settings::MtaTlsStrategy>)> = None;
+        let mut rest = Vec::new();
+        for place in std::mem::take(waiting) {
+            let queued = self.places[place].queued;
+            let envelope = &self.delivery.envelope;
+            let chosen =
+                hosts::tls_strategy(self.world, self.configuration, envelope, queued, &host.name).await;
+            match (&mut group, chosen) {
+                (None, Ok(strategy)) => group = Some((vec![place], strategy)),
+                (None, Err(trouble)) => {
+                    rest.extend((place + 1..self.places.len()).filter(|later| self.is_pending(*later)));
+                    *waiting = rest;
+                    return Err((place, trouble));
+                }
+                (Some((places, first)), Ok(strategy)) if first.name == strategy.name => places.push(place),
+                (Some(_), _) => rest.push(place),
+            }
+        }
+        *waiting = rest;
+        group.ok_or_else(|| (0, Trouble::ours("nobody waits for this host")))
+    }
+
+    fn is_pending(&self, place: usize) -> bool {
+        self.places[place].outcome.is_none()
+    }
+
+    /// Tries the addresses of a host until one can be reached.
+    async fn at_addresses(&mut self, host: &PlannedHost, group: &[usize]) {
+        for address in &host.addresses {
+            let (key, patience) = match self.key(host, *address, group[0]).await {
+                Ok(found) => found,
+                Err(trouble) => return self.end(group, &trouble.outcome()),
+            };
+            match self.connection(&key, &patience, host.role).await {
+                Ok(connection) => return self.over(connection, &key, &patience, group).await,
+                Err(NoConnection::Address(trouble)) => self.note_at(&key, group, &trouble),
+                Err(NoConnection::Host(trouble)) => return self.note_at(&key, group, &trouble),
+                Err(NoConnection::Ours(trouble)) => return self.end(group, &trouble.outcome()),
+            }
+        }
+    }
+
+    /// What a connection to this address must be like for this recipient.
+    async fn key(
+        &self,
+        host: &PlannedHost,
+        address: std::net::IpAddr,
+        place: usize,
+    ) -> Result<(Arc<ConnectionKey>, Patience), Trouble> {
+        let queued = self.places[place].queued;
+        let envelope = &self.delivery.envelope;
+        let strategy = hosts::connection_strategy(
+            self.world,
+            self.configuration,
+            envelope,
+            queued,
+            &host.name,
+            address,
+        )
+        .await?;
+        let source = hosts::source(&strategy, address, self.seed);
+        let hello = source
+            .and_then(|source| source.ehlo_hostname.clone())
+            .or_else(|| strategy.ehlo_hostname.clone())
+            .unwrap_or_else(|| self.configuration.hostname.as_str().to_owned());
+        let key = ConnectionKey {
+            address: (address, host.port).into(),
+            host: host.name.clone(),
+            source: source.map(|source| source.source_ip),
+            hello,
+            tls: host.tls,
+            credentials: host.credentials.clone(),
+            protocol: host.protocol,
+        };
+        Ok((Arc::new(key), Patience::new(&strategy, host.tls_timeout, self.until)))
+    }
+
+    /// A connection that is kept, or else a new one.
+    async fn connection(
+        &self,
+        key: &Arc<ConnectionKey>,
+        patience: &Patience,
+        role: HostRole,
+    ) -> Result<Connection, NoConnection> {
+        if let Some(connection) = self.connections.take(key) {
+            return Ok(connection);
+        }
+        let connection = open(self.world, self.connections, Arc::clone(key), patience).await?;
+        let names_us = connection.client.peer_name().eq_ignore_ascii_case(self.configuration.hostname.as_str());
+        if role != HostRole::Relay && names_us && !self.connections.rules().allow_loopback {
+            self.connections.retire(connection);
+            return Err(NoConnection::Host(self.loops()));
+        }
+        Ok(connection)
+    }
+
+    fn loops(&self) -> Trouble {
+        match &self.delivery.next_hop {
+            NextHop::Mx { domain, .. } => mx::loops(domain),
+            NextHop::Local { .. } | NextHop::Relay { .. } => Trouble::ours("mail loops back to this server"),
+        }
+    }
+
+    fn note_loop(&mut self, places: &[usize]) {
+        let trouble = self.loops();
+        self.note(places, &trouble);
+    }
+
+    fn note_at(&mut self, key: &ConnectionKey, places: &[usize], trouble: &Trouble) {
+        for &place in places {
+            self.places[place].way =
+                Way { host: key.host.clone(), address: Some(key.address), ..Way::default() };
+        }
+        self.note(places, trouble);
+    }
+
+    /// Runs transactions over a connection until each of these places was answered.
+    async fn over(
+        &mut self,
+        mut connection: Connection,
+        key: &Arc<ConnectionKey>,
+        patience: &Patience,
+        group: &[usize],
+    ) {
+        let mut todo = group.to_vec();
+        let mut content_sent = false;
+        while !todo.is_empty() {
+            let (content, needs_smtputf8) = match self.content(&connection, &mut todo).await {
+                Ok(found) => found,
+                Err(trouble) => {
+                    self.end(&todo, &trouble.outcome());
+                    break;
+                }
+            };
+            if todo.is_empty() {
+                break;
+            }
+            for &place in &todo {
+                self.places[place].way = connection.way.clone();
+            }
+            let queued: Vec<&QueuedRecipient> = todo.iter().map(|place| self.places[*place].queued).collect();
+            let envelope = &self.delivery.envelope;
+            let transacted =
+                transact(&mut connection, envelope, &queued, &content, needs_smtputf8, patience).await;
+            match transacted {
+                Err(lack) => {
+                    self.note(&todo, &outcome::incapable(lack, &key.host));
+                    break;
+                }
+                Ok(transacted) if connection.way.reused && is_stale(&transacted) => {
+                    // It had died while it idled. Nothing was taken, so that a new one is no risk.
+                    connection = match open(self.world, self.connections, Arc::clone(key), patience).await {
+                        Ok(connection) => connection,
+                        Err(
+                            NoConnection::Address(trouble)
+                            | NoConnection::Host(trouble)
+                            | NoConnection::Ours(trouble),
+                        ) => return self.note_at(key, &todo, &trouble),
+                    };
+                }
+                Ok(transacted) => {
+                    let dsn = connection.client.capabilities().dsn;
+                    let usable = connection.client.step() == Step::Ready;
+                    todo = self.judge(&todo, transacted, &key.host, dsn, usable, &mut content_sent);
+                }
+            }
+        }
+        self.connections.give_back(connection);
+    }
+
+    /// The content, and whether the transaction needs SMTPUTF8. Takes from `todo` those recipients whose address
+    /// needs it where it is not offered.
+    async fn content(
+        &mut self,
+        connection: &Connection,
+        todo: &mut Vec<usize>,
+    ) -> Result<(Content, bool), Trouble> {
+        let content = match &self.content {
+            Some(content) => content.clone(),
+            None => self.fetch_content().await?,
+        };
+        self.content = Some(content.clone());
+        let envelope = &self.delivery.envelope;
+        let needs = |place: &usize| self.places[*place].queued.recipient.forward_path.needs_smtputf8();
+        let reverse_path_needs =
+            envelope.reverse_path.address().is_some_and(mail::Address::needs_smtputf8);
+        if connection.client.capabilities().smtputf8 {
+            let needed = envelope.parameters.smtputf8 || reverse_path_needs || todo.iter().any(needs);
+            return Ok((content, needed));
+        }
+        let (lacking, rest): (Vec<usize>, Vec<usize>) = todo.iter().partition(|place| needs(place));
+        *todo = rest;
+        self.note(&lacking, &outcome::incapable(Incapable::NoSmtpUtf8, &connection.key.host));
+        let header_may_need = envelope.parameters.smtputf8 && envelope.traits.eight_bit;
+        let needed = reverse_path_needs || (header_may_need && header_has_eight_bits(&content).await?);
+        Ok((content, needed))
+    }
+
+    async fn fetch_content(&self) -> Result<Content, Trouble> {
+        let message = self.delivery.envelope.message;
+        match self.world.store.content(message).await {
+            Ok(Some(content)) => Ok(content),
+            Ok(None) => Err(Trouble::ours(format!("the content of message {message} is not there"))),
+            Err(error) => Err(Trouble::ours(error.to_string())),
+        }
+    }
+
+    /// Books what the peer said. Gives those back that found the transaction full: they go into another one.
+    fn judge(
+        &mut self,
+        places: &[usize],
+        transacted: Transacted,
+        host: &str,
+        dsn: bool,
+        usable: bool,
+        content_sent: &mut bool,
+    ) -> Vec<usize> {
+        let sent_now = transacted.answers.iter().any(shows_content_sent);
+        *content_sent |= sent_now;
+        let mut again = Vec::new();
+        for (&place, answer) in places.iter().zip(transacted.answers) {
+            let full = matches!(&answer, Answer::Refused(Stage::Rcpt, reply) if outcome::is_too_many_recipients(reply));
+            if full && sent_now && usable {
+                again.push(place);
+                continue;
+            }
+            let judgement = match (answer, &transacted.fault) {
+                (Answer::Unanswered(..), Some(fault)) => of_fault(fault, host),
+                (answer, _) => self.judgement(place, answer, host, dsn, *content_sent),
+            };
+            match judgement {
+                Judgement::Final(outcome) => self.places[place].outcome = Some(outcome),
+                Judgement::NextHost(trouble) => self.note(&[place], &trouble),
+            }
+        }
+        again
+    }
+
+    fn judgement(
+        &self,
+        place: usize,
+        answer: Answer,
+        host: &str,
+        dsn: bool,
+        content_sent: bool,
+    ) -> Judgement {
+        let recipient = &self.places[place].queued.recipient;
+        match answer {
+            Answer::Taken(reply) => Judgement::Final(AttemptOutcome::Delivered(Delivered {
+                host: host.to_owned(),
+                reply,
+                dsn_handed_on: dsn && recipient.notify.explicit,
+            })),
+            Answer::Refused(stage, reply) => {
+                let command = match stage {
+                    Stage::Mail => format!("MAIL FROM:<{}>", self.delivery.envelope.reverse_path),
+                    Stage::Rcpt => format!("RCPT TO:<{}>", recipient.forward_path),
+                    _ => stage.to_string(),
+                };
+                outcome::refused(stage, &reply, &command, host, content_sent)
+            }
+            Answer::Unanswered(stage, why) => {
+                match outcome::broken(stage, &why.to_string(), host, false) {
+                    Judgement::NextHost(trouble) if content_sent => Judgement::Final(trouble.outcome()),
+                    judgement => judgement,
+                }
+            }
+            Answer::InDoubt(why) => {
+                let message = self.delivery.envelope.message;
+                tracing::warn!(%message, recipient = %recipient.forward_path, host, %why, "duplicate_risk");
+                outcome::broken(Stage::Content, &why.to_string(), host, true)
+            }
+        }
+    }
+}
+
+/// Whether a kept connection had ended before this transaction: nothing was answered, or only that it is over.
+fn is_stale(transacted: &Transacted) -> bool {
+    let over = |answer: &Answer| matches!(answer, Answer::Refused(_, reply) if reply.code == 421);
+    !transacted.answered || transacted.answers.iter().all(over)
+}
+
+fn of_fault(fault: &ContentFault, host: &str) -> Judgement {
+    match fault {
+        ContentFault::BareLineEnd => Judgement::NextHost(outcome::incapable(Incapable::NoBinaryMime, host)),
+        ContentFault::Unreadable(why) => {
+            Judgement::Final(Trouble::ours(format!("cannot read the content: {why}")).outcome())
+        }
+    }
+}
+
+/// Bytes of content in which the header is looked for.
+const HEADER_BYTES_MAX: u64 = 256 * 1024;
+
+/// Whether the header has a byte that needs SMTPUTF8; if its end is not found, as far as it was looked at.
+async fn header_has_eight_bits(content: &Content) -> Result<bool, Trouble> {
+    let head = match content {
+        Content::Memory(bytes) => bytes.clone(),
+        Content::File(file) => read_head(&file.path)
+            .await
+            .map_err(|error| Trouble::ours(format!("cannot read the content: {error}")))?
+            .into(),
+    };
+    let end = head.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(head.len());
+    Ok(!head[..end].is_ascii())
+}
+
+async fn read_head(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use tokio::io::AsyncReadExt;
+    let mut head = Vec::new();
+    tokio::fs::File::open(path).await?.take(HEADER_BYTES_MAX).read_to_end(&mut head).await?;
+    Ok(head)
+}

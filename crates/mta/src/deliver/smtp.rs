@@ -1,0 +1,217 @@
+//! Over SMTP or LMTP: opens a connection up to where mail may be sent, and runs transactions over it.
+
+use std::io;
+use std::sync::Arc;
+
+use mail::{Envelope, Stage};
+use policy::outcome::{self, Incapable, Judgement};
+use policy::plan::TlsRequirement;
+use policy::settings::RelayProtocol;
+use policy::{Trouble, tls};
+use rustix::io::Errno;
+use store::{Content, QueuedRecipient};
+use tokio::time::timeout_at;
+use wire::smtp::client::{
+    Answer, Client, Forward, Login, Protocol, Request, SetupTrouble, StartTls, Step, Unable,
+};
+
+use super::dialogue::{ContentFault, Patience, drive, send_content};
+use crate::attempt::Way;
+use crate::connections::{Connection, ConnectionKey, Connections};
+use crate::world::{Stream, World};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 4096;
+
+/// Why there is no connection, and what to try next.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    /// This address cannot be reached: the next one of the host.
+    Address(Trouble),
+    /// The host would not talk to us as it must: the next host.
+    Host(Trouble),
+    /// Our own side cannot connect to anybody.
+    Ours(Trouble),
+}
+
+/// Connects and talks until mail may be sent.
+pub(crate) async fn open(
+    world: &World,
+    connections: &Connections,
+    key: Arc<ConnectionKey>,
+    patience: &Patience,
+) -> Result<Connection, NoConnection> {
+    if connections.credentials_are_held(&key) {
+        let text = format!("{} refused our credentials a moment ago; they are not offered again yet", key.host);
+        return Err(NoConnection::Host(Trouble { host: key.host.clone(), ..Trouble::ours(text) }));
+    }
+    let mut stream = connect(world, &key, patience).await?;
+    connections.count_opened();
+    let mut way = Way { host: key.host.clone(), address: Some(key.address), ..Way::default() };
+    way.tls = "none".to_owned();
+    if let TlsRequirement::Implicit { verify } = key.tls {
+        (stream, way.tls) = handshake(connections, stream, &key, verify, patience).await?;
+    }
+    let mut client = new_client(&key);
+    let mut buffer = vec![0; READ_BYTES].into_boxed_slice();
+    loop {
+        match drive(&mut stream, &mut client, &mut buffer, patience).await {
+            Step::Handshake => {
+                let verify = verifies(key.tls);
+                (stream, way.tls) = handshake(connections, stream, &key, verify, patience).await?;
+                client.secured();
+            }
+            Step::Ready => {
+                return Ok(Connection { key, stream, client, buffer, way, served: 0 });
+            }
+            Step::Send | Step::Receive(_) | Step::SendContent(_) | Step::Over => {
+                return Err(NoConnection::Host(setup_trouble(connections, &key, client.take_setup_trouble())));
+            }
+        }
+    }
+}
+
+async fn connect(
+    world: &World,
+    key: &ConnectionKey,
+    patience: &Patience,
+) -> Result<Box<dyn Stream>, NoConnection> {
+    let connecting = world.transport.connect(key.address, key.source);
+    let why = match timeout_at(patience.deadline(patience.connect), connecting).await {
+        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Err(error)) if is_ours(&error) => {
+            tracing::error!(%error, "cannot open any connection");
+            return Err(NoConnection::Ours(Trouble::ours(format!("cannot open a connection: {error}"))));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    Err(NoConnection::Address(outcome::unreachable(&key.host, key.address, &why)))
+}
+
+/// Whether the error says that this process or machine has no more files.
+fn is_ours(error: &io::Error) -> bool {
+    let ours = [Errno::MFILE.raw_os_error(), Errno::NFILE.raw_os_error()];
+    error.raw_os_error().is_some_and(|code| ours.contains(&code))
+}
+
+fn verifies(requirement: TlsRequirement) -> bool {
+    match requirement {
+        TlsRequirement::Never => true,
+        TlsRequirement::Opportunistic { verify }
+        | TlsRequirement::StartTls { verify }
+        | TlsRequirement::Implicit { verify } => verify,
+    }
+}
+
+async fn handshake(
+    connections: &Connections,
+    stream: Box<dyn Stream>,
+    key: &ConnectionKey,
+    verify: bool,
+    patience: &Patience,
+) -> Result<(Box<dyn Stream>, String), NoConnection> {
+    let shaking = connections.tls().handshake(stream, &key.host, verify);
+    let why = match timeout_at(patience.deadline(patience.tls), shaking).await {
+        Ok(Ok(secured)) => return Ok(secured),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the handshake timed out".to_owned(),
+    };
+    Err(NoConnection::Host(tls::handshake_failed(&key.host, &why)))
+}
+
+fn new_client(key: &ConnectionKey) -> Client {
+    let protocol = match key.protocol {
+        RelayProtocol::Smtp => Protocol::Smtp,
+        RelayProtocol::Lmtp => Protocol::Lmtp,
+    };
+    let start_tls = match key.tls {
+        TlsRequirement::Never | TlsRequirement::Implicit { .. } => StartTls::Never,
+        TlsRequirement::Opportunistic { .. } => StartTls::IfOffered,
+        TlsRequirement::StartTls { .. } => StartTls::Required,
+    };
+    let login = key.credentials.as_ref().map(|credentials| Login {
+        username: credentials.username.clone(),
+        password: credentials.secret.expose().to_owned(),
+    });
+    Client::new(protocol, &key.hello, start_tls, login)
+}
+
+fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option<SetupTrouble>) -> Trouble {
+    let host = key.host.as_str();
+    let credentials = key.credentials.is_some();
+    let judgement = match trouble {
+        Some(SetupTrouble::Refused(stage, reply)) => {
+            if stage == Stage::Auth {
+                connections.hold_credentials(key);
+                tracing::error!(host, %reply, "the relay refuses our credentials");
+            }
+            outcome::refused(stage, &reply, &stage.to_string(), host, false)
+        }
+        Some(SetupTrouble::NoStartTls) => Judgement::NextHost(tls::not_offered(host, credentials)),
+        Some(SetupTrouble::NoMechanism) => {
+            tracing::error!(host, "the relay offers no mechanism for our credentials");
+            Judgement::NextHost(outcome::no_mechanism(host))
+        }
+        Some(SetupTrouble::Broken(stage, why)) => outcome::broken(stage, &why.to_string(), host, false),
+        None => outcome::broken(Stage::Greeting, "the connection is of no use", host, false),
+    };
+    let trouble = match judgement {
+        Judgement::NextHost(trouble) => trouble,
+        Judgement::Final(_) => Trouble::ours("the setup of a connection cannot be final"),
+    };
+    // Where a password is at stake, nothing that the setup ran into is the message's fault.
+    if credentials { trouble.deferring() } else { trouble }
+}
+
+/// What a transaction brought.
+pub(crate) struct Transacted {
+    /// One for each recipient.
+    pub(crate) answers: Vec<Answer>,
+    /// What was wrong with the content, on our side.
+    pub(crate) fault: Option<ContentFault>,
+    /// Whether the peer answered anything at all.
+    pub(crate) answered: bool,
+}
+
+/// Runs one transaction, if the peer is able to take the message.
+pub(crate) async fn transact(
+    connection: &mut Connection,
+    envelope: &Envelope,
+    recipients: &[&QueuedRecipient],
+    content: &Content,
+    needs_smtputf8: bool,
+    patience: &Patience,
+) -> Result<Transacted, Incapable> {
+    let Connection { stream, client, buffer, .. } = connection;
+    let forwards: Vec<Forward<'_>> = recipients
+        .iter()
+        .map(|queued| Forward {
+            forward_path: &queued.recipient.forward_path,
+            original: queued.recipient.original.as_ref(),
+            notify: queued.recipient.notify,
+        })
+        .collect();
+    let request =
+        Request { envelope, content_bytes: content.len(), needs_smtputf8, recipients: &forwards };
+    let replies = client.replies();
+    client.begin(&request).map_err(|unable| match unable {
+        Unable::TooLarge(limit) => Incapable::TooLarge(limit),
+        Unable::NoSmtpUtf8 => Incapable::NoSmtpUtf8,
+        Unable::NoBinaryMime => Incapable::NoBinaryMime,
+        Unable::NoRequireTls => Incapable::NoRequireTls,
+    })?;
+    let mut fault = None;
+    while let Step::SendContent(framing) = drive(stream, client, buffer, patience).await {
+        fault = send_content(stream, client, buffer, framing, content, patience).await.err();
+    }
+    Ok(Transacted { answers: client.take_answers(), fault, answered: client.replies() > replies })
+}
+
+/// Whether the answer shows that the content, or the end of it, was sent.
+pub(crate) fn shows_content_sent(answer: &Answer) -> bool {
+    match answer {
+        Answer::Taken(_) | Answer::InDoubt(_) | Answer::Refused(Stage::Content, _) => true,
+        Answer::Refused(_, _) | Answer::Unanswered(_, _) => false,
+    }
+}

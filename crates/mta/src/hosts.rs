@@ -1,0 +1,179 @@
+//! Which hosts, at which addresses, with which security? Gathers what `policy` needs to say so.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mail::Envelope;
+use policy::facts::{Facts, HostFacts};
+use policy::mx::{self, Host, HostRole, MxRules};
+use policy::plan::{DeliveryPlan, PlannedHost, planned_host};
+use policy::route::{Choice, choose_connection, choose_tls};
+use policy::settings::{
+    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RouteKind, SourceIp,
+};
+use policy::{Configuration, NextHop, Trouble};
+use store::QueuedRecipient;
+
+use crate::attempt::Delivery;
+use crate::gather::decide;
+use crate::world::World;
+
+/// Addresses of a relay that are tried at most.
+const RELAY_ADDRESSES_MAX: usize = 10;
+
+/// The route of a next hop; a name that is not there any more only defers.
+pub(crate) fn route<'a>(
+    configuration: &'a Configuration,
+    next_hop: &NextHop,
+) -> Result<&'a Arc<MtaRoute>, Trouble> {
+    let (NextHop::Local { route: name } | NextHop::Mx { route: name, .. } | NextHop::Relay { route: name }) =
+        next_hop;
+    configuration.routes.get(name).ok_or_else(|| Trouble::ours(format!("there is no route '{name}'")))
+}
+
+/// The hosts of a next hop in the order in which they are tried.
+pub(crate) async fn hosts(
+    world: &World,
+    route: &MtaRoute,
+    next_hop: &NextHop,
+    rules: &MxRules,
+    seed: u64,
+) -> Result<Vec<Host>, Trouble> {
+    match (&route.kind, next_hop) {
+        (RouteKind::Mx(route), NextHop::Mx { domain, .. }) => {
+            let answer = match domain.literal() {
+                Some(_) => Ok(Vec::new()),
+                None => world.resolver.mx(domain).await,
+            };
+            mx::mx_hosts(domain, answer, seed, rules, route.max_mx_hosts)
+        }
+        (RouteKind::Relay(relay), NextHop::Relay { .. }) => {
+            let name = relay.address.trim_end_matches('.').to_ascii_lowercase();
+            Ok(vec![Host { name, role: HostRole::Relay }])
+        }
+        (RouteKind::Local | RouteKind::Mx(_) | RouteKind::Relay(_), _) => {
+            Err(Trouble::ours(format!("the route '{}' has changed its kind", route.name)))
+        }
+    }
+}
+
+/// The addresses of a host in the order in which they are tried. An IP address needs no DNS.
+pub(crate) async fn addresses(
+    world: &World,
+    route: &MtaRoute,
+    host: &Host,
+    rules: &MxRules,
+) -> Result<Vec<IpAddr>, Trouble> {
+    let (strategy, addresses_max) = match &route.kind {
+        RouteKind::Mx(route) => (route.ip_lookup_strategy, route.max_multihomed),
+        RouteKind::Relay(_) | RouteKind::Local => (IpLookupStrategy::V4ThenV6, RELAY_ADDRESSES_MAX),
+    };
+    let answers = match (host.role, literal(&host.name)) {
+        (HostRole::Literal(ip), _) | (HostRole::Relay, Some(ip)) => vec![Ok(vec![ip])],
+        (HostRole::Mx { .. } | HostRole::Implicit | HostRole::Relay, _) => {
+            let lookups = mx::families(strategy).iter().map(|family| world.resolver.addresses(&host.name, *family));
+            futures_util::future::join_all(lookups).await
+        }
+    };
+    mx::addresses(host, answers, rules, addresses_max)
+}
+
+fn literal(name: &str) -> Option<IpAddr> {
+    name.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// What is known about a recipient when a host is looked at.
+pub(crate) fn facts<'a>(
+    world: &World,
+    envelope: &'a Envelope,
+    queued: &'a QueuedRecipient,
+    host: HostFacts<'a>,
+) -> Facts<'a> {
+    Facts {
+        envelope,
+        forward_path: &queued.recipient.forward_path,
+        progress: &queued.progress,
+        now: world.clock.now(),
+        host: Some(host),
+    }
+}
+
+/// The TLS strategy for a recipient at a host.
+pub(crate) async fn tls_strategy(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    host: &str,
+) -> Result<Arc<MtaTlsStrategy>, Trouble> {
+    let facts = facts(world, envelope, queued, HostFacts { mx: host, remote_ip: None, local_ip: None });
+    decide(world, |answers| choose_tls(configuration, &facts, answers)).await
+}
+
+/// The connection strategy for a recipient at an address.
+pub(crate) async fn connection_strategy(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    host: &str,
+    address: IpAddr,
+) -> Result<Arc<MtaConnectionStrategy>, Trouble> {
+    let host = HostFacts { mx: host, remote_ip: Some(address), local_ip: None };
+    let facts = facts(world, envelope, queued, host);
+    decide(world, |answers| -> Choice<_> { choose_connection(configuration, &facts, answers) }).await
+}
+
+/// The source address to connect from, among those of the family; any of them, by `seed`.
+pub(crate) fn source(strategy: &MtaConnectionStrategy, to: IpAddr, seed: u64) -> Option<&SourceIp> {
+    let fits = |source: &&SourceIp| source.source_ip.is_ipv4() == to.is_ipv4();
+    let count = strategy.source_ips.iter().filter(fits).count() as u64;
+    let place = usize::try_from(seed.checked_rem(count)?).unwrap_or(0);
+    strategy.source_ips.iter().filter(fits).nth(place)
+}
+
+/// What makes a choice among equals: different for each message and attempt, the same when asked again.
+pub(crate) fn seed(envelope: &Envelope, queued: &QueuedRecipient) -> u64 {
+    let attempt = u64::from(queued.progress.retry_num);
+    (envelope.message.0 ^ attempt.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+}
+
+/// The whole plan of a delivery, made without connecting: for people who ask where mail would go. Hosts that
+/// cannot be used are left out, unless there is no other; then the trouble with the last one is told.
+pub async fn plan(
+    world: &World,
+    configuration: &Configuration,
+    rules: &MxRules,
+    delivery: &Delivery,
+) -> Result<DeliveryPlan, Trouble> {
+    let Some(queued) = delivery.recipients.first() else { return Ok(DeliveryPlan { hosts: Vec::new() }) };
+    let route = route(configuration, &delivery.next_hop)?;
+    let seed = seed(&delivery.envelope, queued);
+    let mut planned = Vec::new();
+    let mut trouble: Option<Trouble> = None;
+    for host in hosts(world, route, &delivery.next_hop, rules, seed).await? {
+        match plan_host(world, configuration, rules, delivery, route, queued, &host).await {
+            Ok(host) => planned.push(host),
+            Err(later) => trouble = Some(trouble.map_or(later.clone(), |earlier| earlier.or_later(later))),
+        }
+    }
+    match trouble {
+        Some(trouble) if planned.is_empty() => Err(trouble),
+        _ => Ok(DeliveryPlan { hosts: planned }),
+    }
+}
+
+async fn plan_host(
+    world: &World,
+    configuration: &Configuration,
+    rules: &MxRules,
+    delivery: &Delivery,
+    route: &MtaRoute,
+    queued: &QueuedRecipient,
+    host: &Host,
+) -> Result<PlannedHost, Trouble> {
+    let envelope = &delivery.envelope;
+    let strategy = tls_strategy(world, configuration, envelope, queued, &host.name).await?;
+    let addresses = addresses(world, route, host, rules).await?;
+    planned_host(configuration, route, &strategy, envelope, host, addresses, rules)
+}
