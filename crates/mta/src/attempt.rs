@@ -73,7 +73,8 @@ pub async fn attempt(
         }
         NextHop::Mx { .. } | NextHop::Relay { .. } => {
             let places = Remote::new(world, configuration, connections, delivery).run().await;
-            let mut report = Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+            let mut report =
+                Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
             for (id, place) in ids.into_iter().zip(places) {
                 let outcome = place.outcome.expect("run leaves no place without an outcome");
                 report.outcomes.push((id, outcome));

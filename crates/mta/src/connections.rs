@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use policy::mx::MxRules;
@@ -296,7 +296,7 @@ async fn quit(mut connection: Connection) {
     let _ = timeout(QUIT_TIME_MAX, async {
         connection.stream.write_all(b"QUIT\r\n").await?;
         connection.stream.flush().await?;
-        connection.stream.read(&mut connection.buffer).await?;
+        let _answer = connection.stream.read(&mut connection.buffer).await?;
         connection.stream.shutdown().await
     })
     .await;
@@ -307,7 +307,7 @@ impl Connection {
     fn is_quiet(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer) == Poll::Pending
+        Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer).is_pending()
     }
 }
 

@@ -71,7 +71,8 @@ pub(crate) async fn addresses(
     let answers = match (host.role, literal(&host.name)) {
         (HostRole::Literal(ip), _) | (HostRole::Relay, Some(ip)) => vec![Ok(vec![ip])],
         (HostRole::Mx { .. } | HostRole::Implicit | HostRole::Relay, _) => {
-            let lookups = mx::families(strategy).iter().map(|family| world.resolver.addresses(&host.name, *family));
+            let lookups =
+                mx::families(strategy).iter().map(|family| world.resolver.addresses(&host.name, *family));
             futures_util::future::join_all(lookups).await
         }
     };

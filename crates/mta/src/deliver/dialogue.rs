@@ -132,7 +132,9 @@ pub(crate) async fn send_content(
 ) -> Result<(), ContentFault> {
     let mut pace = Pace::new(patience.until);
     let written = match content {
-        Content::Memory(bytes) => write_memory(stream, client.content_prefix(), framing, bytes, &mut pace).await,
+        Content::Memory(bytes) => {
+            write_memory(stream, client.content_prefix(), framing, bytes, &mut pace).await
+        }
         Content::File(file) => write_file(stream, client.content_prefix(), framing, file, &mut pace).await,
     };
     match written {

@@ -7,7 +7,7 @@ use mail::Stage;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{PlannedHost, planned_host};
-use policy::settings::MtaRoute;
+use policy::settings::{MtaRoute, MtaTlsStrategy};
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Content, QueuedRecipient};
 use tokio::time::Instant;
@@ -145,15 +145,8 @@ impl<'a> Remote<'a> {
                 }
             };
             let envelope = &self.delivery.envelope;
-            let planned = planned_host(
-                self.configuration,
-                route,
-                &strategy,
-                envelope,
-                host,
-                addresses.clone(),
-                rules,
-            );
+            let planned =
+                planned_host(self.configuration, route, &strategy, envelope, host, addresses.clone(), rules);
             match planned {
                 Ok(planned) => self.at_addresses(&planned, &group).await,
                 Err(trouble) => self.note(&group, &trouble),
@@ -168,31 +161,31 @@ impl<'a> Remote<'a> {
         &self,
         waiting: &mut Vec<usize>,
         host: &Host,
-    ) -> Result<(Vec<usize>, Arc<policy::settings::MtaTlsStrategy>), (usize, Trouble)> {
-        let mut group: Option<(Vec<usize>, Arc<policy::settings::MtaTlsStrategy>)> = None;
-        let mut rest = Vec::new();
-        for place in std::mem::take(waiting) {
-            let queued = self.places[place].queued;
-            let envelope = &self.delivery.envelope;
-            let chosen =
-                hosts::tls_strategy(self.world, self.configuration, envelope, queued, &host.name).await;
-            match (&mut group, chosen) {
-                (None, Ok(strategy)) => group = Some((vec![place], strategy)),
-                (None, Err(trouble)) => {
-                    rest.extend((place + 1..self.places.len()).filter(|later| self.is_pending(*later)));
-                    *waiting = rest;
-                    return Err((place, trouble));
-                }
-                (Some((places, first)), Ok(strategy)) if first.name == strategy.name => places.push(place),
-                (Some(_), _) => rest.push(place),
+    ) -> Result<(Vec<usize>, Arc<MtaTlsStrategy>), (usize, Trouble)> {
+        let mut queue = std::mem::take(waiting).into_iter();
+        let Some(first) = queue.next() else {
+            return Err((0, Trouble::ours("nobody waits for this host")));
+        };
+        let strategy = match self.tls_strategy(first, host).await {
+            Ok(strategy) => strategy,
+            Err(trouble) => {
+                waiting.extend(queue);
+                return Err((first, trouble));
+            }
+        };
+        let mut group = vec![first];
+        for place in queue {
+            match self.tls_strategy(place, host).await {
+                Ok(other) if other.name == strategy.name => group.push(place),
+                Ok(_) | Err(_) => waiting.push(place),
             }
         }
-        *waiting = rest;
-        group.ok_or_else(|| (0, Trouble::ours("nobody waits for this host")))
+        Ok((group, strategy))
     }
 
-    fn is_pending(&self, place: usize) -> bool {
-        self.places[place].outcome.is_none()
+    async fn tls_strategy(&self, place: usize, host: &Host) -> Result<Arc<MtaTlsStrategy>, Trouble> {
+        let queued = self.places[place].queued;
+        hosts::tls_strategy(self.world, self.configuration, &self.delivery.envelope, queued, &host.name).await
     }
 
     /// Tries the addresses of a host until one can be reached.
@@ -220,15 +213,9 @@ impl<'a> Remote<'a> {
     ) -> Result<(Arc<ConnectionKey>, Patience), Trouble> {
         let queued = self.places[place].queued;
         let envelope = &self.delivery.envelope;
-        let strategy = hosts::connection_strategy(
-            self.world,
-            self.configuration,
-            envelope,
-            queued,
-            &host.name,
-            address,
-        )
-        .await?;
+        let strategy =
+            hosts::connection_strategy(self.world, self.configuration, envelope, queued, &host.name, address)
+                .await?;
         let source = hosts::source(&strategy, address, self.seed);
         let hello = source
             .and_then(|source| source.ehlo_hostname.clone())
@@ -257,7 +244,8 @@ impl<'a> Remote<'a> {
             return Ok(connection);
         }
         let connection = open(self.world, self.connections, Arc::clone(key), patience).await?;
-        let names_us = connection.client.peer_name().eq_ignore_ascii_case(self.configuration.hostname.as_str());
+        let names_us =
+            connection.client.peer_name().eq_ignore_ascii_case(self.configuration.hostname.as_str());
         if role != HostRole::Relay && names_us && !self.connections.rules().allow_loopback {
             self.connections.retire(connection);
             return Err(NoConnection::Host(self.loops()));
@@ -353,8 +341,7 @@ impl<'a> Remote<'a> {
         self.content = Some(content.clone());
         let envelope = &self.delivery.envelope;
         let needs = |place: &usize| self.places[*place].queued.recipient.forward_path.needs_smtputf8();
-        let reverse_path_needs =
-            envelope.reverse_path.address().is_some_and(mail::Address::needs_smtputf8);
+        let reverse_path_needs = envelope.reverse_path.address().is_some_and(mail::Address::needs_smtputf8);
         if connection.client.capabilities().smtputf8 {
             let needed = envelope.parameters.smtputf8 || reverse_path_needs || todo.iter().any(needs);
             return Ok((content, needed));
@@ -430,12 +417,10 @@ impl<'a> Remote<'a> {
                 };
                 outcome::refused(stage, &reply, &command, host, content_sent)
             }
-            Answer::Unanswered(stage, why) => {
-                match outcome::broken(stage, &why.to_string(), host, false) {
-                    Judgement::NextHost(trouble) if content_sent => Judgement::Final(trouble.outcome()),
-                    judgement => judgement,
-                }
-            }
+            Answer::Unanswered(stage, why) => match outcome::broken(stage, &why.to_string(), host, false) {
+                Judgement::NextHost(trouble) if content_sent => Judgement::Final(trouble.outcome()),
+                judgement => judgement,
+            },
             Answer::InDoubt(why) => {
                 let message = self.delivery.envelope.message;
                 tracing::warn!(%message, recipient = %recipient.forward_path, host, %why, "duplicate_risk");

@@ -42,7 +42,8 @@ pub(crate) async fn open(
     patience: &Patience,
 ) -> Result<Connection, NoConnection> {
     if connections.credentials_are_held(&key) {
-        let text = format!("{} refused our credentials a moment ago; they are not offered again yet", key.host);
+        let text =
+            format!("{} refused our credentials a moment ago; they are not offered again yet", key.host);
         return Err(NoConnection::Host(Trouble { host: key.host.clone(), ..Trouble::ours(text) }));
     }
     let mut stream = connect(world, &key, patience).await?;
@@ -65,7 +66,11 @@ pub(crate) async fn open(
                 return Ok(Connection { key, stream, client, buffer, way, served: 0 });
             }
             Step::Send | Step::Receive(_) | Step::SendContent(_) | Step::Over => {
-                return Err(NoConnection::Host(setup_trouble(connections, &key, client.take_setup_trouble())));
+                return Err(NoConnection::Host(setup_trouble(
+                    connections,
+                    &key,
+                    client.take_setup_trouble(),
+                )));
             }
         }
     }
@@ -192,8 +197,7 @@ pub(crate) async fn transact(
             notify: queued.recipient.notify,
         })
         .collect();
-    let request =
-        Request { envelope, content_bytes: content.len(), needs_smtputf8, recipients: &forwards };
+    let request = Request { envelope, content_bytes: content.len(), needs_smtputf8, recipients: &forwards };
     let replies = client.replies();
     client.begin(&request).map_err(|unable| match unable {
         Unable::TooLarge(limit) => Incapable::TooLarge(limit),
