@@ -11,6 +11,7 @@ use policy::settings::{MtaRoute, MtaTlsStrategy};
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Content, QueuedRecipient};
 use tokio::time::Instant;
+use wire::smtp::capabilities::Capabilities;
 use wire::smtp::client::{Answer, Step};
 
 use super::dialogue::{ContentFault, Patience};
@@ -284,13 +285,14 @@ impl<'a> Remote<'a> {
         let mut todo = group.to_vec();
         let mut content_sent = false;
         while !todo.is_empty() {
-            let (content, needs_smtputf8) = match self.content(&connection, &mut todo).await {
-                Ok(found) => found,
-                Err(trouble) => {
-                    self.end(&todo, &trouble.outcome());
-                    break;
-                }
-            };
+            let (content, needs_smtputf8) =
+                match self.content(*connection.client.capabilities(), &key.host, &mut todo).await {
+                    Ok(found) => found,
+                    Err(trouble) => {
+                        self.end(&todo, &trouble.outcome());
+                        break;
+                    }
+                };
             if todo.is_empty() {
                 break;
             }
@@ -331,7 +333,8 @@ impl<'a> Remote<'a> {
     /// needs it where it is not offered.
     async fn content(
         &mut self,
-        connection: &Connection,
+        offered: Capabilities,
+        host: &str,
         todo: &mut Vec<usize>,
     ) -> Result<(Content, bool), Trouble> {
         let content = match &self.content {
@@ -342,13 +345,13 @@ impl<'a> Remote<'a> {
         let envelope = &self.delivery.envelope;
         let needs = |place: &usize| self.places[*place].queued.recipient.forward_path.needs_smtputf8();
         let reverse_path_needs = envelope.reverse_path.address().is_some_and(mail::Address::needs_smtputf8);
-        if connection.client.capabilities().smtputf8 {
+        if offered.smtputf8 {
             let needed = envelope.parameters.smtputf8 || reverse_path_needs || todo.iter().any(needs);
             return Ok((content, needed));
         }
         let (lacking, rest): (Vec<usize>, Vec<usize>) = todo.iter().partition(|place| needs(place));
         *todo = rest;
-        self.note(&lacking, &outcome::incapable(Incapable::NoSmtpUtf8, &connection.key.host));
+        self.note(&lacking, &outcome::incapable(Incapable::NoSmtpUtf8, host));
         let header_may_need = envelope.parameters.smtputf8 && envelope.traits.eight_bit;
         let needed = reverse_path_needs || (header_may_need && header_has_eight_bits(&content).await?);
         Ok((content, needed))
