@@ -16,7 +16,7 @@ use self::recipient::Admitted;
 use crate::configuration::Configuration;
 use crate::expr::LookupAnswers;
 use crate::facts::Facts;
-use crate::retry::{Expiry, Progress};
+use crate::retry::Progress;
 use crate::route::{Choice, choose_schedule};
 
 /// A message that may enter the queue. Every door into the queue leads through this type, and only
@@ -268,7 +268,7 @@ impl Admission {
             size,
             recipients: self.forward_paths().cloned().collect(),
         };
-        let unscheduled = unscheduled(now);
+        let unscheduled = Progress::unscheduled(now);
         let mut places = Vec::with_capacity(self.recipients.len());
         for forward_path in self.forward_paths() {
             let facts = Facts { envelope: &envelope, forward_path, progress: &unscheduled, now, host: None };
@@ -307,21 +307,6 @@ impl Admission {
             size: first.size,
             recipients: self.recipients.into_iter().zip(first.places).map(with_place).collect(),
         }
-    }
-}
-
-/// Where a recipient is before it has a schedule; what the schedule's expression sees.
-fn unscheduled(now: Timestamp) -> Progress {
-    Progress {
-        retry_num: 0,
-        due: now,
-        notify_num: 0,
-        notify_due: None,
-        expiry: Expiry::Attempts(u32::MAX),
-        virtual_queue: String::new(),
-        last: None,
-        envelope_expiry: None,
-        envelope_notice: false,
     }
 }
 

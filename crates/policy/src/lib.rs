@@ -6,6 +6,7 @@
 pub mod admit;
 pub mod bounce;
 pub mod check;
+pub mod clock;
 pub mod configuration;
 pub mod destination;
 pub mod expr;

@@ -9,6 +9,8 @@ pub const JITTER_PERCENT_MAX: u32 = 10;
 /// The wait after a rate or concurrency limit of ours was met.
 pub const LIMITED_DELAY: Duration = Duration::from_secs(60);
 
+/// The greatest leap of the wall clock that is believed.
+pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Delay notices whose number is kept while no schedule can be chosen.
 pub const NOTICES_KEPT_MAX: usize = 100;
 

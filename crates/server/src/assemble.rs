@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wire::smtp::limits::SessionLimits;
 
-use crate::clock::SystemClock;
+use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol};
 
 /// The running process.
@@ -49,7 +49,7 @@ pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Res
         store: Arc::new(store),
         resolver: Arc::new(resolver),
         transport: Arc::new(TcpTransport),
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SteadyClock::new()),
     };
     let client_tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
     let rules = mx_rules(boot, &configuration);
