@@ -27,7 +27,7 @@ pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
 pub use memory::MemoryStore;
 pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
 pub use spool::{Content, ContentFile, ContentWriter, Spool};
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteReader, SqliteStore};
 
 /// Everything that survives a crash.
 pub trait Store: Queue + Spool + Mailboxes {}

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use mail::Address;
-use store::{Mailboxes, SqliteOptions, SqliteStore};
+use store::SqliteReader;
 
-use crate::paint::{Paint, Table};
+use crate::paint::{Paint, Table, shown};
 
 /// The mailbox shown when none is named.
 const INBOX: &str = "INBOX";
@@ -60,7 +60,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Opens the store for reading.
-    pub(super) fn open(&self) -> anyhow::Result<SqliteStore> {
+    pub(super) fn open(&self) -> anyhow::Result<SqliteReader> {
         let directory = match &self.data {
             Some(directory) => directory.clone(),
             None => super::boot(self.config.as_ref())?.data_directory,
@@ -68,7 +68,7 @@ impl Place {
         if !directory.exists() {
             bail!("there is no data directory {}; name one with --config or --data", directory.display());
         }
-        SqliteStore::open(&directory, SqliteOptions::default()).context("cannot read the data directory")
+        SqliteReader::open(&directory).context("cannot read the data directory")
     }
 }
 
@@ -89,14 +89,11 @@ fn list(place: &Place, account: Option<&str>) -> anyhow::Result<()> {
     };
     let store = place.open()?;
     let mut table = Table::new(&["ACCOUNT", "MAILBOX", "MESSAGES"]);
-    super::block_on(async {
-        for account in &accounts {
-            for (mailbox, messages) in store.mailboxes(account).await? {
-                table.row(vec![account.to_string(), mailbox, messages.to_string()]);
-            }
+    for account in &accounts {
+        for (mailbox, messages) in store.mailboxes(account)? {
+            table.row(vec![account.to_string(), shown(&mailbox), messages.to_string()]);
         }
-        Ok(())
-    })?;
+    }
     if table.is_empty() {
         super::print("no mailboxes yet\n");
     } else {
@@ -125,19 +122,16 @@ fn accounts(place: &Place) -> anyhow::Result<Vec<Address>> {
 fn entries(place: &Place, account: &str, mailbox: &str) -> anyhow::Result<()> {
     let (store, account) = (place.open()?, address(account)?);
     let mut table = Table::new(&["UID", "BYTES", "DELIVERED", "FROM", "SUBJECT"]);
-    super::block_on(async {
-        for entry in store.entries(&account, mailbox).await? {
-            let content = store.message(&account, mailbox, entry.uid).await?.unwrap_or_default();
-            table.row(vec![
-                entry.uid.to_string(),
-                entry.size.to_string(),
-                entry.received_at.rfc3339(),
-                crate::message::field(&content, "From"),
-                crate::message::field(&content, "Subject"),
-            ]);
-        }
-        Ok(())
-    })?;
+    for entry in store.entries(&account, mailbox)? {
+        let content = store.message(&account, mailbox, entry.uid)?.unwrap_or_default();
+        table.row(vec![
+            entry.uid.to_string(),
+            entry.size.to_string(),
+            entry.received_at.rfc3339(),
+            crate::message::field(&content, "From"),
+            crate::message::field(&content, "Subject"),
+        ]);
+    }
     if table.is_empty() {
         super::print(&format!("no messages in {mailbox} of {account}\n"));
     } else {
@@ -148,7 +142,7 @@ fn entries(place: &Place, account: &str, mailbox: &str) -> anyhow::Result<()> {
 
 fn message(place: &Place, account: &str, mailbox: &str, uid: u32) -> anyhow::Result<()> {
     let (store, account) = (place.open()?, address(account)?);
-    let found = super::block_on(async { Ok(store.message(&account, mailbox, uid).await?) })?;
+    let found = store.message(&account, mailbox, uid)?;
     let Some(content) = found else { bail!("there is no message {uid} in {mailbox} of {account}") };
     std::io::stdout().write_all(&content).context("cannot print the message")
 }

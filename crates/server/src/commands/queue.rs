@@ -6,7 +6,7 @@ use clap::Subcommand;
 use mail::{Clock, MessageId, Timestamp};
 use policy::Expiry;
 use serde::Serialize;
-use store::{Claim, Queue, QueuedRecipient, RecipientState};
+use store::{Claim, QueuedRecipient, RecipientState};
 
 use super::mailbox::Place;
 use crate::clock::SystemClock;
@@ -37,7 +37,7 @@ enum Action {
 /// Lists.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Action::List { place, json } = &args.action;
-    let rows = super::block_on(rows(place))?;
+    let rows = rows(place)?;
     if *json {
         for row in &rows {
             super::print(&(serde_json::to_string(row)? + "\n"));
@@ -66,12 +66,12 @@ struct Row {
     due: Timestamp,
 }
 
-async fn rows(place: &Place) -> anyhow::Result<Vec<Row>> {
+fn rows(place: &Place) -> anyhow::Result<Vec<Row>> {
     let store = place.open()?;
     let mut rows = Vec::new();
     let mut after: Option<MessageId> = None;
     loop {
-        let page = store.pending(after, PAGE).await?;
+        let page = store.pending(after, PAGE)?;
         let Some(last) = page.last() else { return Ok(rows) };
         after = Some(last.envelope.message);
         rows.extend(page.iter().flat_map(|claim| claim.recipients.iter().map(|queued| row(claim, queued))));

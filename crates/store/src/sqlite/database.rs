@@ -1,5 +1,6 @@
 //! How is the database opened, and what do its errors mean?
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::time::Duration;
 
@@ -91,6 +92,22 @@ pub(super) fn open_reader(directory: &Path) -> Result<Connection, StoreError> {
     db.busy_timeout(BUSY_TIMEOUT).map_err(&fail)?;
     db.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(&fail)?;
     Ok(db)
+}
+
+/// Refuses a schema that is not the one known here; only a writer may change it.
+pub(super) fn expect_current(directory: &Path, db: &Connection) -> Result<(), StoreError> {
+    let fail = cannot("read the version of the database");
+    let found: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&fail)?;
+    let known = u32::try_from(MIGRATIONS.len()).expect("there are few");
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer { path: directory.to_owned(), found, known }),
+        Ordering::Less => {
+            let why =
+                format!("it has schema version {found}, this program knows {known}: start the server first");
+            Err(StoreError::Database { doing: "read the database", why })
+        }
+    }
 }
 
 /// Opens a connection that only copies the log into the database.

@@ -41,6 +41,11 @@ impl Files {
         Ok(files)
     }
 
+    /// The files of a store that another process holds: nothing is made and nothing removed.
+    pub(super) fn look(directory: &Path) -> Self {
+        Files { directory: directory.to_owned(), spool: directory.join(SPOOL) }
+    }
+
     /// The error for a file: a full disk is a kind of its own (A22, A24).
     fn fault(&self, doing: &'static str, path: &Path, source: io::Error) -> StoreError {
         match source.kind() {

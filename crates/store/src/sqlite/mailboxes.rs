@@ -15,30 +15,12 @@ use crate::{Content, MailboxEntry, Mailboxes, StoreError};
 impl Mailboxes for SqliteStore {
     async fn mailboxes(&self, account: &Address) -> Result<Vec<(String, u64)>, StoreError> {
         let account = account.to_string();
-        self.read(move |db, _| {
-            let sql = "SELECT mailbox.name, messages FROM mailbox JOIN account ON account.id = account
-                       WHERE account.name = ?1 ORDER BY mailbox.name";
-            list(db, sql, params![account], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
-        })
-        .await
+        self.read(move |db, _| mailboxes(db, &account)).await
     }
 
     async fn entries(&self, account: &Address, mailbox: &str) -> Result<Vec<MailboxEntry>, StoreError> {
         let (account, mailbox) = (account.to_string(), mailbox.to_owned());
-        self.read(move |db, _| {
-            let sql = "SELECT uid, size, received_at FROM entry JOIN mailbox ON mailbox.id = mailbox
-                       JOIN account ON account.id = account
-                       WHERE account.name = ?1 AND mailbox.name = ?2 ORDER BY uid";
-            list(db, sql, params![account, mailbox], |row| {
-                let (size, received_at): (i64, i64) = (row.get(1)?, row.get(2)?);
-                Ok(MailboxEntry {
-                    uid: row.get(0)?,
-                    size: size.cast_unsigned(),
-                    received_at: Timestamp::from_millis(received_at.cast_unsigned()),
-                })
-            })
-        })
-        .await
+        self.read(move |db, _| entries(db, &account, &mailbox)).await
     }
 
     async fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
@@ -57,6 +39,30 @@ impl Mailboxes for SqliteStore {
     }
 }
 
+pub(super) fn mailboxes(db: &Connection, account: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    let sql = "SELECT mailbox.name, messages FROM mailbox JOIN account ON account.id = account
+               WHERE account.name = ?1 ORDER BY mailbox.name";
+    list(db, sql, params![account], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
+}
+
+pub(super) fn entries(
+    db: &Connection,
+    account: &str,
+    mailbox: &str,
+) -> Result<Vec<MailboxEntry>, StoreError> {
+    let sql = "SELECT uid, size, received_at FROM entry JOIN mailbox ON mailbox.id = mailbox
+               JOIN account ON account.id = account
+               WHERE account.name = ?1 AND mailbox.name = ?2 ORDER BY uid";
+    list(db, sql, params![account, mailbox], |row| {
+        let (size, received_at): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(MailboxEntry {
+            uid: row.get(0)?,
+            size: size.cast_unsigned(),
+            received_at: Timestamp::from_millis(received_at.cast_unsigned()),
+        })
+    })
+}
+
 fn list<T>(
     db: &Connection,
     sql: &str,
@@ -69,7 +75,7 @@ fn list<T>(
     rows.collect::<rusqlite::Result<_>>().map_err(&fail)
 }
 
-fn message(
+pub(super) fn message(
     db: &Connection,
     files: &Files,
     account: &str,
