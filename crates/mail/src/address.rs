@@ -3,6 +3,7 @@
 //! A [`Domain`] is always in lower-case A-label form, so two spellings of one domain are equal.
 //! A [`LocalPart`] keeps its case (RFC 5321 section 2.4) and is held without its quotes.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -79,6 +80,13 @@ impl Domain {
             Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
             None => inner.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
         }
+    }
+}
+
+impl Borrow<str> for Domain {
+    /// So that a map by domain can be asked with a text; it must be in lower-case A-label form to be found.
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::check::{Environment, Finding};
-use crate::expr::CheckedExpression;
+use crate::check::{Checked, Environment, Finding, check};
+use crate::expr::{CheckedExpression, Surroundings};
 use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
-    Secret,
+    Secret, Settings,
 };
 
 /// An immutable whole; a change makes a new one.
@@ -46,8 +46,10 @@ pub struct Configuration {
 impl Configuration {
     /// Loads settings from JSON and checks them; what is wrong with them otherwise.
     pub fn from_settings_json(json: &str, environment: &Environment) -> Result<Configuration, Vec<Finding>> {
-        let _ = (json, environment);
-        todo!()
+        let settings = Settings::from_json(json)
+            .map_err(|errors| errors.into_iter().map(Finding::from).collect::<Vec<_>>())?;
+        let Checked { findings, configuration } = check(&settings, environment);
+        configuration.ok_or(findings)
     }
 
     /// The domain of this name or alias, if it is one of ours.
@@ -55,15 +57,45 @@ impl Configuration {
         self.domains.get(name)
     }
 
-    /// The account that has this address or alias; upper and lower case are the same here.
+    /// The account that has this address or alias; upper and lower case are the same here, and so are the names of
+    /// one domain.
     pub fn account(&self, address: &mail::Address) -> Option<&Arc<Account>> {
-        let _ = address;
-        todo!()
+        let lower = lower_case(address);
+        let direct = self.accounts.get(&lower);
+        direct.or_else(|| {
+            let domain = self.domains.get(&lower.domain)?.name.clone();
+            self.accounts.get(&mail::Address { domain, ..lower })
+        })
     }
 
     /// Whether the address is that of an account or a catch-all in a domain of ours.
     pub fn is_local_address(&self, address: &mail::Address) -> bool {
-        let _ = address;
-        todo!()
+        let domain = self.domains.get(&address.domain);
+        domain.is_some_and(|domain| domain.catch_all_address.is_some() || self.account(address).is_some())
+    }
+}
+
+/// The form in which addresses of accounts are compared.
+pub(crate) fn lower_case(address: &mail::Address) -> mail::Address {
+    let lower = address.to_string().to_lowercase();
+    mail::Address::parse(&lower).unwrap_or_else(|_| address.clone())
+}
+
+impl Surroundings for Configuration {
+    fn is_local_domain(&self, domain: &str) -> bool {
+        self.domains.contains_key(domain)
+            || mail::Domain::parse(domain).is_ok_and(|domain| self.domains.contains_key(&domain))
+    }
+
+    fn is_local_address(&self, address: &str) -> bool {
+        mail::Address::parse(address).is_ok_and(|address| self.is_local_address(&address))
+    }
+
+    fn hostname(&self) -> &str {
+        self.hostname.as_str()
+    }
+
+    fn domain(&self) -> &str {
+        self.domain.as_str()
     }
 }

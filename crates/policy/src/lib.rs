@@ -9,6 +9,7 @@ pub mod check;
 pub mod clock;
 pub mod configuration;
 pub mod destination;
+pub mod explain;
 pub mod expr;
 pub mod facts;
 pub mod limits;

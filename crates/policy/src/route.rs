@@ -1,15 +1,18 @@
 //! Which next hop? And by the same means: which schedule, which connection strategy, which TLS strategy?
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use mail::{Address, Domain};
-use serde::Serialize;
+use mail::{Address, Domain, EnhancedStatus};
 
 use crate::configuration::Configuration;
-use crate::expr::{Lookup, LookupAnswers};
+pub use crate::explain::Explained;
+use crate::explain::{ExplainedBranch, describe};
+use crate::expr::{CheckedExpression, Evaluated, Interrupt, Lookup, LookupAnswers, Place, Scene, Value};
 use crate::facts::Facts;
-use crate::outcome::Trouble;
+use crate::outcome::{Scope, Trouble, TroubleKind};
 use crate::settings::{MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, RouteKind};
 
 /// Where one recipient goes now: the key of concurrency and of connection sharing.
@@ -47,44 +50,22 @@ pub enum Choice<T> {
     Undecidable(Trouble),
 }
 
+/// One of the four expressions, with the objects that it chooses among.
+struct Strategy<'a, T> {
+    property: &'static str,
+    noun: &'static str,
+    expression: &'a CheckedExpression,
+    objects: &'a BTreeMap<String, Arc<T>>,
+    describe: fn(&T) -> String,
+}
+
 /// Which route the recipient takes.
 pub fn choose_route(
     configuration: &Configuration,
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> Choice<Arc<MtaRoute>> {
-    let _ = (configuration, facts, answers);
-    todo!()
-}
-
-/// Which schedule the recipient has.
-pub fn choose_schedule(
-    configuration: &Configuration,
-    facts: &Facts<'_>,
-    answers: &LookupAnswers,
-) -> Choice<Arc<MtaDeliverySchedule>> {
-    let _ = (configuration, facts, answers);
-    todo!()
-}
-
-/// Which connection strategy serves for the host.
-pub fn choose_connection(
-    configuration: &Configuration,
-    facts: &Facts<'_>,
-    answers: &LookupAnswers,
-) -> Choice<Arc<MtaConnectionStrategy>> {
-    let _ = (configuration, facts, answers);
-    todo!()
-}
-
-/// Which TLS strategy holds for the host.
-pub fn choose_tls(
-    configuration: &Configuration,
-    facts: &Facts<'_>,
-    answers: &LookupAnswers,
-) -> Choice<Arc<MtaTlsStrategy>> {
-    let _ = (configuration, facts, answers);
-    todo!()
+    route_strategy(configuration).choose(configuration, facts, answers)
 }
 
 /// [`choose_route`], and why.
@@ -93,8 +74,16 @@ pub fn explain_route(
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> (Choice<Arc<MtaRoute>>, Explained) {
-    let _ = (configuration, facts, answers);
-    todo!()
+    route_strategy(configuration).explain(configuration, facts, answers)
+}
+
+/// Which schedule the recipient has.
+pub fn choose_schedule(
+    configuration: &Configuration,
+    facts: &Facts<'_>,
+    answers: &LookupAnswers,
+) -> Choice<Arc<MtaDeliverySchedule>> {
+    schedule_strategy(configuration).choose(configuration, facts, answers)
 }
 
 /// [`choose_schedule`], and why.
@@ -103,8 +92,16 @@ pub fn explain_schedule(
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> (Choice<Arc<MtaDeliverySchedule>>, Explained) {
-    let _ = (configuration, facts, answers);
-    todo!()
+    schedule_strategy(configuration).explain(configuration, facts, answers)
+}
+
+/// Which connection strategy serves for the host.
+pub fn choose_connection(
+    configuration: &Configuration,
+    facts: &Facts<'_>,
+    answers: &LookupAnswers,
+) -> Choice<Arc<MtaConnectionStrategy>> {
+    connection_strategy(configuration).choose(configuration, facts, answers)
 }
 
 /// [`choose_connection`], and why.
@@ -113,8 +110,16 @@ pub fn explain_connection(
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> (Choice<Arc<MtaConnectionStrategy>>, Explained) {
-    let _ = (configuration, facts, answers);
-    todo!()
+    connection_strategy(configuration).explain(configuration, facts, answers)
+}
+
+/// Which TLS strategy holds for the host.
+pub fn choose_tls(
+    configuration: &Configuration,
+    facts: &Facts<'_>,
+    answers: &LookupAnswers,
+) -> Choice<Arc<MtaTlsStrategy>> {
+    tls_strategy(configuration).choose(configuration, facts, answers)
 }
 
 /// [`choose_tls`], and why.
@@ -123,8 +128,7 @@ pub fn explain_tls(
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> (Choice<Arc<MtaTlsStrategy>>, Explained) {
-    let _ = (configuration, facts, answers);
-    todo!()
+    tls_strategy(configuration).explain(configuration, facts, answers)
 }
 
 /// Where a route takes this forward-path.
@@ -137,39 +141,121 @@ pub fn next_hop(route: &MtaRoute, forward_path: &Address) -> NextHop {
     }
 }
 
-/// How an expression came to its result.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Explained {
-    /// The property, such as `route`.
-    pub property: String,
-    /// The branches that were looked at, in order, up to the one that fired.
-    pub branches: Vec<ExplainedBranch>,
-    /// The name that came out, if one did.
-    pub name: Option<String>,
-    /// What came of it, in words.
-    pub result: String,
+fn route_strategy(configuration: &Configuration) -> Strategy<'_, MtaRoute> {
+    Strategy {
+        property: "route",
+        noun: "route",
+        expression: &configuration.route,
+        objects: &configuration.routes,
+        describe: describe::route,
+    }
 }
 
-/// One branch that was looked at.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExplainedBranch {
-    /// Its place in `match`; none for `else`.
-    pub index: Option<usize>,
-    /// The condition as written; empty for `else`.
-    pub condition: String,
-    /// What the condition came to.
-    pub value: String,
-    /// The variables and lookups that it saw, with their values.
-    pub variables: Vec<(String, String)>,
-    /// Whether it decided.
-    pub fired: bool,
+fn schedule_strategy(configuration: &Configuration) -> Strategy<'_, MtaDeliverySchedule> {
+    Strategy {
+        property: "schedule",
+        noun: "schedule",
+        expression: &configuration.schedule,
+        objects: &configuration.schedules,
+        describe: describe::schedule,
+    }
 }
 
-impl fmt::Display for Explained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.property, self.result)
+fn connection_strategy(configuration: &Configuration) -> Strategy<'_, MtaConnectionStrategy> {
+    Strategy {
+        property: "connection",
+        noun: "connection strategy",
+        expression: &configuration.connection,
+        objects: &configuration.connections,
+        describe: describe::connection,
+    }
+}
+
+fn tls_strategy(configuration: &Configuration) -> Strategy<'_, MtaTlsStrategy> {
+    Strategy {
+        property: "tls",
+        noun: "TLS strategy",
+        expression: &configuration.tls_strategy,
+        objects: &configuration.tls,
+        describe: describe::tls,
+    }
+}
+
+/// The name that counts when an expression yields none.
+const DEFAULT: &str = "default";
+
+impl<T> Strategy<'_, T> {
+    fn choose(
+        &self,
+        configuration: &Configuration,
+        facts: &Facts<'_>,
+        answers: &LookupAnswers,
+    ) -> Choice<Arc<T>> {
+        let scene = Scene { variables: facts, surroundings: configuration, answers };
+        self.object(self.expression.evaluate(scene))
+    }
+
+    fn explain(
+        &self,
+        configuration: &Configuration,
+        facts: &Facts<'_>,
+        answers: &LookupAnswers,
+    ) -> (Choice<Arc<T>>, Explained) {
+        let scene = Scene { variables: facts, surroundings: configuration, answers };
+        let (evaluated, steps) = self.expression.explain(scene);
+        let name = evaluated.as_ref().ok().map(|(_, value)| name(value.as_ref()).into_owned());
+        let choice = self.object(evaluated);
+        let result = match &choice {
+            Choice::Decided(object) => (self.describe)(object),
+            Choice::Needs(lookups) => {
+                let all = lookups.iter().map(ToString::to_string).collect::<Vec<_>>();
+                format!("needs {}", all.join(", "))
+            }
+            Choice::Undecidable(trouble) => format!("deferred: {}", trouble.text),
+        };
+        let branches = steps.into_iter().map(|step| ExplainedBranch::new(step, self.expression)).collect();
+        (choice, Explained { property: self.property.to_owned(), branches, name, result })
+    }
+
+    /// The object that bears the name which came out.
+    fn object(&self, evaluated: Evaluated<'_>) -> Choice<Arc<T>> {
+        let (place, value) = match evaluated {
+            Ok(found) => found,
+            Err((_, Interrupt::Needs(lookup))) => return Choice::Needs(vec![*lookup]),
+            Err((place, Interrupt::Failed(reason))) => return self.undecidable(place, reason),
+        };
+        let name = name(value.as_ref());
+        if let Some(object) = self.objects.get(name.as_ref()) {
+            return Choice::Decided(Arc::clone(object));
+        }
+        let noun = self.noun;
+        let reason = match &value {
+            Some(Value::Text(_)) => format!("there is no {noun} {name:?}"),
+            Some(other) => format!("{} is no name, and there is no {noun} {name:?}", other.to_text()),
+            None => format!("the property is empty, and there is no {noun} {name:?}"),
+        };
+        self.undecidable(place, reason)
+    }
+
+    fn undecidable(&self, place: Place, reason: String) -> Choice<Arc<T>> {
+        Choice::Undecidable(Trouble {
+            scope: Scope::Recipient,
+            kind: TroubleKind::Io,
+            status: EnhancedStatus::new(4, 3, 5),
+            text: format!("MtaOutboundStrategy {}.{place}: {reason}", self.property),
+            host: String::new(),
+            reply: None,
+            in_doubt: false,
+        })
+    }
+}
+
+fn name<'v>(value: Option<&'v Value<'_>>) -> Cow<'v, str> {
+    match value {
+        Some(Value::Text(text)) => Cow::Borrowed(text),
+        Some(Value::Integer(_) | Value::Float(_) | Value::List(_) | Value::Constant(_)) | None => {
+            Cow::Borrowed(DEFAULT)
+        }
     }
 }
 

@@ -1,0 +1,185 @@
+//! Is the whole configuration fit to be used?
+
+mod branches;
+mod directory;
+mod implication;
+mod names;
+mod relays;
+mod strategies;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::configuration::Configuration;
+use crate::settings::{Secret, SecretReference, Settings, SettingsError};
+use strategies::Compiled;
+
+/// What lies outside the settings, gathered before the check.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// The machine's host name, for settings that name none.
+    pub hostname: Option<String>,
+    /// What was found where the settings' secrets are said to be, or why not.
+    pub secrets: BTreeMap<SecretReference, Result<Secret, String>>,
+    /// Where this server itself listens, as far as known.
+    pub listeners: Vec<SocketAddr>,
+    /// The names of configured lookup stores.
+    pub stores: BTreeSet<String>,
+}
+
+/// What the check found.
+#[derive(Debug)]
+pub struct Checked {
+    /// Everything worth saying, errors first.
+    pub findings: Vec<Finding>,
+    /// The configuration, if no finding is an error.
+    pub configuration: Option<Configuration>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can be used, but probably not with the result that is wanted.
+    Warning,
+}
+
+/// One thing that the check found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Which object, such as `MtaRoute relay`.
+    pub object: String,
+    /// Which property, such as `route.match.1.if`; empty if it is the object as a whole.
+    pub property: String,
+    /// Line and column from 1: in the expression, if it is about one; in the file, if it is about the JSON form.
+    pub position: Option<(usize, usize)>,
+    /// What is wrong.
+    pub message: String,
+    /// What may help.
+    pub hint: Option<String>,
+}
+
+/// Checks all settings against each other and the environment.
+pub fn check(settings: &Settings, environment: &Environment) -> Checked {
+    let mut findings = Vec::new();
+    let compiled = strategies::compile(settings, environment, &mut findings);
+    relays::check(settings, environment, compiled.as_ref(), &mut findings);
+    directory::check(settings, &mut findings);
+    if let Some(compiled) = &compiled {
+        names::check(settings, compiled, &mut findings);
+        branches::check(compiled, &mut findings);
+    }
+    let usable = findings.iter().all(|finding| finding.severity != Severity::Error);
+    let configuration = compiled.filter(|_| usable).map(|compiled| assemble(settings, environment, compiled));
+    if let Some(configuration) = &configuration {
+        directory::check_routes(configuration, &mut findings);
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    Checked { findings, configuration }
+}
+
+/// The configuration that the settings make. Everything that could be missing was found to be there.
+fn assemble(settings: &Settings, environment: &Environment, compiled: Compiled) -> Configuration {
+    let hostname = hostname(settings, environment);
+    Configuration {
+        domain: settings.system.default_domain.clone().unwrap_or_else(|| hostname.clone()),
+        hostname,
+        routes: shared(&settings.routes),
+        relay_secrets: relays::secrets(settings, environment),
+        schedules: shared(&settings.schedules),
+        virtual_queues: shared(&settings.virtual_queues),
+        connections: shared(&settings.connections),
+        tls: shared(&settings.tls),
+        domains: directory::domains(settings),
+        accounts: directory::accounts(settings),
+        route: compiled.route,
+        schedule: compiled.schedule,
+        connection: compiled.connection,
+        tls_strategy: compiled.tls,
+    }
+}
+
+fn shared<T: Clone>(objects: &BTreeMap<String, T>) -> BTreeMap<String, Arc<T>> {
+    objects.iter().map(|(name, object)| (name.clone(), Arc::new(object.clone()))).collect()
+}
+
+fn hostname(settings: &Settings, environment: &Environment) -> mail::Domain {
+    let machine = || environment.hostname.as_deref().and_then(|name| mail::Domain::parse(name).ok());
+    settings.system.default_hostname.clone().or_else(machine).unwrap_or_else(localhost)
+}
+
+fn localhost() -> mail::Domain {
+    mail::Domain::parse("localhost").expect("a plain name")
+}
+
+impl Finding {
+    fn new(severity: Severity, object: impl Into<String>, message: impl Into<String>) -> Self {
+        Finding {
+            severity,
+            object: object.into(),
+            property: String::new(),
+            position: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    fn at(mut self, property: impl Into<String>) -> Self {
+        self.property = property.into();
+        self
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<SettingsError> for Finding {
+    fn from(error: SettingsError) -> Self {
+        Finding {
+            severity: Severity::Error,
+            object: error.object,
+            property: error.property,
+            position: Some((error.line, error.column)),
+            message: error.message,
+            hint: error.hint,
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
+impl fmt::Display for Finding {
+    /// `error: MtaOutboundStrategy: route.else: line 1, column 1: there is no route 'relai' (did you mean relay?)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.severity)?;
+        for part in [&self.object, &self.property] {
+            if !part.is_empty() {
+                write!(f, "{part}: ")?;
+            }
+        }
+        if let Some((line, column)) = self.position {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}

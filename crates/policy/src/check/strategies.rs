@@ -1,0 +1,124 @@
+//! The four expressions of `MtaOutboundStrategy`, compiled, with what their parts can yield.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Environment, Finding, Severity};
+use crate::expr::tree::{Expr, Node};
+use crate::expr::{CheckedExpression, Context, Dictionary, Expression, Formula, Place, Span};
+use crate::settings::Settings;
+
+/// The object that bears the expressions.
+pub(super) const STRATEGY: &str = "MtaOutboundStrategy";
+
+/// The four expressions.
+pub(super) struct Compiled {
+    pub(super) route: CheckedExpression,
+    pub(super) schedule: CheckedExpression,
+    pub(super) connection: CheckedExpression,
+    pub(super) tls: CheckedExpression,
+}
+
+impl Compiled {
+    /// Each with its name.
+    pub(super) fn all(&self) -> [(&'static str, &CheckedExpression); 4] {
+        [
+            ("route", &self.route),
+            ("schedule", &self.schedule),
+            ("connection", &self.connection),
+            ("tls", &self.tls),
+        ]
+    }
+}
+
+/// Compiles all four; nothing if one is wrong.
+pub(super) fn compile(
+    settings: &Settings,
+    environment: &Environment,
+    findings: &mut Vec<Finding>,
+) -> Option<Compiled> {
+    let routes = names(&settings.routes);
+    let schedules = names(&settings.schedules);
+    let connections = names(&settings.connections);
+    let tls = names(&settings.tls);
+    let mut compile = |property: &str, expression: &Expression, context, noun, objects: &BTreeSet<String>| {
+        let dictionary = Dictionary { context, objects: (noun, objects), stores: &environment.stores };
+        match CheckedExpression::compile(expression, &dictionary) {
+            Ok(compiled) => Some(compiled),
+            Err(errors) => {
+                findings.extend(errors.into_iter().map(|(place, error)| {
+                    let source = source(expression, place);
+                    Finding {
+                        severity: Severity::Error,
+                        object: STRATEGY.to_owned(),
+                        property: format!("{property}.{place}"),
+                        position: Some(error.span.position(source)),
+                        message: error.message,
+                        hint: error.hint,
+                    }
+                }));
+                None
+            }
+        }
+    };
+    let outbound = &settings.outbound;
+    let route = compile("route", &outbound.route, Context::Recipient, "route", &routes);
+    let schedule = compile("schedule", &outbound.schedule, Context::Recipient, "schedule", &schedules);
+    let connection =
+        compile("connection", &outbound.connection, Context::Host, "connection strategy", &connections);
+    let tls = compile("tls", &outbound.tls, Context::Host, "TLS strategy", &tls);
+    Some(Compiled { route: route?, schedule: schedule?, connection: connection?, tls: tls? })
+}
+
+fn names<T>(objects: &BTreeMap<String, T>) -> BTreeSet<String> {
+    objects.keys().cloned().collect()
+}
+
+fn source(expression: &Expression, place: Place) -> &str {
+    match place {
+        Place::If(branch) => expression.matches.get(branch).map_or("", |branch| &branch.condition),
+        Place::Then(branch) => expression.matches.get(branch).map_or("", |branch| &branch.then),
+        Place::Else => expression.otherwise.as_deref().unwrap_or(""),
+    }
+}
+
+/// A finding about a part of an expression.
+pub(super) fn finding(
+    severity: Severity,
+    property: &str,
+    place: Place,
+    formula: &Formula,
+    span: Span,
+    message: impl Into<String>,
+) -> Finding {
+    Finding {
+        position: Some(span.position(formula.source())),
+        ..Finding::new(severity, STRATEGY, message).at(format!("{property}.{place}"))
+    }
+}
+
+/// The texts that yield the result, with their places: each `then`, and `else`.
+pub(super) fn yields(expression: &CheckedExpression) -> Vec<(Place, &Formula)> {
+    let branches = expression.branches().iter().enumerate();
+    let thens = branches.map(|(at, branch)| (Place::Then(at), &branch.then));
+    thens.chain(expression.otherwise().map(|formula| (Place::Else, formula))).collect()
+}
+
+/// The names that a text can yield, as far as they are written down; a part that is computed is `None`.
+pub(super) fn outcomes(expr: &Expr) -> Vec<(Option<&str>, &Expr)> {
+    match &expr.node {
+        Node::Text(text) => vec![(Some(text), expr)],
+        Node::Call(name, arguments) if name == "if_then" => {
+            arguments.iter().skip(1).flat_map(outcomes).collect()
+        }
+        _ => vec![(None, expr)],
+    }
+}
+
+/// The names that a property can yield; `None` if some are computed.
+pub(super) fn reachable(expression: &CheckedExpression) -> Option<BTreeSet<&str>> {
+    yields(expression)
+        .into_iter()
+        .flat_map(|(_, formula)| outcomes(formula.expr()))
+        .map(|(name, _)| name)
+        .collect()
+}
