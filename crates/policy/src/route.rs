@@ -8,8 +8,8 @@ use std::sync::Arc;
 use mail::{Address, Domain, EnhancedStatus};
 
 use crate::configuration::Configuration;
-pub use crate::explain::Explained;
-use crate::explain::{ExplainedBranch, describe};
+use crate::explain::describe;
+pub use crate::explain::{Explained, ExplainedBranch};
 use crate::expr::{CheckedExpression, Evaluated, Interrupt, Lookup, LookupAnswers, Place, Scene, Value};
 use crate::facts::Facts;
 use crate::outcome::{Scope, Trouble, TroubleKind};

@@ -46,7 +46,7 @@ impl Condition {
             return Condition { alternatives: if always { vec![Vec::new()] } else { Vec::new() } };
         }
         let mut alternatives = alternatives(formula.expr());
-        alternatives.retain_mut(|terms| is_possible(terms));
+        alternatives.retain_mut(is_possible);
         Condition { alternatives }
     }
 
