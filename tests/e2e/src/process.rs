@@ -18,10 +18,6 @@ pub fn eventually<T>(what: &str, check: impl FnMut() -> Option<T>) -> T {
 
 /// As [`eventually`], with a deadline of its own.
 #[track_caller]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what another process does can only be asked for again and again"
-)]
 pub fn within<T>(patience: Duration, what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
@@ -129,11 +125,6 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// `kill -9`.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
     /// Asks it to end, and waits until it has.
     #[track_caller]
     pub fn terminate(mut self) -> ExitStatus {
@@ -143,7 +134,8 @@ impl Process {
         eventually("the program ends after SIGTERM", || child.try_wait().ok().flatten())
     }
 
-    fn end(&mut self) {
+    /// `kill -9`, and waits until it is gone.
+    pub fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -85,9 +85,7 @@ impl Waypost {
     /// Starts it, again if it ran before, and waits until it greets.
     #[track_caller]
     pub fn run(&mut self) {
-        let mut command = self.command(&["serve", "--config", "waypost.toml"]);
-        command.current_dir(self.folder.path());
-        let mut process = Process::start(command, &self.folder.path().join("log"));
+        let mut process = self.launch();
         let port = self.port;
         process.wait_until("greets", || {
             let mut client = Client::connect(port).ok()?;
@@ -96,9 +94,16 @@ impl Waypost {
         self.process = Some(process);
     }
 
+    /// Starts a process of it that nobody waits for.
+    pub fn launch(&self) -> Process {
+        let mut command = self.command(&["serve", "--config", "waypost.toml"]);
+        command.current_dir(self.folder.path());
+        Process::start(command, &self.folder.path().join("log"))
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
-        self.process.take().expect("it runs").kill();
+        self.process.take().expect("it runs").end();
     }
 
     /// SIGTERM, and its exit status.

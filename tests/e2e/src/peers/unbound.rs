@@ -53,6 +53,9 @@ server:
     logfile: \"\"
     num-threads: 1
     do-ip6: no
+    qname-minimisation: no
+    outbound-msg-retry: 1
+    target-fetch-policy: \"0 0 0 0 0\"
     do-not-query-localhost: no
     module-config: \"iterator\"
     local-zone: \"test.\" nodefault
