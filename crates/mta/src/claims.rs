@@ -8,7 +8,7 @@ use mail::{Envelope, RecipientId, Timestamp};
 use policy::bounce::Happening;
 use policy::expr::LookupAnswers;
 use policy::facts::Facts;
-use policy::limits::{LEASE, RECIPIENTS_PER_TRANSACTION_MAX};
+use policy::limits::{CLAIM_LEASE, RECIPIENTS_PER_TRANSACTION_MAX};
 use policy::route::{Choice, choose_route, next_hop};
 use policy::settings::MtaRoute;
 use policy::{Configuration, NextHop, Trouble};
@@ -140,7 +140,7 @@ pub(crate) fn sort(claim: Claim, nexts: Vec<Next>) -> Sorted {
 
 /// Takes what is due, for so many recipients at most.
 pub(crate) async fn claim(world: &World, limit: usize) -> Result<Claimed, StoreError> {
-    let claims = world.store.claim(world.clock.now(), LEASE, limit).await?;
+    let claims = world.store.claim(world.clock.now(), CLAIM_LEASE, limit).await?;
     let more = claims.iter().map(|claim| claim.recipients.len()).sum::<usize>() >= limit;
     let next_event = if more { None } else { world.store.next_event().await? };
     Ok(Claimed { claims, more, next_event })
@@ -159,4 +159,133 @@ pub(crate) async fn route(means: &Means, claim: &Claim) -> Vec<Next> {
 async fn route_one(means: &Means, claim: &Claim, queued: &QueuedRecipient, now: Timestamp) -> Next {
     let ask = |answers: &LookupAnswers| next(&means.configuration, &claim.envelope, queued, now, answers);
     decide(&means.world, ask).await.unwrap_or_else(Next::Stray)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use mail::{
+        Address, ContentTraits, MessageId, Notify, Origin, Parameters, Recipient, ReversePath, Source,
+    };
+    use policy::Progress;
+    use policy::settings::{MxRoute, RelayProtocol, RelayRoute, RouteKind, SecretKeyOptional};
+    use store::LeaseId;
+
+    use super::*;
+
+    fn envelope() -> Arc<Envelope> {
+        Arc::new(Envelope {
+            message: MessageId(1),
+            reverse_path: ReversePath::Null,
+            accepted_at: Timestamp::EPOCH,
+            origin: Origin {
+                source: Source::Authenticated,
+                listener: String::new(),
+                client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                local_port: 0,
+                authenticated_as: None,
+            },
+            parameters: Parameters::default(),
+            traits: ContentTraits::default(),
+            size: 1,
+            recipients: Vec::new(),
+        })
+    }
+
+    fn queued(id: u64, address: &str, virtual_queue: &str) -> QueuedRecipient {
+        QueuedRecipient {
+            recipient: Recipient {
+                id: RecipientId(id),
+                forward_path: Address::parse(address).unwrap(),
+                original: None,
+                notify: Notify::DEFAULT,
+            },
+            progress: Progress {
+                virtual_queue: virtual_queue.to_owned(),
+                ..Progress::unscheduled(Timestamp::EPOCH)
+            },
+            state: RecipientState::Pending,
+        }
+    }
+
+    fn route(name: &str, kind: RouteKind) -> Next {
+        Next::Try(Arc::new(MtaRoute { name: name.to_owned(), description: None, kind }))
+    }
+
+    fn relay() -> Next {
+        route(
+            "relay",
+            RouteKind::Relay(RelayRoute {
+                address: "relay.example.org".to_owned(),
+                port: 25,
+                protocol: RelayProtocol::Smtp,
+                implicit_tls: false,
+                allow_invalid_certs: false,
+                auth_username: None,
+                auth_secret: SecretKeyOptional::None,
+            }),
+        )
+    }
+
+    fn mx() -> Next {
+        let strategy = policy::settings::IpLookupStrategy::V4ThenV6;
+        route(
+            "mx",
+            RouteKind::Mx(MxRoute { ip_lookup_strategy: strategy, max_mx_hosts: 5, max_multihomed: 2 }),
+        )
+    }
+
+    /// Each delivery as `queue: next hop: recipients`.
+    fn deliveries(recipients: Vec<(QueuedRecipient, Next)>) -> Vec<String> {
+        let (recipients, nexts) = recipients.into_iter().unzip();
+        let claim = Claim { lease: LeaseId(1), envelope: envelope(), recipients };
+        let text = |(queue, delivery): &(String, Delivery)| {
+            let ids: Vec<u64> = delivery.recipients.iter().map(|queued| queued.recipient.id.0).collect();
+            format!("{queue}: {}: {ids:?}", delivery.next_hop)
+        };
+        sort(claim, nexts).deliveries.iter().map(text).collect()
+    }
+
+    #[test]
+    fn recipients_through_one_relay_travel_together_whatever_their_domains() {
+        let sorted = deliveries(vec![
+            (queued(1, "a@one.example", "remote"), relay()),
+            (queued(2, "b@two.example", "remote"), mx()),
+            (queued(3, "c@three.example", "remote"), relay()),
+            (queued(4, "d@two.example", "remote"), mx()),
+            (queued(5, "e@three.example", "remote"), mx()),
+            (queued(6, "f@two.example", "slow"), mx()),
+        ]);
+        let expected = [
+            "remote: mx of three.example via mx: [5]",
+            "remote: mx of two.example via mx: [2, 4]",
+            "remote: relay via relay: [1, 3]",
+            "slow: mx of two.example via mx: [6]",
+        ];
+        assert_eq!(sorted, expected);
+    }
+
+    #[test]
+    fn a_transaction_has_a_hundred_recipients_at_most() {
+        let many = (0..250).map(|id| (queued(id, "a@one.example", "remote"), relay())).collect();
+        let claim = deliveries(many);
+        assert_eq!(claim.len(), 3);
+        let last: Vec<u64> = (200..250).collect();
+        assert_eq!(claim[2], format!("remote: relay via relay: {last:?}"));
+    }
+
+    #[test]
+    fn what_needs_no_attempt_is_an_errand() {
+        let recipients = vec![
+            queued(1, "a@one.example", "q"),
+            queued(2, "b@one.example", "q"),
+            queued(3, "c@one.example", "q"),
+        ];
+        let claim = Claim { lease: LeaseId(1), envelope: envelope(), recipients };
+        let sorted = sort(claim, vec![Next::Expire, Next::Wait, Next::Notice]);
+        assert_eq!(sorted.errands.len(), 2);
+        assert_eq!(sorted.early, [RecipientId(2)]);
+        assert!(sorted.deliveries.is_empty());
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mail::{Envelope, Recipient, RecipientId, Timestamp};
 use policy::bounce::{Happening, wanted};
 use policy::destination::{Down, Feedback, feedback};
-use policy::limits::{DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
+use policy::limits::{DELIVERY_GRACE, DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
 use policy::verdict::{expired, postponed};
 use policy::{AttemptOutcome, Configuration, Trouble, Verdict};
 use store::{LeaseId, QueuedRecipient, StoreError};
@@ -41,15 +41,8 @@ impl Part {
     }
 
     fn decisions(&self, verdicts: Vec<(Recipient, Verdict)>) -> Decisions {
-        Decisions {
-            lease: self.delivery.lease,
-            envelope: Arc::clone(&self.delivery.envelope),
-            alone: self.alone,
-            verdicts,
-            untold: Vec::new(),
-            delayed: Vec::new(),
-            deposits: Vec::new(),
-        }
+        let envelope = Arc::clone(&self.delivery.envelope);
+        Decisions { verdicts, ..Decisions::none(self.delivery.lease, envelope, self.alone) }
     }
 }
 
@@ -130,7 +123,7 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
         return Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
     }
     let attempt = attempt(&means.world, &means.configuration, &means.connections, delivery);
-    match tokio::time::timeout(DELIVERY_MAX, attempt).await {
+    match tokio::time::timeout(DELIVERY_MAX + DELIVERY_GRACE, attempt).await {
         Ok(report) => report,
         Err(_) => {
             error!(message = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
@@ -172,15 +165,7 @@ pub(crate) async fn errand(
 ) -> Ended {
     let now = means.world.clock.now();
     let (world, configuration) = (&means.world, &means.configuration);
-    let mut decisions = Decisions {
-        lease,
-        envelope: Arc::clone(&envelope),
-        alone,
-        verdicts: Vec::new(),
-        untold: Vec::new(),
-        delayed: Vec::new(),
-        deposits: Vec::new(),
-    };
+    let mut decisions = Decisions::none(lease, Arc::clone(&envelope), alone);
     for (queued, next) in errands {
         let verdict = match next {
             Next::Tell(happening) => {
@@ -255,23 +240,24 @@ pub(crate) async fn release(world: World, lease: LeaseId, recipients: Vec<Recipi
     Ended { lease, feedback: Feedback::Nothing, owed: Vec::new(), next_event, stored }
 }
 
-/// The one notification about all that the parts of a claim left untold.
+/// The one notification about all that the parts of a claim left untold. If the lease has ended for one of them, each
+/// that it still holds for is told of alone; the others are with another claim.
 pub(crate) async fn tell(
     means: Means,
     lease: LeaseId,
     envelope: Arc<Envelope>,
     owed: Vec<(Recipient, Happening)>,
 ) -> bool {
-    let decisions = Decisions {
-        lease,
-        envelope,
-        alone: true,
-        verdicts: Vec::new(),
-        untold: owed,
-        delayed: Vec::new(),
-        deposits: Vec::new(),
-    };
-    settle(&means.world, &means.configuration, decisions).await.written
+    let (each, together) = (owed.clone(), Decisions::untold(lease, Arc::clone(&envelope), owed));
+    if settle(&means.world, &means.configuration, together).await.written {
+        return true;
+    }
+    let mut written = false;
+    for one in each {
+        let one = Decisions::untold(lease, Arc::clone(&envelope), vec![one]);
+        written |= settle(&means.world, &means.configuration, one).await.written;
+    }
+    written
 }
 
 /// Releases, again and again while the store cannot. A lease that is lost need not be given back.

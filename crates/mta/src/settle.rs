@@ -38,6 +38,30 @@ pub(crate) struct Decisions {
     pub(crate) deposits: Vec<Deposit>,
 }
 
+impl Decisions {
+    /// Nothing decided yet.
+    pub(crate) fn none(lease: LeaseId, envelope: Arc<Envelope>, alone: bool) -> Self {
+        Decisions {
+            lease,
+            envelope,
+            alone,
+            verdicts: Vec::new(),
+            untold: Vec::new(),
+            delayed: Vec::new(),
+            deposits: Vec::new(),
+        }
+    }
+
+    /// Only what is still to be told.
+    pub(crate) fn untold(
+        lease: LeaseId,
+        envelope: Arc<Envelope>,
+        untold: Vec<(Recipient, Happening)>,
+    ) -> Self {
+        Decisions { untold, ..Self::none(lease, envelope, true) }
+    }
+}
+
 /// What is left to do after writing.
 #[derive(Debug)]
 pub(crate) struct Settled {

@@ -16,9 +16,13 @@ pub const NOTICES_KEPT_MAX: usize = 100;
 
 /// One delivery attempt, from `begin` to its report, takes at most this long.
 pub const DELIVERY_MAX: Duration = Duration::from_secs(30 * 60);
+/// An attempt that has not ended this long after it should have is cut off.
+pub const DELIVERY_GRACE: Duration = Duration::from_secs(60);
 /// Writing what became of a delivery is tried for at most this long.
 pub const SETTLE_MAX: Duration = Duration::from_secs(10 * 60);
-/// How long a claim holds after `claim` and again after `begin`.
+/// How long a claim holds; what needs no attempt is written within it.
+pub const CLAIM_LEASE: Duration = Duration::from_secs(15 * 60);
+/// How long a claim holds after `begin`.
 pub const LEASE: Duration = Duration::from_secs(60 * 60);
 /// Recipients of one delivery, and so of one transaction with the peer (RFC 5321 section 4.5.3.1.8).
 pub const RECIPIENTS_PER_TRANSACTION_MAX: usize = 100;
@@ -49,7 +53,9 @@ pub const PANICKED_MESSAGES_MAX: usize = 10_000;
 /// Claimed recipients that wait for their turn, on one node.
 pub const WAITING_RECIPIENTS_MAX: usize = 5_000;
 
-const _: () = assert!(DELIVERY_MAX.as_secs() + SETTLE_MAX.as_secs() < LEASE.as_secs());
+const _: () = assert!(SETTLE_MAX.as_secs() < CLAIM_LEASE.as_secs());
+const _: () =
+    assert!(DELIVERY_MAX.as_secs() + DELIVERY_GRACE.as_secs() + SETTLE_MAX.as_secs() < LEASE.as_secs());
 const _: () = assert!(STORE_BACKOFF_MIN.as_millis() < STORE_BACKOFF_MAX.as_millis());
 const _: () = assert!(CLAIM_ROOM_MIN <= CLAIM_RECIPIENTS_MAX);
 const _: () = assert!(CLAIM_RECIPIENTS_MAX <= WAITING_RECIPIENTS_MAX);
