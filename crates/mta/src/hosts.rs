@@ -32,7 +32,7 @@ pub(crate) fn route<'a>(
 }
 
 /// The hosts of a next hop in the order in which they are tried.
-pub(crate) async fn hosts(
+pub async fn hosts(
     world: &World,
     route: &MtaRoute,
     next_hop: &NextHop,
@@ -58,7 +58,7 @@ pub(crate) async fn hosts(
 }
 
 /// The addresses of a host in the order in which they are tried. An IP address needs no DNS.
-pub(crate) async fn addresses(
+pub async fn addresses(
     world: &World,
     route: &MtaRoute,
     host: &Host,

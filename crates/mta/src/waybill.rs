@@ -35,7 +35,8 @@ pub(crate) fn log(
     };
     info!(
         target: "delivery",
-        message = %envelope.message,
+        outcome,
+        id = %envelope.message,
         recipient = %queued.recipient.forward_path,
         reverse_path = %envelope.reverse_path,
         route = next_hop.map(route),

@@ -1,25 +1,23 @@
 //! Why does a recipient take this way? The pure decisions, asked with their reasons, and printed.
 
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use mail::{Address, ContentTraits, Envelope, MessageId, Origin, Parameters, ReversePath, Source, Timestamp};
-use mta::{Resolver, World};
-use policy::expr::{DnsKind, Lookup, LookupAnswers};
+use mta::World;
+use mta::gather::decide;
+use policy::expr::LookupAnswers;
 use policy::facts::{Facts, HostFacts};
-use policy::mx::{DnsError, Family};
 use policy::route::{self, Choice, Explained, ExplainedBranch};
 use policy::settings::{MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy};
-use policy::{Configuration, Expiry, Progress};
+use policy::{Configuration, Expiry, Progress, Trouble};
 
 use crate::paint::{Paint, shown};
 
 pub(crate) mod plan;
 pub(crate) mod report;
-
-/// Rounds of lookups at most, as each answer may raise another question.
-const ROUNDS_MAX: usize = 16;
 
 /// About whom is asked.
 #[derive(Clone, Copy)]
@@ -40,33 +38,36 @@ pub(crate) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// Which route, and why.
-    pub(crate) async fn route(&self) -> (Choice<Arc<MtaRoute>>, Explained) {
+    pub(crate) async fn route(&self) -> (Result<Arc<MtaRoute>, Trouble>, Explained) {
         self.ask(None, route::explain_route).await
     }
 
     /// Which schedule, and why.
-    pub(crate) async fn schedule(&self) -> (Choice<Arc<MtaDeliverySchedule>>, Explained) {
+    pub(crate) async fn schedule(&self) -> (Result<Arc<MtaDeliverySchedule>, Trouble>, Explained) {
         self.ask(None, route::explain_schedule).await
     }
 
     /// Which connection strategy for a host, and why.
-    pub(crate) async fn connection(&self, mx: &'a str) -> (Choice<Arc<MtaConnectionStrategy>>, Explained) {
+    pub(crate) async fn connection(
+        &self,
+        mx: &'a str,
+    ) -> (Result<Arc<MtaConnectionStrategy>, Trouble>, Explained) {
         let host = HostFacts { mx, remote_ip: None, local_ip: None };
         self.ask(Some(host), route::explain_connection).await
     }
 
     /// Which TLS strategy for a host, and why.
-    pub(crate) async fn tls(&self, mx: &'a str) -> (Choice<Arc<MtaTlsStrategy>>, Explained) {
+    pub(crate) async fn tls(&self, mx: &'a str) -> (Result<Arc<MtaTlsStrategy>, Trouble>, Explained) {
         let host = HostFacts { mx, remote_ip: None, local_ip: None };
         self.ask(Some(host), route::explain_tls).await
     }
 
-    /// Asks, gathers what is missing, and asks again.
+    /// Asks, gathers what is missing as in earnest, and asks again.
     async fn ask<T>(
         &self,
         host: Option<HostFacts<'a>>,
-        decide: impl Fn(&Configuration, &Facts<'_>, &LookupAnswers) -> (Choice<T>, Explained),
-    ) -> (Choice<T>, Explained) {
+        explain: impl Fn(&Configuration, &Facts<'_>, &LookupAnswers) -> (Choice<T>, Explained),
+    ) -> (Result<T, Trouble>, Explained) {
         let facts = Facts {
             envelope: self.envelope,
             forward_path: self.forward_path,
@@ -74,53 +75,14 @@ impl<'a> Subject<'a> {
             now: self.now,
             host,
         };
-        let mut answers = LookupAnswers::default();
-        for _ in 0..ROUNDS_MAX {
-            let (Choice::Needs(lookups), _) = decide(self.configuration, &facts, &answers) else { break };
-            for lookup in lookups {
-                self.answer(lookup, &mut answers).await;
-            }
-        }
-        decide(self.configuration, &facts, &answers)
-    }
-
-    async fn answer(&self, lookup: Lookup, answers: &mut LookupAnswers) {
-        match &lookup {
-            Lookup::Dns { name, kind } => {
-                let answer = dns(self.world.resolver.as_ref(), name, *kind).await;
-                answers.insert_dns(lookup, answer);
-            }
-            _ => answers.insert(lookup, Err("`explain` does not ask lookup stores".to_owned())),
-        }
-    }
-}
-
-async fn dns(resolver: &dyn Resolver, name: &str, kind: DnsKind) -> Result<Vec<String>, DnsError> {
-    let texts = |ips: Vec<std::net::IpAddr>| ips.iter().map(ToString::to_string).collect::<Vec<_>>();
-    match kind {
-        DnsKind::Ipv4 => resolver.addresses(name, Family::V4).await.map(texts),
-        DnsKind::Ipv6 => resolver.addresses(name, Family::V6).await.map(texts),
-        DnsKind::Ip => {
-            let v4 = resolver.addresses(name, Family::V4).await;
-            let v6 = resolver.addresses(name, Family::V6).await;
-            match (v4, v6) {
-                (Ok(v4), Ok(v6)) => Ok(texts([v4, v6].concat())),
-                (Ok(found), Err(DnsError::NoData | DnsError::NoSuchName))
-                | (Err(DnsError::NoData | DnsError::NoSuchName), Ok(found)) => Ok(texts(found)),
-                (Err(error), _) | (_, Err(error)) => Err(error),
-            }
-        }
-        DnsKind::Mx => {
-            let domain = mail::Domain::parse(name).map_err(|_| DnsError::NoSuchName)?;
-            let mut records = resolver.mx(&domain).await?;
-            records.sort_by_key(|record| record.preference);
-            Ok(records.into_iter().map(|record| record.exchange).collect())
-        }
-        DnsKind::Txt => resolver.txt(name).await,
-        DnsKind::Ptr => match name.parse() {
-            Ok(ip) => resolver.ptr(ip).await,
-            Err(_) => Err(DnsError::NoSuchName),
-        },
+        let (_, first) = explain(self.configuration, &facts, &LookupAnswers::default());
+        let last = RefCell::new(first);
+        let decided = decide(self.world, |answers| {
+            let (choice, explained) = explain(self.configuration, &facts, answers);
+            last.replace(explained);
+            choice
+        });
+        (decided.await, last.into_inner())
     }
 }
 
@@ -239,15 +201,19 @@ pub(crate) fn branches(explained: &Explained, indent: &str, paint: Paint) -> Str
     out
 }
 
-/// `is false: rcpt_domain = 'example.net'`.
+/// `false: rcpt_domain = 'example.net'`.
 fn saw(branch: &ExplainedBranch) -> String {
     let values: Vec<String> =
         branch.variables.iter().map(|(name, value)| format!("{} = {}", shown(name), shown(value))).collect();
+    let value = match branch.value.as_str() {
+        "0" => "false".to_owned(),
+        "1" => "true".to_owned(),
+        other => shown(other),
+    };
     match (branch.index, values.is_empty()) {
-        (None, true) => String::new(),
-        (Some(_), true) => format!("is {}", shown(&branch.value)),
-        (None, false) => values.join(", "),
-        (Some(_), false) => format!("is {}: {}", shown(&branch.value), values.join(", ")),
+        (None, _) => values.join(", "),
+        (Some(_), true) => value,
+        (Some(_), false) => format!("{value}: {}", values.join(", ")),
     }
 }
 

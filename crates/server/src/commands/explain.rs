@@ -13,7 +13,7 @@ use mta::resolve::HickoryResolver;
 use mta::{Resolver, World};
 use policy::admit::Admission;
 use policy::mx::{DnsError, Family, MxRecord, MxRules};
-use policy::route::{Choice, next_hop};
+use policy::route::next_hop;
 use policy::{Configuration, Progress, Trouble, TroubleKind};
 use store::MemoryStore;
 
@@ -173,14 +173,10 @@ async fn explain(
 
 /// Schedule, route and plan, as if the message had been accepted.
 async fn decisions(args: &Args, subject: &Subject<'_>, rules: &MxRules) -> Report {
-    let (choice, schedule) = subject.schedule().await;
-    let chosen = match choice {
-        Choice::Decided(schedule) => Some(schedule),
-        Choice::Needs(_) | Choice::Undecidable(_) => None,
-    };
+    let (chosen, schedule) = subject.schedule().await;
     let mut progress = match &chosen {
-        Some(schedule) => Progress::first(schedule, subject.now, &subject.envelope.parameters),
-        None => subject.progress.clone(),
+        Ok(schedule) => Progress::first(schedule, subject.now, &subject.envelope.parameters),
+        Err(_) => subject.progress.clone(),
     };
     progress.retry_num = args.retry_num;
     progress.last = args.last_error.map(trouble);
@@ -196,23 +192,22 @@ async fn decisions(args: &Args, subject: &Subject<'_>, rules: &MxRules) -> Repor
         forward_path: subject.forward_path.to_string(),
         retry_num: args.retry_num,
         schedule,
-        schedule_says: chosen.as_deref().map(schedule_words),
+        schedule_says: chosen.ok().as_deref().map(schedule_words),
         route,
         next_hop: None,
         hosts: Vec::new(),
         trouble: None,
     };
     match choice {
-        Choice::Decided(route) => {
+        Ok(route) => {
             let hop = next_hop(&route, subject.forward_path);
-            report.next_hop = Some(hop.to_string());
+            report.next_hop = Some(plan::next_hop_words(&hop));
             match plan::hosts(&subject, &route, &hop, rules).await {
                 Ok(hosts) => report.hosts = hosts,
                 Err(trouble) => report.trouble = Some(trouble),
             }
         }
-        Choice::Undecidable(trouble) => report.trouble = Some(trouble.text),
-        Choice::Needs(_) => report.trouble = Some("the expression asks for too many lookups".to_owned()),
+        Err(trouble) => report.trouble = Some(trouble.text),
     }
     report
 }

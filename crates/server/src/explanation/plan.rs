@@ -1,21 +1,15 @@
 //! Which hosts would be tried, in which order, with which security and why?
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use policy::NextHop;
-use policy::mx::{self, Host, HostRole, MxRules};
+use policy::mx::{Host, HostRole, MxRules};
 use policy::plan::{PlannedHost, TlsRequirement, planned_host};
-use policy::route::{Choice, Explained};
-use policy::settings::{
-    IpLookupStrategy, MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, TlsLevel,
-};
+use policy::route::Explained;
+use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, TlsLevel};
+use policy::{NextHop, Trouble};
 use serde::Serialize;
 
 use super::Subject;
-
-/// Addresses of a relay at most.
-const RELAY_ADDRESSES_MAX: usize = 10;
 
 /// One host of the plan, fit to be shown.
 #[derive(Clone, Debug, Serialize)]
@@ -52,19 +46,11 @@ pub(crate) async fn hosts(
     next_hop: &NextHop,
     rules: &MxRules,
 ) -> Result<Vec<HostReport>, String> {
-    let named = match (&route.kind, next_hop) {
-        (RouteKind::Mx(mx), NextHop::Mx { domain, .. }) => {
-            let answer = match domain.literal() {
-                Some(_) => Ok(Vec::new()),
-                None => subject.world.resolver.mx(domain).await,
-            };
-            mx::mx_hosts(domain, answer, 0, rules, mx.max_mx_hosts).map_err(|trouble| trouble.text)?
-        }
-        (RouteKind::Relay(relay), _) => {
-            vec![Host { name: relay.address.clone(), role: HostRole::Relay }]
-        }
-        (RouteKind::Local | RouteKind::Mx(_), _) => Vec::new(),
-    };
+    if matches!(route.kind, RouteKind::Local) {
+        return Ok(Vec::new());
+    }
+    let named = mta::hosts::hosts(subject.world, route, next_hop, rules, 0).await;
+    let named = named.map_err(|trouble| trouble.text)?;
     let mut reports = Vec::with_capacity(named.len());
     for host in &named {
         reports.push(host_report(subject, route, host, rules).await);
@@ -106,55 +92,21 @@ async fn fill(
     rules: &MxRules,
     report: &mut HostReport,
 ) -> Result<(), String> {
-    report.addresses = addresses(subject, route, host, rules).await?;
-    let (choice, explained) = subject.tls(&host.name).await;
+    let text = |trouble: Trouble| trouble.text;
+    report.addresses = mta::hosts::addresses(subject.world, route, host, rules).await.map_err(text)?;
+    let (strategy, explained) = subject.tls(&host.name).await;
     report.tls_strategy = Some(explained);
-    let strategy = decided(choice)?;
-    let (choice, explained) = subject.connection(&host.name).await;
+    let strategy = strategy.map_err(text)?;
+    let (connection, explained) = subject.connection(&host.name).await;
     report.connection_strategy = Some(explained);
-    decided(choice)?;
+    connection.map_err(text)?;
     let addresses = report.addresses.clone();
     let planned =
         planned_host(subject.configuration, route, &strategy, subject.envelope, host, addresses, rules)
-            .map_err(|trouble| trouble.text)?;
+            .map_err(text)?;
     report.tls = tls_words(planned.tls).to_owned();
     report.tls_because = tls_because(route, &strategy, &planned);
     Ok(())
-}
-
-fn decided<T>(choice: Choice<Arc<T>>) -> Result<Arc<T>, String> {
-    match choice {
-        Choice::Decided(decided) => Ok(decided),
-        Choice::Undecidable(trouble) => Err(trouble.text),
-        Choice::Needs(_) => Err("an expression asks for more lookups than are allowed".to_owned()),
-    }
-}
-
-async fn addresses(
-    subject: &Subject<'_>,
-    route: &MtaRoute,
-    host: &Host,
-    rules: &MxRules,
-) -> Result<Vec<IpAddr>, String> {
-    let (strategy, addresses_max) = match &route.kind {
-        RouteKind::Mx(mx) => (mx.ip_lookup_strategy, mx.max_multihomed),
-        RouteKind::Relay(_) | RouteKind::Local => (IpLookupStrategy::V4ThenV6, RELAY_ADDRESSES_MAX),
-    };
-    let literal = match host.role {
-        HostRole::Literal(ip) => Some(ip),
-        HostRole::Relay => host.name.parse().ok(),
-        HostRole::Mx { .. } | HostRole::Implicit => None,
-    };
-    let mut answers = Vec::new();
-    match literal {
-        Some(ip) => answers.push(Ok(vec![ip])),
-        None => {
-            for family in mx::families(strategy) {
-                answers.push(subject.world.resolver.addresses(&host.name, *family).await);
-            }
-        }
-    }
-    mx::addresses(host, answers, rules, addresses_max).map_err(|trouble| trouble.text)
 }
 
 fn origin(role: HostRole) -> String {
@@ -163,6 +115,15 @@ fn origin(role: HostRole) -> String {
         HostRole::Implicit => "no MX record, so the domain itself".to_owned(),
         HostRole::Literal(_) => "address literal".to_owned(),
         HostRole::Relay => "configured relay".to_owned(),
+    }
+}
+
+/// Where a next hop is, in words.
+pub(crate) fn next_hop_words(next_hop: &NextHop) -> String {
+    match next_hop {
+        NextHop::Local { .. } => "a mailbox of this server".to_owned(),
+        NextHop::Mx { domain, .. } => format!("the MX hosts of {domain}"),
+        NextHop::Relay { .. } => "the relay of the route".to_owned(),
     }
 }
 
@@ -175,6 +136,16 @@ fn tls_words(requirement: TlsRequirement) -> &'static str {
         TlsRequirement::StartTls { verify: false } => "required by STARTTLS, any certificate will do",
         TlsRequirement::Implicit { verify: true } => "from the first byte, its certificate must verify",
         TlsRequirement::Implicit { verify: false } => "from the first byte, any certificate will do",
+    }
+}
+
+/// Whether no certificate is accepted that does not verify.
+fn verifies(requirement: TlsRequirement) -> bool {
+    match requirement {
+        TlsRequirement::Never => true,
+        TlsRequirement::Opportunistic { verify }
+        | TlsRequirement::StartTls { verify }
+        | TlsRequirement::Implicit { verify } => verify,
     }
 }
 
@@ -198,10 +169,11 @@ fn tls_because(route: &MtaRoute, strategy: &MtaTlsStrategy, planned: &PlannedHos
     if planned.credentials.is_some() {
         because.push("a password is to be sent".to_owned());
     }
-    if relay.is_some_and(|relay| relay.allow_invalid_certs) {
-        because.push(format!("route '{}' says allowInvalidCerts", route.name));
-    } else if strategy.allow_invalid_certs {
-        because.push(format!("TLS strategy '{}' says allowInvalidCerts", strategy.name));
+    if !verifies(planned.tls) {
+        let relay_allows = relay.is_some_and(|relay| relay.allow_invalid_certs);
+        let (what, name) =
+            if relay_allows { ("route", &route.name) } else { ("TLS strategy", &strategy.name) };
+        because.push(format!("{what} '{name}' says allowInvalidCerts"));
     }
     because.join("; ")
 }

@@ -1,0 +1,10 @@
+//! The program `waypost` as a user meets it: commands, exit codes, texts, signals.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod check;
+mod demo;
+mod explain;
+mod fixture;
+mod send;
+mod serve;
