@@ -268,3 +268,6 @@ impl fmt::Display for NextHop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

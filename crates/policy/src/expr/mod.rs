@@ -14,6 +14,8 @@ mod parse;
 mod property;
 mod remote;
 pub(crate) mod suggest;
+#[cfg(test)]
+mod tests;
 mod token;
 pub mod tree;
 pub mod value;

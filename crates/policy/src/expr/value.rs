@@ -253,24 +253,26 @@ pub fn compare(left: &Value<'_>, right: &Value<'_>) -> Ordering {
     }
 }
 
-/// A total order, for sorting: a text and a number are not compared by what the text spells, because that is
-/// no order among three values.
+/// A total order, for sorting. A text and a number are not compared by what the text spells, and large integers
+/// that one float equals stay apart: among three values the order of [`compare`] can go in circles.
 pub(super) fn total_order(left: &Value<'_>, right: &Value<'_>) -> Ordering {
-    let floats = |value: &Value<'_>| matches!(value, Value::Float(_));
-    match rank(left).cmp(&rank(right)) {
-        Ordering::Equal if floats(left) || floats(right) => {
-            left.number().float().total_cmp(&right.number().float())
+    match (left, right) {
+        (Value::Text(left), Value::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
+        (Value::Constant(left), Value::Constant(right)) => left.cmp(right),
+        (Value::List(left), Value::List(right)) => {
+            let pairs = left.items().iter().zip(right.items());
+            let first = pairs.map(|(left, right)| total_order(left, right)).find(|ordering| ordering.is_ne());
+            first.unwrap_or_else(|| left.items().len().cmp(&right.items().len()))
         }
-        Ordering::Equal => match (left, right) {
-            (Value::List(left), Value::List(right)) => {
-                let pairs = left.items().iter().zip(right.items());
-                let first =
-                    pairs.map(|(left, right)| total_order(left, right)).find(|ordering| ordering.is_ne());
-                first.unwrap_or_else(|| left.items().len().cmp(&right.items().len()))
-            }
-            (left, right) => compare(left, right),
-        },
-        unequal => unequal,
+        (Value::Integer(_) | Value::Float(_), Value::Integer(_) | Value::Float(_)) => {
+            let key = |value: &Value<'_>| match value.number() {
+                Number::Integer(number) => (false, number),
+                Number::Float(_) => (true, 0),
+            };
+            let floats = left.number().float().total_cmp(&right.number().float());
+            floats.then_with(|| key(left).cmp(&key(right)))
+        }
+        (left, right) => rank(left).cmp(&rank(right)),
     }
 }
 
@@ -331,6 +333,22 @@ mod tests {
         check(texts(&[]), Value::Integer(9), Greater);
         check(Value::text("a"), Value::Constant("relaxed"), Greater);
         check(Value::Float(f64::NAN), Value::Integer(1), Equal);
+    }
+
+    #[test]
+    fn sorting_has_no_circles() {
+        let large = 9_007_199_254_740_993;
+        let check = |left: Value<'_>, right: Value<'_>| {
+            assert_eq!(total_order(&left, &right), Less, "{left:?} {right:?}");
+            assert_eq!(total_order(&right, &left), Greater, "{left:?} {right:?}");
+        };
+        check(Value::Integer(large - 1), Value::Integer(large));
+        check(Value::Integer(large), Value::Float(9_007_199_254_740_992.0));
+        check(Value::Integer(large - 1), Value::Float(9_007_199_254_740_992.0));
+        check(Value::Integer(9), Value::text("1"));
+        check(Value::text("1"), Value::text("10"));
+        check(Value::Constant("daily"), Value::text(""));
+        check(Value::text("z"), texts(&[]));
     }
 
     #[test]

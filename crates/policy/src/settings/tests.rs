@@ -213,13 +213,16 @@ fn secrets_that_lie_outside_are_listed_once() {
     assert_eq!(load(json).secret_references(), expected);
 }
 
+#[track_caller]
+fn check_error(json: &str, expected: &str) {
+    let errors = Settings::from_json(json).expect_err(json);
+    let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(text.join("\n"), expected, "{json}");
+}
+
 #[test]
-fn errors_say_where_and_what() {
-    let check = |json: &str, expected: &str| {
-        let errors = Settings::from_json(json).expect_err(json);
-        let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(text.join("\n"), expected, "{json}");
-    };
+fn errors_of_the_text_have_a_place() {
+    let check = check_error;
     check("", "line 1, column 1: the file ends where a value is expected");
     check(
         "{\n \"MtaRoute\": [\n  {]}",
@@ -227,6 +230,11 @@ fn errors_say_where_and_what() {
     );
     check("{\"Domain\": [}", "line 1, column 13: a value is expected here, not }");
     check("[] x", "line 1, column 4: something follows the end of the JSON value");
+}
+
+#[test]
+fn errors_of_objects_name_the_object_and_the_property() {
+    let check = check_error;
     check(
         "{\"MtaRuote\": []}",
         "line 1, column 2: there is no type of object MtaRuote (did you mean MtaRoute?)",
@@ -243,6 +251,11 @@ fn errors_say_where_and_what() {
         "[{\"@type\": \"Relay\", \"name\": \"r\"}]",
         "line 1, column 2: MtaRoute r: the property address is missing",
     );
+}
+
+#[test]
+fn errors_of_values_say_what_is_allowed() {
+    let check = check_error;
     check(
         "[{\"@type\": \"Relay\", \"name\": \"r\", \"address\": \"a.example\", \"port\": 70000}]",
         "line 1, column 66: MtaRoute r: port: 70000 is no port; ports are 1 to 65535",
