@@ -52,13 +52,13 @@ pub(crate) async fn play(options: Options) -> anyhow::Result<bool> {
     let directory = tempfile::Builder::new().prefix("waypost-demo-").tempdir()?;
     let mut cast = Cast::start(directory.path()).await?;
     let server = start(&cast)?;
-    let mut story = Story::new(Paint::for_stdout());
+    let story = Story::new(Paint::for_stdout());
     story.opening(&cast, &server);
 
     let started = Instant::now();
     let content = message();
     story.submitted(&hand_over(&cast, &server, &content).await?);
-    let endings = watch(&mut story, &server, &mut lines).await;
+    let endings = watch(&story, &cast, &server, &mut lines).await;
     let endings = ending::verify(endings, &server, &mut cast.received, &content, HAND_OVER_MAX).await?;
     let all_good = story.close(&endings, started.elapsed());
 
@@ -121,7 +121,12 @@ fn trusting(root: &Path) -> anyhow::Result<Arc<ClientConfig>> {
 }
 
 /// Tells each attempt as it happens, until all four recipients have ended or the time is over.
-async fn watch(story: &mut Story, server: &Server, lines: &mut UnboundedReceiver<Line>) -> Vec<Ending> {
+async fn watch(
+    story: &Story,
+    cast: &Cast,
+    server: &Server,
+    lines: &mut UnboundedReceiver<Line>,
+) -> Vec<Ending> {
     let mut endings: Vec<Ending> = RECIPIENTS.iter().map(|recipient| Ending::expected(recipient)).collect();
     let all = async {
         while endings.iter().any(|ending| !ending.is_over()) {
@@ -130,7 +135,7 @@ async fn watch(story: &mut Story, server: &Server, lines: &mut UnboundedReceiver
             let Some(ending) = endings.iter_mut().find(|ending| ending.recipient == recipient) else {
                 continue;
             };
-            let why = story.attempt(server, ending, &line).await;
+            let why = story.attempt(cast, server, ending, &line).await;
             ending.note(&line, why);
         }
     };

@@ -5,14 +5,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mail::{Address, Clock};
+use policy::route::{Explained, next_hop};
 
 use super::cast::{Cast, RECIPIENTS, SENDER};
 use super::ending::{Ending, Place};
 use super::witness::Line;
-use crate::assemble::Server;
+use crate::assemble::{Server, mx_rules};
 use crate::clock::SystemClock;
-use crate::explanation::{self, Subject};
+use crate::explanation::plan::HostReport;
+use crate::explanation::{self, Sketch, Subject};
 use crate::paint::{Paint, Table, shown};
+
+/// What stands before a line that goes on.
+const INDENT: &str = "          ";
 
 /// Says what happens, with the time since the beginning.
 pub(crate) struct Story {
@@ -60,30 +65,30 @@ impl Story {
 
     /// The message was taken.
     pub(crate) fn submitted(&self, reply: &str) {
-        let recipients = RECIPIENTS.join(", ");
         let heading = self.paint.bold("What happens");
         let (seconds, reply) = (self.seconds(), shown(reply));
+        let recipients: String = RECIPIENTS.iter().map(|one| format!("{INDENT}  {one}\n")).collect();
         self.say(&format!(
-            "{heading}\n\n{seconds}  {SENDER} submits one message for {recipients}\n          taken: {reply}\n\n"
+            "{heading}\n\n{seconds}  {SENDER} submits one message for\n{recipients}{INDENT}taken: {reply}\n\n"
         ));
     }
 
     /// One attempt: why this way, and what came of it. Gives the reason in short.
-    pub(crate) async fn attempt(&self, server: &Server, ending: &Ending, line: &Line) -> String {
-        let explained = explain(server, ending).await;
+    pub(crate) async fn attempt(&self, cast: &Cast, server: &Server, ending: &Ending, line: &Line) -> String {
+        let who = self.paint.bold(ending.recipient);
+        let mut text = format!("{}  {who}, attempt {}\n", self.seconds(), ending.attempts + 1);
+        let mut reason = String::new();
+        if let Some(asked) = ask(cast, server, ending).await {
+            text.push_str(&explanation::branches(&asked.route, INDENT, self.paint));
+            text.push_str(&plan(&asked.hosts));
+            reason = explanation::reason(&asked.route);
+        }
         let outcome = match line.field("outcome") {
             "delivered" => self.paint.green("delivered"),
             "deferred" => self.paint.yellow("deferred"),
             other => self.paint.red(other),
         };
-        let who = self.paint.bold(ending.recipient);
-        let mut text = format!("{}  {who}  attempt {}\n", self.seconds(), ending.attempts + 1);
-        let mut reason = String::new();
-        if let Some(explained) = explained {
-            text.push_str(&explanation::branches(&explained, "          ", self.paint));
-            reason = explanation::reason(&explained);
-        }
-        let _ = writeln!(text, "          {outcome}{}\n", details(line));
+        let _ = writeln!(text, "{INDENT}{outcome}{}\n", details(line));
         self.say(&text);
         reason
     }
@@ -144,30 +149,60 @@ impl Story {
     }
 }
 
-/// What the attempt met: host, transport security, the last word.
-fn details(line: &Line) -> String {
+/// The hosts in the order in which they are tried, where there is more than one.
+fn plan(hosts: &[HostReport]) -> String {
     let mut text = String::new();
-    for (name, before) in
-        [("host", " by "), ("address", " at "), ("tls", ", TLS: "), ("reply", ": "), ("trouble", ": ")]
-    {
+    if hosts.len() > 1 {
+        for (i, host) in hosts.iter().enumerate() {
+            let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+            let _ = writeln!(
+                text,
+                "{INDENT}host {}: {} ({}), {}",
+                i + 1,
+                host.name,
+                host.origin,
+                addresses.join(", ")
+            );
+        }
+    }
+    text
+}
+
+/// What the attempt met: host, transport security, the last word, the next time.
+fn details(line: &Line) -> String {
+    let (host, address) = (shown(line.field("host")), shown(line.field("address")));
+    let mut text = match (address.is_empty(), address.starts_with(&host)) {
+        (true, _) => " here".to_owned(),
+        (false, true) => format!(" by {address}"),
+        (false, false) => format!(" by {host} ({address})"),
+    };
+    for (name, before) in [("tls", ", TLS "), ("reply", ": ")] {
         let value = line.field(name);
         if !value.is_empty() {
             text.push_str(before);
             text.push_str(&shown(value));
         }
     }
+    if let Some((_, time)) = line.field("next_attempt").split_once('T') {
+        let _ = write!(text, "; again at {}", shown(time.trim_end_matches('Z')));
+    }
     text
 }
 
-async fn explain(server: &Server, ending: &Ending) -> Option<policy::route::Explained> {
+struct Asked {
+    route: Explained,
+    hosts: Vec<HostReport>,
+}
+
+/// Asks the same functions that decided, with the same values.
+async fn ask(cast: &Cast, server: &Server, ending: &Ending) -> Option<Asked> {
     let configuration = server.configuration();
     let now = SystemClock.now();
     let forward_path = Address::parse(ending.recipient).ok()?;
-    let envelope = explanation::envelope(&explanation::Sketch {
+    let envelope = explanation::envelope(&Sketch {
         reverse_path: SENDER,
-        forward_path: &forward_path,
         authenticated_as: Some(SENDER),
-        ..explanation::Sketch::new(&forward_path, now)
+        ..Sketch::new(&forward_path, now)
     })?;
     let mut progress = explanation::first_progress(now);
     progress.retry_num = ending.attempts;
@@ -179,7 +214,16 @@ async fn explain(server: &Server, ending: &Ending) -> Option<policy::route::Expl
         now,
         world: server.world(),
     };
-    Some(subject.route().await.1)
+    let (decided, route) = subject.route().await;
+    let hosts = match decided {
+        Ok(decided) => {
+            let hop = next_hop(&decided, &forward_path);
+            let rules = mx_rules(&cast.boot, &configuration);
+            explanation::plan::hosts(&subject, &decided, &hop, &rules).await.unwrap_or_default()
+        }
+        Err(_) => Vec::new(),
+    };
+    Some(Asked { route, hosts })
 }
 
 /// The route expression as it stands in the settings.
