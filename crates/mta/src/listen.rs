@@ -3,8 +3,6 @@
 //! A task for each socket accepts and hands over; one loop owns the sessions and counts them.
 
 mod sockets;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

@@ -4,7 +4,6 @@ use mail::{Address, LocalPart, Notify, OriginalRecipient, Reply};
 
 use super::{RelayPermit, refusal};
 use crate::configuration::Configuration;
-use crate::settings::Domain;
 
 /// A recipient that may be sent to. Only this file makes one.
 #[derive(Clone, PartialEq, Debug)]
@@ -63,8 +62,8 @@ fn resolve(configuration: &Configuration, separator: Option<char>, asked: &Addre
     let Some(domain) = configuration.local_domain(&asked.domain) else {
         return Resolution::Elsewhere(asked.clone());
     };
-    let known = account(configuration, domain, asked)
-        .or_else(|| without_detail(separator, asked).and_then(|plain| account(configuration, domain, &plain)))
+    let known = account(configuration, asked)
+        .or_else(|| without_detail(separator, asked).and_then(|plain| account(configuration, &plain)))
         .or_else(|| domain.catch_all_address.clone().map(|to| follow(configuration, to)));
     match known {
         Some(address) => Resolution::Ours(address),
@@ -73,20 +72,14 @@ fn resolve(configuration: &Configuration, separator: Option<char>, asked: &Addre
     }
 }
 
-/// The name of the account with this address, also under the domain's main name.
-fn account(configuration: &Configuration, domain: &Domain, address: &Address) -> Option<Address> {
-    let named = configuration.account(address).map(|account| account.name.clone());
-    named.or_else(|| {
-        let under_main_name = Address { local_part: address.local_part.clone(), domain: domain.name.clone() };
-        (domain.name != address.domain)
-            .then(|| configuration.account(&under_main_name).map(|account| account.name.clone()))
-            .flatten()
-    })
+/// The name of the account with this address.
+fn account(configuration: &Configuration, address: &Address) -> Option<Address> {
+    configuration.account(address).map(|account| account.name.clone())
 }
 
 /// A catch-all may itself be an alias of an account.
 fn follow(configuration: &Configuration, address: Address) -> Address {
-    configuration.account(&address).map_or(address, |account| account.name.clone())
+    account(configuration, &address).unwrap_or(address)
 }
 
 fn without_detail(separator: Option<char>, address: &Address) -> Option<Address> {
