@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::check::Environment;
+use crate::retry::Expiry;
 
 const SETTINGS: &str = r#"{
     "Domain": [
