@@ -12,6 +12,7 @@ use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
 use mail::Address;
 use policy::Configuration;
+use policy::admit::default_domain;
 use policy::settings::Secret;
 use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, oneshot};
@@ -152,7 +153,7 @@ fn check(request: Request) -> Checked {
 /// A user name without a domain is one of the default domain.
 fn find<'a>(configuration: &'a Configuration, username: &str) -> Option<&'a policy::settings::Account> {
     let address = Address::parse(username)
-        .or_else(|_| Address::parse(&format!("{username}@{}", configuration.domain)))
+        .or_else(|_| Address::parse(&format!("{username}@{}", default_domain(configuration))))
         .ok()?;
     configuration.account(&address).map(Arc::as_ref)
 }
@@ -174,12 +175,15 @@ fn verify(secret: Option<&Secret>, password: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::password_hash::PasswordHasher;
 
     #[test]
     fn hashes_and_plain_texts_are_compared() {
-        // argon2id of "secret", made with the reference program.
-        let salt = argon2::password_hash::phc::Salt::new(b"0123456789abcdef").unwrap();
-        let _ = salt;
+        let hash = Argon2::default().hash_password_with_salt(b"secret", b"0123456789abcdef").unwrap();
+        let hash = Secret::new(hash.to_string());
+        assert!(verify(Some(&hash), "secret"));
+        assert!(!verify(Some(&hash), "Secret"));
+        assert!(!verify(Some(&hash), hash.expose()));
         let plain = Secret::new("secret");
         assert!(verify(Some(&plain), "secret"));
         assert!(!verify(Some(&plain), "Secret"));

@@ -4,6 +4,8 @@
 //! understood, CRLF is added; `C. …` adds none), `S …` is the next line answered (`*` stands for anything),
 //! `S ...` passes over lines until the next `S` fits, `TLS` is a handshake, `CLOSED` says that the server hung up.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::path::Path;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{
-    Address, ContentTraits, EnhancedStatus, Envelope, MessageId, Notify, Origin, OriginalRecipient,
-    Parameters, Reply, ReversePath, Source, Timestamp,
+    Address, ContentTraits, Domain, EnhancedStatus, Envelope, LocalPart, MessageId, Notify, Origin,
+    OriginalRecipient, Parameters, Reply, ReversePath, Source, Timestamp,
 };
 
 use self::recipient::Admitted;
@@ -127,6 +127,21 @@ pub fn relay_permit(rules: &AdmissionRules, origin: &Origin) -> Option<RelayPerm
     let ip = origin.client_ip.to_canonical();
     let listed = rules.relay_networks.iter().any(|network| network.contains(&ip));
     (origin.authenticated_as.is_some() || listed).then_some(RelayPermit(()))
+}
+
+/// The domain that stands behind a name without one: the default domain if it is ours, else the first that is.
+pub fn default_domain(configuration: &Configuration) -> &Domain {
+    let default = &configuration.domain;
+    match configuration.domains.values().next() {
+        Some(first) if configuration.local_domain(default).is_none() => &first.name,
+        _ => default,
+    }
+}
+
+/// The address that `<postmaster>` without a domain stands for (RFC 5321 section 4.5.1).
+pub fn postmaster(configuration: &Configuration) -> Address {
+    let local_part = LocalPart::parse("postmaster").expect("it is a dot-string");
+    Address { local_part, domain: default_domain(configuration).clone() }
 }
 
 /// When the sender wants it to be over (`BY=`, RFC 2852).

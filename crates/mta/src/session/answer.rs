@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::header::{Received, With};
-use mail::{Address, EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
-use policy::Configuration;
-use policy::admit::{Admission, DeliverBy};
+use mail::{EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
+use policy::admit::{self, Admission, DeliverBy};
 use wire::sasl::PlainCredentials;
 use wire::smtp::command::{ForwardPath, HelloVerb, Hold, MailFrom, MailParameters, RcptTo};
 use wire::smtp::server::Finished;
@@ -51,7 +50,7 @@ impl Session {
         let configuration = Arc::clone(&incoming.configuration);
         let forward_path = match rcpt.forward_path {
             ForwardPath::Address(address) => address,
-            ForwardPath::Postmaster => postmaster(&configuration),
+            ForwardPath::Postmaster => admit::postmaster(&configuration),
         };
         let asked = rcpt.parameters;
         match incoming.admission.recipient(&configuration, forward_path, asked.original, asked.notify) {
@@ -135,12 +134,6 @@ impl Session {
         let latest = self.around.world.clock.now().plus(hold_max);
         (!hold_max.is_zero()).then(|| format!("{} {}", hold_max.as_secs(), latest.rfc3339()))
     }
-}
-
-/// RFC 5321 section 4.5.1: `<postmaster>` is the one of this server.
-fn postmaster(configuration: &Configuration) -> Address {
-    let local_part = mail::LocalPart::parse("postmaster").expect("it is a dot-string");
-    Address { local_part, domain: configuration.domain.clone() }
 }
 
 fn parameters(given: MailParameters, now: Timestamp) -> Parameters {

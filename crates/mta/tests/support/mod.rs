@@ -1,6 +1,8 @@
 //! A server on loopback over a store in memory, and a client that says what it is told to.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "tests; each file uses its part")]
+
+pub mod failing_store;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -132,6 +132,11 @@ fn rewritten_recipients_keep_what_was_asked_for() {
 }
 
 #[test]
+fn postmaster_without_a_domain_is_one_of_ours() {
+    assert!(configuration().local_domain(&postmaster(&configuration()).domain).is_some());
+}
+
+#[test]
 fn an_original_recipient_that_was_given_stays() {
     let mut admission = stranger();
     let given = OriginalRecipient { kind: "rfc822".to_owned(), address: "first@example.com".to_owned() };
