@@ -165,8 +165,8 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
         Judgement::NextHost(trouble) => trouble,
         Judgement::Final(_) => Trouble::ours("the setup of a connection cannot be final"),
     };
-    // Where a password is at stake, nothing that the setup ran into is the message's fault.
-    if credentials { trouble.deferring() } else { trouble }
+    // Where a password is at stake, or LHLO is not understood, the route is wrong and not the message.
+    if credentials || key.protocol == RelayProtocol::Lmtp { trouble.deferring() } else { trouble }
 }
 
 /// What a transaction brought.

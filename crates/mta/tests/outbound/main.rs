@@ -1,0 +1,7 @@
+//! Deliveries over loopback sockets to peers that play a script.
+
+mod peer;
+mod relays;
+mod routes;
+mod stage;
+mod transport_security;
