@@ -83,8 +83,10 @@ pub(crate) fn lower_case(address: &mail::Address) -> mail::Address {
 
 impl Surroundings for Configuration {
     fn is_local_domain(&self, domain: &str) -> bool {
+        let is_canonical = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
         self.domains.contains_key(domain)
-            || mail::Domain::parse(domain).is_ok_and(|domain| self.domains.contains_key(&domain))
+            || (!domain.bytes().all(is_canonical) || domain.ends_with('.'))
+                && mail::Domain::parse(domain).is_ok_and(|domain| self.domains.contains_key(&domain))
     }
 
     fn is_local_address(&self, address: &str) -> bool {

@@ -113,7 +113,7 @@ fn exposure(
     let lax: Vec<_> = lax.map(|tls| format!("'{}'", tls.name)).collect();
     if !lax.is_empty() {
         let message = format!(
-            "there are credentials, but neither implicitTls nor a TLS strategy that requires STARTTLS ({} does not)",
+            "there are credentials, but neither implicitTls nor a TLS strategy that requires STARTTLS: {} may be chosen",
             lax.join(", ")
         );
         findings.push(

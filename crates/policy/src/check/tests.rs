@@ -250,7 +250,7 @@ fn credentials_must_be_whole_and_stay_secret() {
         &relay(CREDENTIALS),
         &[
             "warning: MtaRoute r: implicitTls: there are credentials, but neither implicitTls nor a TLS strategy that \
-         requires STARTTLS ('default', 'invalid-tls' does not) (the password is never sent without TLS, so mail \
+         requires STARTTLS: 'default', 'invalid-tls' may be chosen (the password is never sent without TLS, so mail \
          would be deferred where none is offered)",
         ],
     );
