@@ -68,6 +68,8 @@ struct History {
     messages: Vec<(MessageId, MessageId)>,
 }
 
+/// A lease and some recipients under it.
+type Picked = (LeaseId, Vec<RecipientId>);
 /// A recipient without its store's own numbers.
 type Seen = (usize, u64, QueuedRecipient);
 
@@ -124,7 +126,7 @@ impl History {
     }
 
     /// The leases of a claim and those of its recipients that come after the first few.
-    fn pick(&self, claim: usize, first: usize) -> Option<(usize, [(LeaseId, Vec<RecipientId>); 2])> {
+    fn pick(&self, claim: usize, first: usize) -> Option<(usize, [Picked; 2])> {
         let place = self.claims.len().checked_sub(1 + claim)?;
         let pair = &self.claims[place];
         let from = |claim: &Claim| (claim.lease, ids(claim).into_iter().skip(first).collect::<Vec<_>>());

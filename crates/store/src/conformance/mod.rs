@@ -5,7 +5,7 @@ mod claim;
 mod history;
 mod mailboxes;
 mod settle;
-mod subject;
+pub(crate) mod subject;
 
 use subject::{MemorySubject, SqliteSubject};
 

@@ -16,25 +16,25 @@ use crate::{
 };
 
 /// When the tests begin.
-pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// How long leases are.
-pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 /// So many seconds after the start.
-pub(super) fn at(seconds: u64) -> Timestamp {
+pub(crate) fn at(seconds: u64) -> Timestamp {
     START.plus(Duration::from_secs(seconds))
 }
 
 /// A store that can crash.
-pub(super) trait Subject {
+pub(crate) trait Subject {
     fn store(&self) -> &dyn Store;
     fn crash(&mut self);
 }
 
-pub(super) struct MemorySubject(MemoryStore);
+pub(crate) struct MemorySubject(MemoryStore);
 
 impl MemorySubject {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         MemorySubject(MemoryStore::new())
     }
 }
@@ -49,13 +49,13 @@ impl Subject for MemorySubject {
     }
 }
 
-pub(super) struct SqliteSubject {
+pub(crate) struct SqliteSubject {
     store: Option<SqliteStore>,
     directory: TempDir,
 }
 
 impl SqliteSubject {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut subject = SqliteSubject { store: None, directory: tempfile::tempdir().unwrap() };
         subject.crash();
         subject
@@ -74,11 +74,11 @@ impl Subject for SqliteSubject {
     }
 }
 
-pub(super) fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
-pub(super) fn progress(due: Timestamp) -> Progress {
+pub(crate) fn progress(due: Timestamp) -> Progress {
     Progress {
         retry_num: 0,
         due,
@@ -93,7 +93,7 @@ pub(super) fn progress(due: Timestamp) -> Progress {
 }
 
 /// A message to so many recipients, each due at its time.
-pub(super) fn message(accepted_at: Timestamp, due: &[Timestamp]) -> Accepted {
+pub(crate) fn message(accepted_at: Timestamp, due: &[Timestamp]) -> Accepted {
     let recipient = |(place, due): (usize, &Timestamp)| NewRecipient {
         forward_path: address(&format!("r{place}@example.net")),
         original: None,
@@ -112,31 +112,31 @@ pub(super) fn message(accepted_at: Timestamp, due: &[Timestamp]) -> Accepted {
     Accepted::unchecked(reverse_path, accepted_at, origin, 5, recipients)
 }
 
-pub(super) async fn accept(store: &dyn Store, accepted_at: Timestamp, due: &[Timestamp]) -> MessageId {
+pub(crate) async fn accept(store: &dyn Store, accepted_at: Timestamp, due: &[Timestamp]) -> MessageId {
     let content = Content::Memory(Bytes::from_static(b"hello"));
     store.accept(message(accepted_at, due), content).await.unwrap()
 }
 
 /// Claims all that is due.
-pub(super) async fn claim(store: &dyn Store, now: Timestamp) -> Vec<Claim> {
+pub(crate) async fn claim(store: &dyn Store, now: Timestamp) -> Vec<Claim> {
     store.claim(now, LEASE, 1000).await.unwrap()
 }
 
 /// Claims the one message that is due.
-pub(super) async fn claim_one(store: &dyn Store, now: Timestamp) -> Claim {
+pub(crate) async fn claim_one(store: &dyn Store, now: Timestamp) -> Claim {
     let mut claims = claim(store, now).await;
     assert_eq!(claims.len(), 1, "{claims:?}");
     claims.remove(0)
 }
 
 /// The recipients of a claim, in the order of the envelope.
-pub(super) fn ids(claim: &Claim) -> Vec<RecipientId> {
+pub(crate) fn ids(claim: &Claim) -> Vec<RecipientId> {
     let mut ids: Vec<_> = claim.recipients.iter().map(|queued| queued.recipient.id).collect();
     ids.sort_unstable();
     ids
 }
 
-pub(super) fn delivered() -> Verdict {
+pub(crate) fn delivered() -> Verdict {
     Verdict::Delivered(Delivered {
         host: "mx.example.net".into(),
         reply: Reply::new(250, None, "2.0.0 queued"),
@@ -144,7 +144,7 @@ pub(super) fn delivered() -> Verdict {
     })
 }
 
-pub(super) fn trouble() -> Trouble {
+pub(crate) fn trouble() -> Trouble {
     Trouble {
         scope: Scope::Recipient,
         kind: TroubleKind::UnexpectedReply,
@@ -156,16 +156,16 @@ pub(super) fn trouble() -> Trouble {
     }
 }
 
-pub(super) fn failed() -> Verdict {
+pub(crate) fn failed() -> Verdict {
     Verdict::Failed(trouble())
 }
 
-pub(super) fn retry(due: Timestamp) -> Verdict {
+pub(crate) fn retry(due: Timestamp) -> Verdict {
     Verdict::Retry(Progress { retry_num: 1, last: Some(trouble()), ..progress(due) })
 }
 
 /// A settlement of some recipients of a claim, all with the same verdict.
-pub(super) fn settlement(
+pub(crate) fn settlement(
     claim: &Claim,
     recipients: &[RecipientId],
     verdict: &Verdict,
@@ -175,7 +175,7 @@ pub(super) fn settlement(
     Settlement { endings: recipients.iter().map(ending).collect(), ..nothing(claim) }
 }
 
-pub(super) fn nothing(claim: &Claim) -> Settlement {
+pub(crate) fn nothing(claim: &Claim) -> Settlement {
     Settlement {
         lease: claim.lease,
         message: claim.envelope.message,
@@ -186,21 +186,21 @@ pub(super) fn nothing(claim: &Claim) -> Settlement {
     }
 }
 
-pub(super) fn notice(accepted_at: Timestamp) -> Notice {
+pub(crate) fn notice(accepted_at: Timestamp) -> Notice {
     Notice { accepted: message(accepted_at, &[accepted_at]), content: Bytes::from_static(b"sorry") }
 }
 
-pub(super) async fn begin(store: &dyn Store, lease: LeaseId, recipients: &[RecipientId], now: Timestamp) {
+pub(crate) async fn begin(store: &dyn Store, lease: LeaseId, recipients: &[RecipientId], now: Timestamp) {
     store.begin(lease, recipients, now, LEASE).await.unwrap();
 }
 
 /// How many recipients have not ended.
-pub(super) async fn pending(store: &dyn Store) -> usize {
+pub(crate) async fn pending(store: &dyn Store) -> usize {
     store.pending(None, 10_000).await.unwrap().iter().map(|claim| claim.recipients.len()).sum()
 }
 
 /// All bytes of a content.
-pub(super) fn bytes(content: Option<Content>) -> Option<Bytes> {
+pub(crate) fn bytes(content: Option<Content>) -> Option<Bytes> {
     content.map(|content| match content {
         Content::Memory(bytes) => bytes,
         Content::File(file) => std::fs::read(&file.path).unwrap().into(),

@@ -21,10 +21,10 @@ use crate::StoreError;
 const BATCH_WORK_MAX: usize = 512;
 /// Bytes in one transaction, more or less.
 const BATCH_BYTES_MAX: usize = 8 << 20;
-/// Bytes in the log after which a checkpoint is asked for.
-const CHECKPOINT_AFTER_BYTES: usize = 4 << 20;
-/// Bytes in the log at which nothing is written until they are in the database.
-const LOG_BYTES_MAX: u64 = 48 << 20;
+/// Pages of the log after which a checkpoint is asked for (4 MiB).
+const CHECKPOINT_PAGES: u64 = 1024;
+/// Pages of the log at which nothing is written until they are in the database (48 MiB).
+const LOG_PAGES_MAX: u64 = 12 * 1024;
 /// How far ahead ids are reserved: ten seconds' worth.
 const IDS_AHEAD: u64 = 10_000 << 20;
 /// How often endings that found no room are tried again.
@@ -46,7 +46,8 @@ pub(super) struct Committer {
     pub(super) chores: Sender<Chore>,
     /// Ids below this were reserved in the database.
     ids_reserved: u64,
-    bytes_since_checkpoint: usize,
+    /// Pages of the log when a checkpoint was last asked for.
+    pages_asked: u64,
     has_reserve: bool,
     /// Endings that found no room.
     parked: Vec<Job>,
@@ -55,8 +56,7 @@ pub(super) struct Committer {
 impl Committer {
     pub(super) fn new(shared: Arc<Shared>, db: Connection, chores: Sender<Chore>) -> Self {
         let has_reserve = shared.room.make_reserve();
-        let (ids_reserved, bytes_since_checkpoint, parked) = (0, 0, Vec::new());
-        Committer { shared, db, chores, ids_reserved, bytes_since_checkpoint, has_reserve, parked }
+        Committer { shared, db, chores, ids_reserved: 0, pages_asked: 0, has_reserve, parked: Vec::new() }
     }
 
     /// Works until nobody can send more, then writes what waits and copies the whole log.
@@ -125,7 +125,6 @@ impl Committer {
 
     /// It is durable: tells the ledger, then everyone.
     fn done(&mut self, mut batch: Vec<Job>, effects: Effects) {
-        self.bytes_since_checkpoint += batch.iter().map(|job| 512 + job.work.bytes()).sum::<usize>();
         let arrived = self.remember(&mut batch, &effects);
         for job in batch {
             let _ = job.answer.send(Ok(()));
@@ -233,14 +232,18 @@ impl Committer {
         if self.shared.running().is_err() {
             return;
         }
-        if self.bytes_since_checkpoint >= CHECKPOINT_AFTER_BYTES
+        let pages = self.shared.log_pages.load(Ordering::Relaxed);
+        if pages >= LOG_PAGES_MAX {
+            // Nothing is written meanwhile, so all of it is copied and the next write begins the log anew.
+            copy_log(&self.shared, &self.db);
+        }
+        // The log began anew since.
+        self.pages_asked = self.pages_asked.min(pages);
+        if pages - self.pages_asked >= CHECKPOINT_PAGES
             && !self.shared.checkpoint_asked.swap(true, Ordering::Relaxed)
         {
-            self.bytes_since_checkpoint = 0;
+            self.pages_asked = pages;
             let _ = self.chores.send(Chore::Checkpoint);
-        }
-        if self.shared.log_bytes.load(Ordering::Relaxed) >= LOG_BYTES_MAX {
-            copy_log(&self.shared, &self.db);
         }
     }
 

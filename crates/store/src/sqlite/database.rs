@@ -1,10 +1,13 @@
 //! How is the database opened, and what do its errors mean?
 
-use std::cmp::Ordering;
+use std::ffi::c_int;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::SqliteOptions;
@@ -12,8 +15,8 @@ use crate::StoreError;
 
 /// The database's name in the data directory.
 pub(super) const NAME: &str = "waypost.db";
-/// Bytes of a page. Large pages hold a usual message without a chain of overflow pages.
-const PAGE_BYTES: u32 = 8192;
+/// Bytes of a page. Larger ones are no faster, and more is written for each message.
+const PAGE_BYTES: u32 = 4096;
 /// Kibibytes of page cache: for the committer, and for each reader.
 const WRITER_CACHE_KIB: i64 = 32 << 10;
 const READER_CACHE_KIB: i64 = 4 << 10;
@@ -99,15 +102,15 @@ pub(super) fn expect_current(directory: &Path, db: &Connection) -> Result<(), St
     let fail = cannot("read the version of the database");
     let found: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&fail)?;
     let known = u32::try_from(MIGRATIONS.len()).expect("there are few");
-    match found.cmp(&known) {
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(StoreError::Newer { path: directory.to_owned(), found, known }),
-        Ordering::Less => {
-            let why =
-                format!("it has schema version {found}, this program knows {known}: start the server first");
-            Err(StoreError::Database { doing: "read the database", why })
-        }
+    if found > known {
+        return Err(StoreError::Newer { path: directory.to_owned(), found, known });
     }
+    if found < known {
+        let why =
+            format!("it has schema version {found}, this program knows {known}: start the server first");
+        return Err(StoreError::Database { doing: "read the database", why });
+    }
+    Ok(())
 }
 
 /// Opens a connection that only copies the log into the database.
@@ -137,15 +140,18 @@ fn migrate(directory: &Path, db: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Copies what it can of the log into the database without holding anyone up. Gives the pages in the log, and
-/// those of them that are in the database now.
-pub(super) fn checkpoint(db: &Connection) -> rusqlite::Result<(i64, i64)> {
-    db.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+/// Tells how many pages are in the log after each commit.
+pub(super) fn watch_log(db: &mut Connection, pages: Arc<AtomicU64>) -> Result<(), StoreError> {
+    let watch = move |_: &mut Wal, count: c_int| {
+        pages.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    };
+    db.wal_hook(Some(watch)).map_err(cannot("watch the log"))
 }
 
-/// Bytes of the log that so many of its pages take.
-pub(super) fn log_bytes(pages: i64) -> u64 {
-    u64::try_from(pages).unwrap_or(0) * u64::from(PAGE_BYTES)
+/// Copies what it can of the log into the database without holding anyone up.
+pub(super) fn checkpoint(db: &Connection) -> rusqlite::Result<()> {
+    db.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What need not be done before an answer: copying the log into the database, removing files.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::Connection;
 
-use super::database::{Fault, checkpoint, judge, log_bytes};
+use super::database::{Fault, checkpoint, judge};
 use super::shared::Shared;
 
 /// What the janitor is asked to do.
@@ -32,14 +32,16 @@ pub(super) fn run(shared: &Arc<Shared>, db: &Connection, chores: &Receiver<Chore
     }
 }
 
-/// Copies the log and notes what is left of it.
+/// Copies the log into the database. One at a time: whoever comes second waits for the first.
 pub(super) fn copy_log(shared: &Shared, db: &Connection) {
-    match checkpoint(db) {
-        Ok((pages, copied)) => shared.log_bytes.store(log_bytes(pages - copied), Ordering::Relaxed),
-        Err(error) => match judge(&error) {
-            Fault::Fatal(why) => shared.stop(format!("a checkpoint that broke: {why}")),
-            Fault::Full => tracing::warn!("no room to copy the log into the database; it grows meanwhile"),
-            Fault::Refused(why) => tracing::warn!(why, "cannot copy the log into the database"),
-        },
+    let _turn = shared.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+    let fault = match checkpoint(db) {
+        Ok(()) => return,
+        Err(error) => judge(&error),
+    };
+    match fault {
+        Fault::Fatal(why) => shared.stop(format!("a checkpoint that broke: {why}")),
+        Fault::Full => tracing::warn!("no room to copy the log into the database; it grows meanwhile"),
+        Fault::Refused(why) => tracing::warn!(why, "cannot copy the log into the database"),
     }
 }

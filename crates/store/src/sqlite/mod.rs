@@ -83,7 +83,7 @@ impl SqliteStore {
         let fail = |source| StoreError::File { doing: "create", path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(fail)?;
         let lock = Lock::take(directory)?;
-        let db = database::open_writer(directory, &options)?;
+        let mut db = database::open_writer(directory, &options)?;
         let checkpoints = database::open_checkpointer(directory)?;
         let files = Files::open(directory)?;
         match files.remove_orphans(&db)? {
@@ -95,6 +95,7 @@ impl SqliteStore {
         let room = Room::new(directory, options.free_bytes_min);
         let shared = Arc::new(Shared::new(directory.to_owned(), files, room, ledger));
         shared.arrival.notify_one();
+        database::watch_log(&mut db, Arc::clone(&shared.log_pages))?;
         let (chores, chores_asked) = mpsc::channel();
         let (jobs, jobs_sent) = mpsc::channel();
         let committer = Committer::new(Arc::clone(&shared), db, chores);

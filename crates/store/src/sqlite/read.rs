@@ -102,6 +102,11 @@ fn key(row: &rusqlite::Row<'_>) -> rusqlite::Result<Key> {
     Ok((Timestamp::from_millis(next_event.cast_unsigned()), RecipientId(id.cast_unsigned())))
 }
 
+/// The order of the queue from a place on; answered by the index alone.
+pub(super) const SCAN: &str =
+    "SELECT next_event, id FROM recipient WHERE next_event >= ?1 AND (next_event > ?1 OR id >= ?2)
+     ORDER BY next_event, id";
+
 /// Reads the table from `from` on: up to `limit` rows that are due and that nobody holds, and the first free row after.
 pub(super) fn scan(
     db: &Connection,
@@ -113,9 +118,7 @@ pub(super) fn scan(
     let fail = cannot("read the queue");
     let (mut found, mut unreadable, mut envelopes) = (Found::default(), Vec::new(), Envelopes::default());
     let snapshot = db.unchecked_transaction().map_err(&fail)?;
-    let sql = "SELECT next_event, id FROM recipient WHERE next_event >= ?1 AND (next_event > ?1 OR id >= ?2)
-               ORDER BY next_event, id";
-    let mut keys = snapshot.prepare_cached(sql).map_err(&fail)?;
+    let mut keys = snapshot.prepare_cached(SCAN).map_err(&fail)?;
     let mut rows = keys.query(params![integer(from.0.as_millis()), integer(from.1.0)]).map_err(&fail)?;
     let by_id = format!("{ROW} WHERE id = ?1");
     let mut by_id = snapshot.prepare_cached(&by_id).map_err(&fail)?;

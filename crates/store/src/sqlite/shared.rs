@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -21,8 +21,10 @@ pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     cache: Mutex<Cache>,
     stopped: OnceLock<String>,
-    /// Bytes of the log that are not in the database yet, when it was last looked at.
-    pub(super) log_bytes: AtomicU64,
+    /// Pages in the log after the last commit.
+    pub(super) log_pages: Arc<AtomicU64>,
+    /// Held by whoever copies the log.
+    pub(super) checkpointing: Mutex<()>,
     /// A checkpoint was asked for and has not begun.
     pub(super) checkpoint_asked: AtomicBool,
 }
@@ -37,7 +39,8 @@ impl Shared {
             ledger: Mutex::new(ledger),
             cache: Mutex::default(),
             stopped: OnceLock::new(),
-            log_bytes: AtomicU64::new(0),
+            log_pages: Arc::default(),
+            checkpointing: Mutex::default(),
             checkpoint_asked: AtomicBool::new(false),
         }
     }
