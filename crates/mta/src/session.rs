@@ -26,7 +26,9 @@ use crate::world::{Stream, World};
 /// Bytes read at once while commands are expected.
 const COMMAND_READ_BYTES: usize = 4 * 1024;
 /// Bytes read at once while content is expected.
-const CONTENT_READ_BYTES: usize = 64 * 1024;
+const CONTENT_READ_BYTES: usize = 32 * 1024;
+/// Bytes of buffer that an idle session keeps at most.
+const IDLE_BYTES_MAX: usize = 2 * COMMAND_READ_BYTES;
 /// Bytes of replies after which they are written even if there is more to read.
 const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of what a client still sends that are read after we have closed, so that it sees our last word.
@@ -185,7 +187,6 @@ impl Session {
                 Step::Content(_) => {}
             }
             self.buffer.advance(used);
-            self.clockwork.progress();
             if self.machine.output().len() > OUTPUT_BYTES_MAX {
                 self.flush().await?;
             }
@@ -194,7 +195,10 @@ impl Session {
 
     /// Writes what we have to say, then waits for what the client has to say.
     async fn read(&mut self) -> Result<(), Ended> {
-        self.flush().await?;
+        if !self.machine.output().is_empty() {
+            self.clockwork.progress();
+            self.flush().await?;
+        }
         let in_content = self.machine.in_content();
         let idle = self.buffer.is_empty() && self.machine.is_idle();
         let shutting_down = self.around.shutdown.is_cancelled();
@@ -202,6 +206,9 @@ impl Session {
             return self.close(Answer("421 4.3.2 Shutting down, come again"));
         }
         let deadline = self.clockwork.deadline(in_content, idle, shutting_down);
+        if idle && self.buffer.capacity() > IDLE_BYTES_MAX {
+            self.buffer = BytesMut::new();
+        }
         self.buffer.reserve(if in_content { CONTENT_READ_BYTES } else { COMMAND_READ_BYTES });
         tokio::select! {
             biased;

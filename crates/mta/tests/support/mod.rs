@@ -146,7 +146,7 @@ impl Server {
 
     pub async fn client(&self, name: &str) -> Client {
         let stream = TcpStream::connect(self.address(name)).await.unwrap();
-        let mut client = Client { stream: Box::new(stream), held: Vec::new() };
+        let mut client = Client { stream: Box::new(stream), held: Vec::new(), read: 0 };
         if name == "smtps" {
             client.handshake().await;
         }
@@ -177,6 +177,7 @@ impl Server {
 pub struct Client {
     stream: Box<dyn Stream>,
     held: Vec<u8>,
+    read: usize,
 }
 
 impl Client {
@@ -189,10 +190,14 @@ impl Client {
     /// The next line without its CRLF; none when the server has closed.
     pub async fn line(&mut self) -> Option<String> {
         loop {
-            if let Some(at) = self.held.windows(2).position(|two| two == b"\r\n") {
-                let line = self.held.drain(..at + 2).collect::<Vec<u8>>();
-                return Some(String::from_utf8_lossy(&line[..at]).into_owned());
+            let rest = &self.held[self.read..];
+            if let Some(at) = rest.iter().position(|&byte| byte == b'\n') {
+                let line = String::from_utf8_lossy(&rest[..at]).into_owned();
+                self.read += at + 1;
+                let line = line.strip_suffix('\r').expect("the server ends lines with CRLF");
+                return Some(line.to_owned());
             }
+            self.held.drain(..std::mem::take(&mut self.read));
             let mut more = [0; 4096];
             let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut more)).await;
             match read.expect("the server says something") {
