@@ -45,6 +45,19 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<Finding>) {
             }
         }
     }
+    catch_alls(settings, &holders, findings);
+}
+
+/// Mail to a catch-all of ours must end with somebody.
+fn catch_alls(settings: &Settings, holders: &BTreeMap<Address, &Address>, findings: &mut Vec<Finding>) {
+    for domain in settings.domains.values() {
+        let Some(address) = &domain.catch_all_address else { continue };
+        if settings.domains.contains_key(&address.domain) && !holders.contains_key(&lower_case(address)) {
+            let message = format!("no account has the address {address}");
+            let object = format!("Domain {}", domain.name);
+            findings.push(Finding::new(Severity::Warning, object, message).at("catchAllAddress"));
+        }
+    }
 }
 
 /// Local domains by name and by alias.
@@ -75,8 +88,12 @@ fn addresses(account: &Account) -> impl Iterator<Item = &Address> {
 pub(super) fn check_routes(configuration: &Configuration, findings: &mut Vec<Finding>) {
     const NAMED_MAX: usize = 3;
     let mut leaving: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let residents: BTreeMap<&mail::Domain, &Address> =
+        configuration.accounts.keys().map(|address| (&address.domain, address)).collect();
     for name in configuration.domains.keys() {
-        if let Some(route) = leaves_by(configuration, name) {
+        let resident = residents.get(name).copied().cloned();
+        if let Some(route) = resident.or_else(|| postmaster(name)).and_then(|to| leaves_by(configuration, to))
+        {
             leaving.entry(route).or_default().push(name.to_string());
         }
     }
@@ -94,13 +111,13 @@ pub(super) fn check_routes(configuration: &Configuration, findings: &mut Vec<Fin
     }
 }
 
-/// The Mx route that a first attempt at a recipient in this domain takes.
-fn leaves_by(configuration: &Configuration, domain: &mail::Domain) -> Option<String> {
-    let of_domain = |address: &&Address| address.domain == *domain;
-    let forward_path = match configuration.accounts.keys().find(of_domain) {
-        Some(address) => address.clone(),
-        None => Address { local_part: LocalPart::parse("postmaster").ok()?, domain: domain.clone() },
-    };
+/// The address that each domain has (RFC 5321 section 4.5.1).
+fn postmaster(domain: &mail::Domain) -> Option<Address> {
+    Some(Address { local_part: LocalPart::parse("postmaster").ok()?, domain: domain.clone() })
+}
+
+/// The Mx route that a first attempt at this recipient takes.
+fn leaves_by(configuration: &Configuration, forward_path: Address) -> Option<String> {
     let envelope = Envelope {
         message: MessageId(0),
         reverse_path: ReversePath::Null,

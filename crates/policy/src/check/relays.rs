@@ -61,6 +61,10 @@ fn credentials(object: &str, relay: &RelayRoute, environment: &Environment, find
         }
         (Some(_), true) | (None, false) => {}
     }
+    if matches!(&relay.auth_secret, SecretKeyOptional::Value { secret } if secret.expose() == "****") {
+        let message = "the secret is ****, which is how secrets are shown, not one".to_owned();
+        findings.push(error("authSecret", message));
+    }
     let Some(reference) = relay.auth_secret.reference() else { return };
     match environment.secrets.get(&reference) {
         Some(Ok(secret)) if secret.expose().is_empty() => {

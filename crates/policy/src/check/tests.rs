@@ -281,6 +281,40 @@ fn the_lmtp_example_on_localhost_is_usable() {
 }
 
 #[test]
+fn the_worked_configurations_of_the_specification_are_usable() {
+    check_is(
+        r#"{"MtaRoute": {
+              "r-int": {"@type": "Relay", "name": "internal", "address": "mx.corp.example", "port": 25, "protocol": "smtp"},
+              "r-mx": {"@type": "Mx", "name": "mx"}, "r-loc": {"@type": "Local", "name": "local"}},
+            "MtaOutboundStrategy": {"route": {
+              "match": {"0": {"if": "rcpt_domain == 'corp.example'", "then": "'internal'"},
+                        "1": {"if": "is_local_domain(rcpt_domain)", "then": "'local'"}}, "else": "'mx'"}}}"#,
+        &[],
+    );
+    check_is(
+        r#"{"MtaRoute": [{"@type": "Relay", "name": "fallback", "address": "fallback.example.org"}],
+            "MtaTlsStrategy": {"t-plain": {"name": "plain", "startTls": "disable", "dane": "disable", "mtaSts": "disable"}},
+            "MtaOutboundStrategy": {
+              "route": {"match": {"0": {"if": "is_local_domain(rcpt_domain)", "then": "'local'"},
+                                  "1": {"if": "retry_num > 1", "then": "'fallback'"}}, "else": "'mx'"},
+              "tls": {"match": {"0": {"if": "retry_num > 1 && last_error == 'tls'", "then": "'plain'"},
+                                "1": {"if": "retry_num > 0 && last_error == 'tls'", "then": "'invalid-tls'"}},
+                      "else": "'default'"}}}"#,
+        &[],
+    );
+}
+
+#[test]
+fn a_mask_is_no_secret() {
+    check_is(
+        &relay(
+            r#", "port": 465, "implicitTls": true, "authUsername": "u", "authSecret": {"@type": "Value", "secret": "****"}"#,
+        ),
+        &["error: MtaRoute r: authSecret: the secret is ****, which is how secrets are shown, not one"],
+    );
+}
+
+#[test]
 fn secrets_that_cannot_be_read_are_errors() {
     let json = relay(
         r#", "port": 465, "implicitTls": true, "authUsername": "u",
