@@ -1,0 +1,307 @@
+//! A queue manager over a store in memory, peers that do as they are told, and a clock that leaps to what is next.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "tests; each file uses its part")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mail::dsn::DeliveryStatus;
+use mail::{
+    Address, Clock, ContentTraits, Domain, Notify, Origin, Parameters, ReversePath, Source, Timestamp,
+};
+use mta::client_tls::ClientTls;
+use mta::connections::{ConnectionLimits, Connections};
+use mta::{Resolver, Stream, Transport, World, queue_manager};
+use policy::Configuration;
+use policy::admit::{Admission, AdmissionRules};
+use policy::check::Environment;
+use policy::expr::LookupAnswers;
+use policy::mx::{DnsError, Family, MxRecord, MxRules};
+use policy::route::Choice;
+use store::{Content, MemoryStore, Store};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub const SENDER: &str = "anna@home.example";
+
+struct LeapingClock(Instant);
+
+impl Clock for LeapingClock {
+    fn now(&self) -> Timestamp {
+        BEGINNING.plus(self.0.elapsed())
+    }
+}
+
+/// What a peer does.
+#[derive(Clone, Debug)]
+pub enum Manner {
+    /// Takes everything.
+    Takes,
+    /// Takes everything, but each final dot is answered after this time.
+    TakesSlowly(Duration),
+    /// Is not there.
+    IsAway,
+    /// Answers RCPT so.
+    Says(&'static str),
+    /// Makes our own code crash.
+    Crashes,
+}
+
+/// The peers, what they do, and what was tried at them when.
+pub struct Peers {
+    begun: Instant,
+    manners: Mutex<BTreeMap<IpAddr, Manner>>,
+    /// Seconds since the beginning, the last byte of the address, the forward-paths.
+    pub dials: Mutex<Vec<(u64, u8)>>,
+    pub taken: Mutex<Vec<(u64, u8, Vec<String>)>>,
+    sessions: TaskTracker,
+}
+
+impl Peers {
+    pub fn set(&self, last: u8, manner: Manner) {
+        self.manners.lock().unwrap().insert(peer(last), manner);
+    }
+
+    fn seconds(&self) -> u64 {
+        self.begun.elapsed().as_secs()
+    }
+
+    async fn serve(self: Arc<Self>, last: u8, manner: Manner, stream: DuplexStream) {
+        let (read, mut write) = tokio::io::split(stream);
+        let mut lines = BufReader::new(read).lines();
+        let mut recipients = Vec::new();
+        let mut in_data = false;
+        let mut say = String::from("220 peer ESMTP\r\n");
+        loop {
+            if !say.is_empty() && write.write_all(say.as_bytes()).await.is_err() {
+                return;
+            }
+            say.clear();
+            let Ok(Some(line)) = lines.next_line().await else { return };
+            let verb = line.get(..4).unwrap_or(&line).to_ascii_uppercase();
+            say = if in_data {
+                in_data = line != ".";
+                if in_data {
+                    continue;
+                }
+                if let Manner::TakesSlowly(time) = manner {
+                    tokio::time::sleep(time).await;
+                }
+                let taken = (self.seconds(), last, std::mem::take(&mut recipients));
+                self.taken.lock().unwrap().push(taken);
+                "250 2.0.0 taken\r\n".to_owned()
+            } else {
+                match (verb.as_str(), &manner) {
+                    ("EHLO", _) => "250-peer\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n".to_owned(),
+                    ("RCPT", Manner::Says(reply)) => format!("{reply}\r\n"),
+                    ("RCPT", _) => {
+                        recipients.push(line[9..].trim_end_matches('>').to_owned());
+                        "250 ok\r\n".to_owned()
+                    }
+                    ("DATA", _) if recipients.is_empty() => "554 no recipients\r\n".to_owned(),
+                    ("DATA", _) => {
+                        in_data = true;
+                        "354 go on\r\n".to_owned()
+                    }
+                    ("RSET", _) => {
+                        recipients.clear();
+                        "250 ok\r\n".to_owned()
+                    }
+                    _ => "250 ok\r\n".to_owned(),
+                }
+            };
+        }
+    }
+}
+
+fn peer(last: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
+}
+
+struct Wires(Arc<Peers>);
+
+#[async_trait]
+impl Transport for Wires {
+    async fn connect(&self, to: SocketAddr, _from: Option<IpAddr>) -> io::Result<Box<dyn Stream>> {
+        let peers = Arc::clone(&self.0);
+        let IpAddr::V4(ip) = to.ip() else { return Err(io::ErrorKind::Unsupported.into()) };
+        let last = ip.octets()[3];
+        peers.dials.lock().unwrap().push((peers.seconds(), last));
+        let manner = peers.manners.lock().unwrap().get(&to.ip()).cloned().unwrap_or(Manner::IsAway);
+        match manner {
+            Manner::IsAway => Err(io::ErrorKind::ConnectionRefused.into()),
+            Manner::Crashes => panic!("a bug that this peer brings out"),
+            Manner::Takes | Manner::TakesSlowly(_) | Manner::Says(_) => {
+                let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                let sessions = peers.sessions.clone();
+                sessions.spawn(peers.serve(last, manner, theirs));
+                Ok(Box::new(ours))
+            }
+        }
+    }
+}
+
+struct NoNames;
+
+#[async_trait]
+impl Resolver for NoNames {
+    async fn mx(&self, _domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
+        Err(DnsError::Failed("SERVFAIL".to_owned()))
+    }
+    async fn addresses(&self, _host: &str, _family: Family) -> Result<Vec<IpAddr>, DnsError> {
+        Err(DnsError::Failed("SERVFAIL".to_owned()))
+    }
+    async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError> {
+        match name {
+            "which.example" => Ok(vec!["two".to_owned()]),
+            _ => Err(DnsError::Failed("SERVFAIL".to_owned())),
+        }
+    }
+    async fn ptr(&self, _ip: IpAddr) -> Result<Vec<String>, DnsError> {
+        Err(DnsError::NoData)
+    }
+}
+
+/// All of it.
+pub struct Yard {
+    pub world: World,
+    pub peers: Arc<Peers>,
+    pub changes: watch::Sender<Arc<Configuration>>,
+    pub shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// Two relays, `one` at 192.0.2.1 and `two` at 192.0.2.2, a local domain, and these further objects.
+pub fn configuration(route: &str, schedule: &str) -> Configuration {
+    let json = format!(
+        r#"{{
+        "SystemSettings": {{"defaultHostname": "mx.home.example", "defaultDomain": "home.example"}},
+        "Domain": [{{"name": "home.example"}}],
+        "Account": [{{"name": "{SENDER}"}}, {{"name": "bert@home.example"}}],
+        "MtaRoute": [
+            {{"@type": "Relay", "name": "one", "address": "192.0.2.1"}},
+            {{"@type": "Relay", "name": "two", "address": "192.0.2.2"}}
+        ],
+        "MtaDeliverySchedule": [{{"name": "remote", "queueId": "remote", {schedule}}}],
+        "MtaOutboundStrategy": {{"route": {route}}}
+    }}"#
+    );
+    let environment = Environment { hostname: None, ..Environment::default() };
+    Configuration::from_settings_json(&json, &environment).unwrap()
+}
+
+/// Retries after 2, 5, 10 minutes.
+pub const PATIENT: &str = r#""retry": {"@type": "Custom", "intervals":
+    [{"duration": 120000}, {"duration": 300000}, {"duration": 600000}]}"#;
+
+impl Yard {
+    pub fn open(configuration: Configuration) -> Yard {
+        let begun = Instant::now();
+        let peers = Arc::new(Peers {
+            begun,
+            manners: Mutex::default(),
+            dials: Mutex::default(),
+            taken: Mutex::default(),
+            sessions: TaskTracker::new(),
+        });
+        let world = World {
+            store: Arc::new(MemoryStore::new()) as Arc<dyn Store>,
+            resolver: Arc::new(NoNames),
+            transport: Arc::new(Wires(Arc::clone(&peers))),
+            clock: Arc::new(LeapingClock(begun)),
+        };
+        let tls = ClientTls::new(Vec::new()).unwrap();
+        let connections = Arc::new(Connections::new(ConnectionLimits::default(), MxRules::default(), tls));
+        let (changes, watched) = watch::channel(Arc::new(configuration));
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(queue_manager::run(world.clone(), watched, connections, shutdown.clone()));
+        Yard { world, peers, changes, shutdown, tasks }
+    }
+
+    /// Accepts a message for these.
+    pub async fn accept(&self, recipients: &[&str], notify: Notify) {
+        let configuration = Arc::clone(&self.changes.borrow());
+        let now = self.world.clock.now();
+        let origin = Origin {
+            source: Source::Authenticated,
+            listener: "test".to_owned(),
+            client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            local_port: 587,
+            authenticated_as: Some(SENDER.to_owned()),
+        };
+        let from = ReversePath::Address(Address::parse(SENDER).unwrap());
+        let rules = AdmissionRules::default();
+        let mut admission = Admission::begin(&rules, origin, from, Parameters::default(), None, now).unwrap();
+        for recipient in recipients {
+            let forward_path = Address::parse(recipient).unwrap();
+            admission.recipient(&configuration, forward_path, None, Some(notify)).unwrap();
+        }
+        let content = Bytes::from_static(b"Subject: hello\r\n\r\nbody\r\n");
+        let none = LookupAnswers::default();
+        let size = content.len() as u64;
+        let Choice::Decided(first) =
+            admission.schedule(&configuration, &none, ContentTraits::default(), size, now)
+        else {
+            panic!("the schedule needs nothing")
+        };
+        self.world.store.accept(admission.accept(first), Content::Memory(content)).await.unwrap();
+    }
+
+    pub async fn wait(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// What is still in the queue, as `forward-path retry_num`.
+    pub async fn queued(&self) -> Vec<String> {
+        let claims = self.world.store.pending(None, 1000).await.unwrap();
+        let text = |queued: &store::QueuedRecipient| {
+            format!("{} {}", queued.recipient.forward_path, queued.progress.retry_num)
+        };
+        let mut all: Vec<String> =
+            claims.iter().flat_map(|claim| claim.recipients.iter().map(text)).collect();
+        all.sort();
+        all
+    }
+
+    /// What the last attempts of those in the queue ran into.
+    pub async fn troubles(&self) -> Vec<String> {
+        let claims = self.world.store.pending(None, 1000).await.unwrap();
+        let last = |queued: &store::QueuedRecipient| queued.progress.last.clone().map(|trouble| trouble.text);
+        claims.iter().flat_map(|claim| claim.recipients.iter().filter_map(last)).collect()
+    }
+
+    /// The notifications that the sender got: for each, what happened to whom.
+    pub async fn told(&self) -> Vec<Vec<String>> {
+        let account = Address::parse(SENDER).unwrap();
+        let store = &self.world.store;
+        let mut told = Vec::new();
+        for entry in store.entries(&account, "INBOX").await.unwrap_or_default() {
+            let message = store.message(&account, "INBOX", entry.uid).await.unwrap().unwrap();
+            let status = DeliveryStatus::find(&message).unwrap();
+            let line = |one: &mail::dsn::RecipientStatus| {
+                format!("{} {} {}", one.final_recipient, one.action.name(), one.status)
+            };
+            told.push(status.recipients.iter().map(line).collect());
+        }
+        told
+    }
+
+    /// Stops it, and how many seconds that took.
+    pub async fn stop(&mut self) -> u64 {
+        let begun = Instant::now();
+        self.shutdown.cancel();
+        self.tasks.join_next().await.unwrap().unwrap();
+        begun.elapsed().as_secs()
+    }
+}
