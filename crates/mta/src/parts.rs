@@ -17,7 +17,6 @@ use crate::attempt::{Delivery, Report, attempt};
 use crate::claims::Next;
 use crate::connections::Connections;
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
-use crate::waybill;
 use crate::world::World;
 
 /// What every part needs.
@@ -40,9 +39,8 @@ impl Part {
         ids(&self.delivery.recipients)
     }
 
-    fn decisions(&self, verdicts: Vec<(Recipient, Verdict)>) -> Decisions {
-        let envelope = Arc::clone(&self.delivery.envelope);
-        Decisions { verdicts, ..Decisions::none(self.delivery.lease, envelope, self.alone) }
+    fn decisions(&self) -> Decisions {
+        Decisions::none(self.delivery.lease, Arc::clone(&self.delivery.envelope), self.alone)
     }
 }
 
@@ -77,11 +75,8 @@ pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
     let lease = part.delivery.lease;
     let now = means.world.clock.now();
     let late = part.delivery.recipients.iter().any(|queued| queued.progress.expired(now));
-    let (delivery, mut decisions) = if late {
-        without_the_late(&part, now)
-    } else {
-        (Arc::clone(&part.delivery), part.decisions(Vec::new()))
-    };
+    let (delivery, mut decisions) =
+        if late { without_the_late(&part, now) } else { (Arc::clone(&part.delivery), part.decisions()) };
     let report = try_within_limit(&means, &delivery).await;
     let shown = feedback(report.outcomes.iter().map(|(_, outcome)| outcome));
     let begun = report.begun;
@@ -109,12 +104,10 @@ fn without_the_late(part: &Part, now: Timestamp) -> (Arc<Delivery>, Decisions) {
     let (late, in_time) = delivery.recipients.into_iter().partition(|queued| queued.progress.expired(now));
     delivery.recipients = in_time;
     let late: Vec<QueuedRecipient> = late;
-    let verdicts =
-        late.into_iter().map(|queued| (expired(&queued.progress), queued)).map(|(verdict, queued)| {
-            waybill::log(&part.delivery.envelope, &queued, None, None, &verdict);
-            (queued.recipient, verdict)
-        });
-    let decisions = part.decisions(verdicts.collect());
+    let mut decisions = part.decisions();
+    for queued in &late {
+        decisions.decide(queued, None, None, expired(&queued.progress));
+    }
     (Arc::new(delivery), decisions)
 }
 
@@ -149,8 +142,7 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
             continue;
         };
         let verdict = verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await;
-        waybill::log(envelope, queued, Some(&delivery.next_hop), way, &verdict);
-        decisions.verdicts.push((queued.recipient.clone(), verdict));
+        decisions.decide(queued, Some(&delivery.next_hop), way, verdict);
     }
     decisions.deposits = report.deposits;
 }
@@ -190,8 +182,7 @@ pub(crate) async fn errand(
             }
             Next::Try(_) | Next::Wait => continue,
         };
-        waybill::log(&envelope, &queued, None, None, &verdict);
-        decisions.verdicts.push((queued.recipient, verdict));
+        decisions.decide(&queued, None, None, verdict);
     }
     Ended::new(lease, settle(world, configuration, decisions).await)
 }
@@ -201,7 +192,7 @@ pub(crate) async fn errand(
 pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
     let now = means.world.clock.now();
     let Delivery { envelope, next_hop, recipients, lease } = &*part.delivery;
-    let mut verdicts = Vec::with_capacity(recipients.len());
+    let mut decisions = part.decisions();
     for queued in recipients {
         let mut trouble = down.trouble.clone();
         let text = &down.trouble.text;
@@ -215,22 +206,19 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
             trouble.text = format!("the next hop is down and is tried again at {}: {text}", down.trial);
             postponed(&queued.progress, down.trial, trouble)
         };
-        waybill::log(envelope, queued, Some(next_hop), None, &verdict);
-        verdicts.push((queued.recipient.clone(), verdict));
+        decisions.decide(queued, Some(next_hop), None, verdict);
     }
-    Ended::new(*lease, settle(&means.world, &means.configuration, part.decisions(verdicts)).await)
+    Ended::new(*lease, settle(&means.world, &means.configuration, decisions).await)
 }
 
 /// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.
 pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Trouble) -> Ended {
-    let Delivery { envelope, next_hop, recipients, lease } = &*part.delivery;
-    let judge = |queued: &QueuedRecipient| {
-        let verdict = postponed(&queued.progress, until, why.clone());
-        waybill::log(envelope, queued, Some(next_hop), None, &verdict);
-        (queued.recipient.clone(), verdict)
-    };
-    let verdicts = recipients.iter().map(judge).collect();
-    Ended::new(*lease, settle(&means.world, &means.configuration, part.decisions(verdicts)).await)
+    let Delivery { next_hop, recipients, lease, .. } = &*part.delivery;
+    let mut decisions = part.decisions();
+    for queued in recipients {
+        decisions.decide(queued, Some(next_hop), None, postponed(&queued.progress, until, why.clone()));
+    }
+    Ended::new(*lease, settle(&means.world, &means.configuration, decisions).await)
 }
 
 /// Gives recipients back untried.

@@ -14,13 +14,15 @@ use policy::retry::{notification_schedule, schedule_kept};
 use policy::route::choose_schedule;
 use policy::settings::MtaDeliverySchedule;
 use policy::verdict::judge;
-use policy::{AttemptOutcome, Configuration, Progress, Verdict};
+use policy::{AttemptOutcome, Configuration, NextHop, Progress, Verdict};
 use store::{Content, Deposit, Ending, LeaseId, Notice, QueuedRecipient, Settlement, StoreError};
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+use crate::attempt::Way;
 use crate::gather::decide;
+use crate::waybill::{Line, line};
 use crate::world::World;
 
 /// What is to be written about some recipients of one claim.
@@ -36,6 +38,8 @@ pub(crate) struct Decisions {
     /// Recipients that are still tried, and whose sender is told so.
     pub(crate) delayed: Vec<(Recipient, Progress)>,
     pub(crate) deposits: Vec<Deposit>,
+    /// What is said about it in the log, once it is written.
+    lines: Vec<Line>,
 }
 
 impl Decisions {
@@ -49,7 +53,20 @@ impl Decisions {
             untold: Vec::new(),
             delayed: Vec::new(),
             deposits: Vec::new(),
+            lines: Vec::new(),
         }
+    }
+
+    /// What becomes of one recipient, after an attempt or without.
+    pub(crate) fn decide(
+        &mut self,
+        queued: &QueuedRecipient,
+        next_hop: Option<&NextHop>,
+        way: Option<&Way>,
+        verdict: Verdict,
+    ) {
+        self.lines.extend(line(&self.envelope, queued, next_hop, way, &verdict));
+        self.verdicts.push((queued.recipient.clone(), verdict));
     }
 
     /// Only what is still to be told.
@@ -128,6 +145,8 @@ async fn schedule(
 pub(crate) async fn settle(world: &World, configuration: &Configuration, decisions: Decisions) -> Settled {
     let now = world.clock.now();
     let envelope = Arc::clone(&decisions.envelope);
+    let mut decisions = decisions;
+    let lines = std::mem::take(&mut decisions.lines);
     let (settlement, happenings, owed, next_event) = compose(decisions);
     let mut settlement = settlement;
     if !happenings.is_empty() {
@@ -137,6 +156,9 @@ pub(crate) async fn settle(world: &World, configuration: &Configuration, decisio
         return Settled { owed, next_event, written: true };
     }
     let written = write(world, settlement).await;
+    if written {
+        lines.iter().for_each(Line::log);
+    }
     Settled { owed: if written { owed } else { Vec::new() }, next_event, written }
 }
 

@@ -1,7 +1,7 @@
 //! One line in the log for each thing that is decided about a recipient.
 
-use mail::Envelope;
 use mail::dsn::one_line;
+use mail::{Envelope, MessageId, Timestamp};
 use policy::{NextHop, Trouble, Verdict};
 use store::QueuedRecipient;
 use tracing::info;
@@ -11,16 +11,31 @@ use crate::attempt::Way;
 /// Characters of a text of a peer in a line.
 const TEXT_CHARS_MAX: usize = 400;
 
-/// What became of a recipient in an attempt, or without one if there is no way.
-pub(crate) fn log(
+/// What is to be said about a recipient once it is written: nothing is in the log that is not in the store.
+#[derive(Debug)]
+pub(crate) struct Line {
+    outcome: &'static str,
+    id: MessageId,
+    recipient: String,
+    reverse_path: String,
+    next_hop: Option<NextHop>,
+    way: Option<Way>,
+    retry_num: u32,
+    reply: String,
+    next_attempt: Option<Timestamp>,
+    in_doubt: bool,
+}
+
+/// What became of a recipient in an attempt, or without one if there is no way. None if nobody listens.
+pub(crate) fn line(
     envelope: &Envelope,
     queued: &QueuedRecipient,
     next_hop: Option<&NextHop>,
     way: Option<&Way>,
     verdict: &Verdict,
-) {
+) -> Option<Line> {
     if !tracing::enabled!(target: "delivery", tracing::Level::INFO) {
-        return;
+        return None;
     }
     let (outcome, words, in_doubt) = match verdict {
         Verdict::Delivered(delivered) => ("delivered", delivered.reply.to_string(), false),
@@ -33,24 +48,44 @@ pub(crate) fn log(
         Verdict::Retry(progress) => Some(progress.due),
         Verdict::Delivered(_) | Verdict::Failed(_) => None,
     };
-    info!(
-        target: "delivery",
+    Some(Line {
         outcome,
-        id = %envelope.message,
-        recipient = %queued.recipient.forward_path,
-        reverse_path = %envelope.reverse_path,
-        route = next_hop.map(route),
-        next_hop = next_hop.map(tracing::field::display),
-        host = way.map(|way| one_line(&way.host, TEXT_CHARS_MAX)),
-        address = way.and_then(|way| way.address).map(tracing::field::display),
-        tls = way.map(|way| way.tls.as_str()),
-        reused = way.map(|way| way.reused),
-        retry_num = queued.progress.retry_num,
-        reply = one_line(&words, TEXT_CHARS_MAX),
-        next_attempt = next_attempt.map(tracing::field::display),
-        duplicate_risk = in_doubt.then_some(true),
-        "{outcome}"
-    );
+        id: envelope.message,
+        recipient: queued.recipient.forward_path.to_string(),
+        reverse_path: envelope.reverse_path.to_string(),
+        next_hop: next_hop.cloned(),
+        way: way.cloned(),
+        retry_num: queued.progress.retry_num,
+        reply: one_line(&words, TEXT_CHARS_MAX),
+        next_attempt,
+        in_doubt,
+    })
+}
+
+impl Line {
+    /// Says it.
+    pub(crate) fn log(&self) {
+        let way = self.way.as_ref();
+        let outcome = self.outcome;
+        info!(
+            target: "delivery",
+            outcome,
+            id = %self.id,
+            recipient = self.recipient,
+            reverse_path = self.reverse_path,
+            route = self.next_hop.as_ref().map(route),
+            next_hop = self.next_hop.as_ref().map(tracing::field::display),
+            host = way.map(|way| one_line(&way.host, TEXT_CHARS_MAX)),
+            address = way.and_then(|way| way.address).map(tracing::field::display),
+            tls = way.map(|way| way.tls.as_str()),
+            reused = way.map(|way| way.reused),
+            retry_num = self.retry_num,
+            reply = self.reply,
+            next_attempt = self.next_attempt.map(tracing::field::display),
+            duplicate_risk = self.in_doubt.then_some(true),
+            "{outcome}"
+        );
+    }
 }
 
 fn route(next_hop: &NextHop) -> &str {

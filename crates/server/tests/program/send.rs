@@ -10,7 +10,6 @@ fn a_message_for_an_account_lands_in_its_mailbox() {
     let send = ["send", "--server", &address, "-f", "carl@away.example", "info@home.example"];
     place.waypost_with(&send, "Subject: hello\n\n.dot\nIt works.\n").exits(0);
     server.line_with("\"delivered\"");
-    assert!(server.end().success());
     let list = place.waypost(&["mailbox", "list", "--config", "waypost.toml"]).exits(0);
     assert!(list.out.contains("ann@home.example  INBOX    1"), "{}", list.out);
     let show = ["mailbox", "show", "--config", "waypost.toml", "ann@home.example"];
@@ -21,6 +20,7 @@ fn a_message_for_an_account_lands_in_its_mailbox() {
     assert!(message.ends_with("\r\n\r\n.dot\r\nIt works.\r\n"), "{message}");
     let queue = place.waypost(&["queue", "list", "--config", "waypost.toml"]).exits(0);
     assert_eq!(queue.out, "the queue is empty\n");
+    assert!(server.end().success());
 }
 
 #[test]
