@@ -26,7 +26,7 @@ impl Dovecot {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
         let path = folder.path();
-        for name in ["mail", "home"] {
+        for name in ["mail", "homes"] {
             open_folder(&path.join(name));
         }
         open_folder(path);
@@ -83,7 +83,7 @@ passdb {
 userdb {
   driver = passwd-file
   args = @FOLDER@/users
-  override_fields = uid=nobody gid=nogroup home=@FOLDER@/home/%u
+  override_fields = uid=nobody gid=nogroup home=@FOLDER@/homes/%u
 }
 service lmtp {
   chroot =

@@ -1,3 +1,5 @@
+//! Records survive being written and read, and damage is found.
+
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
