@@ -87,11 +87,13 @@ pub enum Fault {
     LmtpMixed,
     /// LMTP: fewer replies than recipients, then the end (G1).
     LmtpFewerReplies,
+    /// The configuration changes while mail is queued (J8).
+    Rerouted,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 42] = [
+    pub const ALL: [Fault; 43] = [
         Fault::Crash,
         Fault::StoreBeforeCommit,
         Fault::StoreAfterCommit,
@@ -134,5 +136,6 @@ impl Fault {
         Fault::DropAfterDot,
         Fault::LmtpMixed,
         Fault::LmtpFewerReplies,
+        Fault::Rerouted,
     ];
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::{Domain, Timestamp};
+use policy::expr::Expression;
 use policy::settings::Settings;
 
 pub use letters::{Letter, admit};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub letters: Vec<Letter>,
     /// How the node is stopped, in order.
     pub stops: Vec<Stop>,
+    /// Another route expression, in force from that time on.
+    pub reroute: Option<(Timestamp, Expression)>,
     /// The network's failures.
     pub weather: Weather,
     /// The resolver's failures.
@@ -117,6 +120,11 @@ impl Plan {
         let places = places::draw(&mut chance.fork("places"), dials, fair_from);
         let letters = letters::draw(&mut chance.fork("letters"), &places);
         let stops = if dials.crashes { stops(&mut chance.fork("stops")) } else { Vec::new() };
+        let reroute = chance.per_mille(300).then(|| {
+            let moved = places.domains.iter().filter(|_| chance.per_mille(500));
+            let routing = places::routing(moved.collect::<Vec<_>>().into_iter());
+            (within(&mut chance, LETTERS_WITHIN), routing)
+        });
         let last_down: Duration = stops.iter().map(|stop| stop.down).sum();
         // A message may live as long as its schedule says, its notification again as long, and the last lease
         // may have to end before the last word is written.
@@ -133,6 +141,7 @@ impl Plan {
             facts: places.facts,
             letters,
             stops,
+            reroute,
         }
     }
 

@@ -389,7 +389,7 @@ fn settings(
         quota: None,
     };
     settings.accounts.extend(accounts.iter().map(|name| (name.clone(), account(name))));
-    settings.outbound.route = routing(falling_back);
+    settings.outbound.route = routing(falling_back.iter());
     settings.outbound.schedule = Expression {
         matches: vec![
             branch("source == 'dsn'", "'dsn'"),
@@ -404,14 +404,15 @@ fn branch(condition: &str, then: &str) -> Branch {
     Branch { condition: condition.to_owned(), then: then.to_owned() }
 }
 
-fn routing(falling_back: &[String]) -> Expression {
+/// The route expression; these domains move to the fallback at the third attempt.
+pub(super) fn routing<'a>(falling_back: impl Iterator<Item = &'a String>) -> Expression {
     let is = |name: &str| format!("rcpt_domain == '{name}'");
     let mut matches = vec![
         branch("is_local_domain(rcpt_domain)", "'local'"),
         branch(&is(LISTS), "'lmtp'"),
         branch(&BRANCHES.map(is).join(" || "), "'relay'"),
     ];
-    let some = falling_back.iter().map(|name| is(name)).collect::<Vec<_>>().join(" || ");
+    let some = falling_back.map(|name| is(name)).collect::<Vec<_>>().join(" || ");
     if !some.is_empty() {
         matches.push(branch(&format!("retry_num > 1 && ({some})"), "'fallback'"));
     }

@@ -13,6 +13,7 @@ use policy::admit::AdmissionRules;
 use policy::check::{Environment, check};
 use policy::limits::{DELIVERY_MAX, SETTLE_MAX};
 use policy::mx::MxRules;
+use policy::settings::Settings;
 use store::{Content, MemoryStore, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -122,7 +123,7 @@ struct Run<'a> {
     clock: SimClock,
     history: History,
     chance: Chance,
-    configuration: watch::Sender<Arc<Configuration>>,
+    configuration: Arc<watch::Sender<Arc<Configuration>>>,
     tls: ClientTls,
     resolver: Arc<dyn Resolver>,
     transport: Arc<dyn Transport>,
@@ -138,10 +139,7 @@ impl<'a> Run<'a> {
         let clock = SimClock::start();
         let history = History::new(clock);
         history.note(Event::World(plan.facts.clone()));
-        let checked = check(&plan.settings, &Environment::default());
-        let Some(configuration) = checked.configuration else {
-            panic!("the settings of the world do not pass the check: {:#?}", checked.findings)
-        };
+        let configuration = configuration(&plan.settings);
         let mut peer_chance = chance.fork("peers");
         let hosts = plan.hosts(|peer| {
             let chance = peer_chance.fork(&peer.name);
@@ -162,7 +160,7 @@ impl<'a> Run<'a> {
             resolver: twist.resolver(Arc::new(names)),
             transport: twist.transport(Arc::new(network)),
             tls: ClientTls::new(Vec::new()).expect("the platform's roots or none are a configuration"),
-            configuration: watch::Sender::new(Arc::new(configuration)),
+            configuration: Arc::new(watch::Sender::new(configuration)),
             door: watch::Sender::new(None),
             clients: JoinSet::new(),
             calls: 0,
@@ -200,6 +198,18 @@ impl<'a> Run<'a> {
         for letter in self.plan.letters.clone() {
             let (door, history, clock) = (self.door.subscribe(), self.history.clone(), self.clock);
             self.clients.spawn(send(letter, door, history, clock));
+        }
+        if let Some((at, route)) = self.plan.reroute.clone() {
+            let mut settings = self.plan.settings.clone();
+            settings.outbound.route = route;
+            let rerouted = configuration(&settings);
+            let (history, clock) = (self.history.clone(), self.clock);
+            let in_force = Arc::clone(&self.configuration);
+            self.clients.spawn(async move {
+                clock.until(at).await;
+                history.fired(Fault::Rerouted);
+                in_force.send_replace(rerouted);
+            });
         }
     }
 
@@ -323,6 +333,14 @@ impl<'a> Run<'a> {
             }
         }
         contents
+    }
+}
+
+fn configuration(settings: &Settings) -> Arc<Configuration> {
+    let checked = check(settings, &Environment::default());
+    match checked.configuration {
+        Some(configuration) => Arc::new(configuration),
+        None => panic!("the settings of the world do not pass the check: {:#?}", checked.findings),
     }
 }
 
