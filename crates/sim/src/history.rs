@@ -9,6 +9,7 @@ use mail::{Address, Clock, MessageId, Notify, RecipientId, ReversePath, Timestam
 use policy::{Progress, Verdict};
 use store::LeaseId;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::SimClock;
 use crate::fault::Fault;
@@ -131,6 +132,8 @@ pub enum Event {
     Begun {
         /// The right to settle them.
         lease: LeaseId,
+        /// When that was decided; the store may take its time to write it.
+        at: Timestamp,
         /// Until when.
         until: Timestamp,
         /// For whom.
@@ -293,6 +296,8 @@ pub struct Breach {
     pub text: String,
 }
 
+/// Calls to the store between two counts of the queue, beyond which somebody spins.
+const CALLS_MAX: u64 = 20_000;
 /// Breaches kept at most; the first few tell the story.
 const BREACHES_MAX: usize = 64;
 
@@ -303,7 +308,20 @@ struct Inner {
     breaches: Vec<Breach>,
     connections: u64,
     replies: u64,
+    /// Calls to the store since the last count.
     calls: u64,
+}
+
+impl Inner {
+    fn note(&mut self, now: Timestamp, event: Event) {
+        let index = self.events.len();
+        for (invariant, judge) in &mut self.judges {
+            let room = BREACHES_MAX.saturating_sub(self.breaches.len());
+            let texts = judge.see(now, &event).into_iter().take(room);
+            self.breaches.extend(texts.map(|text| Breach { invariant, event: index, text }));
+        }
+        self.events.push((now, event));
+    }
 }
 
 /// The one log of a world, shared by all its parts.
@@ -312,6 +330,7 @@ pub struct History {
     clock: SimClock,
     inner: Arc<Mutex<Inner>>,
     takings: Arc<watch::Sender<u64>>,
+    spinning: CancellationToken,
 }
 
 impl History {
@@ -326,7 +345,12 @@ impl History {
             replies: 0,
             calls: 0,
         };
-        History { clock, inner: Arc::new(Mutex::new(inner)), takings: Arc::new(watch::Sender::new(0)) }
+        History {
+            clock,
+            inner: Arc::new(Mutex::new(inner)),
+            takings: Arc::new(watch::Sender::new(0)),
+            spinning: CancellationToken::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -335,19 +359,18 @@ impl History {
 
     /// Writes down an event and lets every judge see it.
     pub fn note(&self, event: Event) {
-        let now = self.clock.now();
         if matches!(event, Event::Took { .. }) {
             self.takings.send_modify(|taken| *taken += 1);
         }
-        let mut guard = self.lock();
-        let inner = &mut *guard;
-        let index = inner.events.len();
-        for (invariant, judge) in &mut inner.judges {
-            let room = BREACHES_MAX.saturating_sub(inner.breaches.len());
-            let texts = judge.see(now, &event).into_iter().take(room);
-            inner.breaches.extend(texts.map(|text| Breach { invariant, event: index, text }));
+        let now = self.clock.now();
+        self.lock().note(now, event);
+    }
+
+    /// Writes down a panic that nobody injected, unless it is one of the judges that panics.
+    pub fn note_panic(&self, message: String) {
+        if let Ok(mut inner) = self.inner.try_lock() {
+            inner.note(self.clock.now(), Event::Panicked { message, injected: false });
         }
-        inner.events.push((now, event));
     }
 
     /// Counts a fault.
@@ -360,14 +383,27 @@ impl History {
         self.takings.subscribe()
     }
 
-    /// Counts a call to the store.
+    /// Counts a call to the store. Too many of them in too short a time, and the world must end.
     pub fn called(&self) {
-        self.lock().calls += 1;
+        let calls = {
+            let mut inner = self.lock();
+            inner.calls += 1;
+            inner.calls
+        };
+        if calls > CALLS_MAX && !self.spinning.is_cancelled() {
+            self.note(Event::Spun { calls });
+            self.spinning.cancel();
+        }
     }
 
-    /// Calls to the store so far.
-    pub fn calls(&self) -> u64 {
-        self.lock().calls
+    /// Begins to count calls anew.
+    pub fn forget_calls(&self) {
+        self.lock().calls = 0;
+    }
+
+    /// Resolves when somebody spins.
+    pub async fn spun(&self) {
+        self.spinning.cancelled().await;
     }
 
     /// A new connection's number.

@@ -80,7 +80,7 @@ pub const REGISTRY: [Invariant; 15] = [
         sentence: "What a peer gets is what was accepted: the same bytes, the same reverse-path, recipients of it.",
         judge: || Box::new(content::Faithful::default()),
     },
-    Invariant { id: "I10", sentence: "The queue drains.", judge: || Box::new(whole::Drained) },
+    Invariant { id: "I10", sentence: "The queue drains.", judge: || Box::new(whole::Drained::default()) },
     Invariant {
         id: "I11",
         sentence: "Nothing panics but where the world makes it.",

@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::sync::Once;
 
 use crate::dns::INJECTED_PANIC;
+use crate::history::History;
 
 thread_local! {
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static HISTORY: RefCell<Option<History>> = const { RefCell::new(None) };
 }
 
-/// From now on panics are written down. A world runs on one thread, so they are its own.
-pub fn watch() {
+/// From now on panics of this thread are written into this history. A world runs on one thread, so they are its own.
+pub fn watch(history: &History) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
@@ -19,15 +20,19 @@ pub fn watch() {
             if text.contains(INJECTED_PANIC) {
                 return;
             }
-            // A thread that is being torn down has no list any more, and nobody to read it.
-            let _ = PANICS.try_with(|panics| panics.try_borrow_mut().map(|mut list| list.push(text)));
+            // A thread that is being torn down has no history any more, and nobody to read it.
+            let _ = HISTORY.try_with(|history| {
+                if let Ok(Some(history)) = history.try_borrow().as_deref() {
+                    history.note_panic(text);
+                }
+            });
             before(info);
         }));
     });
-    taken();
+    HISTORY.set(Some(history.clone()));
 }
 
-/// The panics since the last time, which are forgotten by this.
-pub fn taken() -> Vec<String> {
-    PANICS.with(|panics| panics.take())
+/// From now on they are not.
+pub fn forget() {
+    HISTORY.set(None);
 }

@@ -89,6 +89,8 @@ pub struct Manners {
     pub fewer_replies: u32,
     /// Closes a connection that idles, after some seconds.
     pub idle_close: u32,
+    /// The largest message in bytes that it takes, whatever it announces.
+    pub size_max: Option<u64>,
     /// Recipients that one transaction may have, and whether the one too many hears 552 instead of 452.
     pub recipients_max: Option<(usize, bool)>,
     /// A pair of sender and recipient is turned away until so long after the first try.

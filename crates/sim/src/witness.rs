@@ -135,7 +135,7 @@ impl Queue for Witness {
     ) -> Result<(), StoreError> {
         self.inner.begin(lease, recipients, now, length).await?;
         let recipients = recipients.to_vec();
-        self.history.note(Event::Begun { lease, until: now.plus(length), recipients });
+        self.history.note(Event::Begun { lease, at: now, until: now.plus(length), recipients });
         Ok(())
     }
 

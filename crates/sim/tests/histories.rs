@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sim::fault::Fault;
+use sim::history::Breach;
 use sim::invariants::sentence;
 use sim::scenario::{Outcome, play};
 
@@ -60,7 +61,7 @@ fn every_rule_holds_in_every_world() {
     let seeds: Vec<u64> = KEPT.iter().copied().chain(0..number("WAYPOST_SEEDS").unwrap_or(SEEDS)).collect();
     let next = AtomicU64::new(0);
     let coverage: Mutex<BTreeMap<Fault, u64>> = Mutex::default();
-    let failures: Mutex<BTreeMap<u64, String>> = Mutex::default();
+    let failures: Mutex<BTreeMap<u64, (String, String)>> = Mutex::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -74,16 +75,18 @@ fn every_rule_holds_in_every_world() {
                         *coverage.entry(fault).or_default() += times;
                     }
                     if !outcome.breaches.is_empty() {
-                        failures.lock().unwrap().insert(*seed, report(&outcome));
+                        let Breach { invariant, text, .. } = &outcome.breaches[0];
+                        let first = format!("SEED={seed} {invariant} {text}");
+                        failures.lock().unwrap().insert(*seed, (first, report(&outcome)));
                     }
                 }
             });
         }
     });
     let failures = failures.into_inner().unwrap();
-    let seeds_failed: Vec<&u64> = failures.keys().collect();
-    let first = failures.values().next();
-    assert!(first.is_none(), "{} worlds broke a rule: {seeds_failed:?}\n{}", failures.len(), first.unwrap());
+    let summary: String = failures.values().map(|(first, _)| format!("  {first}\n")).collect();
+    let whole = failures.values().next().map(|(_, whole)| whole);
+    assert!(whole.is_none(), "{} worlds broke a rule:\n{summary}\n{}", failures.len(), whole.unwrap());
     let coverage = coverage.into_inner().unwrap();
     for fault in Fault::ALL {
         println!("{:>8} {fault:?}", coverage.get(&fault).copied().unwrap_or(0));

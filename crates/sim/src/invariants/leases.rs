@@ -23,7 +23,7 @@ impl Judge for Leases {
                 let ids = recipients.iter().map(|(id, _)| *id);
                 ids.filter_map(|id| self.claim(id, *lease, *until, now).err()).collect()
             }
-            Event::Begun { lease, until, recipients } => {
+            Event::Begun { lease, until, recipients, .. } => {
                 let breaches =
                     recipients.iter().filter_map(|id| self.held(*id, *lease, "begun").err()).collect();
                 for id in recipients {

@@ -11,6 +11,8 @@ use crate::history::{Ended, Event, ReplyId, WorldFacts};
 struct Recipient {
     address: Address,
     progress: Progress,
+    /// When it was last claimed or begun: what is decided about it is decided after that.
+    touched: Timestamp,
 }
 
 struct Said {
@@ -33,15 +35,19 @@ impl Judge for Timing {
             Event::Committed { recipients, .. } => {
                 for entered in recipients {
                     let address = entered.forward_path.clone();
-                    let new = Recipient { address, progress: entered.progress.clone() };
+                    let new = Recipient { address, progress: entered.progress.clone(), touched: now };
                     self.recipients.insert(entered.id, new);
                 }
             }
             Event::Said { reply, code, recipients, .. } => {
                 self.said.insert(*reply, Said { code: *code, recipients: recipients.clone() });
             }
-            Event::Begun { recipients, .. } => {
-                return recipients.iter().filter_map(|id| self.untimely(*id, now)).collect();
+            Event::Claimed { recipients, .. } => {
+                recipients.iter().for_each(|(id, _)| self.touch(*id, now));
+            }
+            Event::Begun { recipients, at, .. } => {
+                recipients.iter().for_each(|id| self.touch(*id, *at));
+                return recipients.iter().filter_map(|id| self.untimely(*id, *at)).collect();
             }
             Event::Settled { endings, .. } => {
                 return endings.iter().filter_map(|ended| self.end(ended, now).err()).collect();
@@ -53,8 +59,14 @@ impl Judge for Timing {
 }
 
 impl Timing {
+    fn touch(&mut self, id: RecipientId, now: Timestamp) {
+        if let Some(recipient) = self.recipients.get_mut(&id) {
+            recipient.touched = now;
+        }
+    }
+
     fn untimely(&self, id: RecipientId, now: Timestamp) -> Option<String> {
-        let Recipient { address, progress } = self.recipients.get(&id)?;
+        let Recipient { address, progress, .. } = self.recipients.get(&id)?;
         if now < progress.due {
             return Some(format!("{address} was tried {:?} before it was due", progress.due.since(now)));
         }
@@ -75,10 +87,10 @@ impl Timing {
             Verdict::Delivered(_) => Ok(()),
             Verdict::Retry(next) => {
                 let before = std::mem::replace(&mut recipient.progress, next.clone());
-                wait_is_right(&recipient.address, &before, next, now, &self.facts)
+                wait_is_right(recipient, &before, now, &self.facts)
             }
             Verdict::Failed(trouble) => {
-                let Recipient { address, progress } = &self.recipients[&ended.recipient];
+                let Recipient { address, progress, .. } = &self.recipients[&ended.recipient];
                 let at_end = match progress.expiry {
                     Expiry::At(at) => now >= at,
                     Expiry::Attempts(max) => progress.retry_num + 1 >= max,
@@ -115,9 +127,8 @@ impl Timing {
 }
 
 fn wait_is_right(
-    address: &Address,
+    Recipient { address, progress: next, touched }: &Recipient,
     before: &Progress,
-    next: &Progress,
     now: Timestamp,
     facts: &WorldFacts,
 ) -> Result<(), String> {
@@ -127,10 +138,10 @@ fn wait_is_right(
     if next.retry_num != before.retry_num + 1 {
         return Err(format!("{address} went from attempt {} to {}", before.retry_num, next.retry_num));
     }
-    let wait = next.due.since(now);
+    let (least, most) = (next.due.since(*touched), next.due.since(now));
     let (shortest, longest) = facts.retry;
-    if wait < shortest || wait > longest {
-        return Err(format!("{address} waits {wait:?}, its schedules say {shortest:?} to {longest:?}"));
+    if least < shortest || most > longest {
+        return Err(format!("{address} waits {most:?}, its schedules say {shortest:?} to {longest:?}"));
     }
     Ok(())
 }

@@ -30,12 +30,22 @@ impl Judge for Acknowledgements {
 }
 
 /// The judge of I10.
-pub(super) struct Drained;
+#[derive(Default)]
+pub(super) struct Drained {
+    /// The world was ended before its time.
+    cut_short: bool,
+}
 
 impl Judge for Drained {
     fn see(&mut self, _now: Timestamp, event: &Event) -> Vec<String> {
         match event {
-            Event::Over { left } if *left > 0 => vec![format!("{left} recipients are still in the queue")],
+            Event::Spun { .. } => {
+                self.cut_short = true;
+                Vec::new()
+            }
+            Event::Over { left } if *left > 0 && !self.cut_short => {
+                vec![format!("{left} recipients are still in the queue")]
+            }
             _ => Vec::new(),
         }
     }

@@ -144,7 +144,7 @@ impl Session<'_> {
         }
         self.check_mail_parameters(parameters);
         let size = parameters.split(' ').find_map(|word| word.strip_prefix("SIZE=")?.parse::<u64>().ok());
-        if let (Some(size), Some(max)) = (size, self.peer.offers.size.filter(|max| *max > 0))
+        if let (Some(size), Some(max)) = (size, self.peer.manners.size_max)
             && size > max
         {
             self.peer.fired(Fault::SizeExceeded);

@@ -168,6 +168,7 @@ impl Sketch<'_> {
             drop_after_dot: *chance.pick(&[0, 0, 50, 200]),
             fewer_replies: if tongue == Tongue::Lmtp { *chance.pick(&[0, 50, 200]) } else { 0 },
             idle_close: *chance.pick(&[0, 300, 1000]),
+            size_max: None,
             recipients_max: None,
             greylist: None,
             well_from: fair_from,
@@ -177,6 +178,9 @@ impl Sketch<'_> {
         }
         if chance.per_mille(200) {
             manners.greylist = Some(chance.duration(Duration::from_secs(60), Duration::from_secs(900)));
+        }
+        if chance.per_mille(100) {
+            manners.size_max = Some(chance.between(500, 8_000));
         }
         if chance.per_mille(80) {
             manners.transient = 1000;

@@ -34,8 +34,6 @@ use crate::witness::{Witness, bytes};
 
 /// How often the queue is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
-/// Calls to the store between two counts, beyond which somebody spins.
-const CALLS_MAX: u64 = 40_000;
 /// How long a clean stop may take.
 const STOP_MAX: Duration = Duration::from_secs(DELIVERY_MAX.as_secs() + SETTLE_MAX.as_secs() + 60);
 
@@ -86,16 +84,17 @@ pub fn play(seed: u64) -> Outcome {
 
 /// Plays the world of this seed with a bug in it.
 pub fn play_twisted(seed: u64, twist: &dyn Twist) -> Outcome {
-    panics::watch();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime with nothing but a clock starts");
     let history = runtime.block_on(async {
         let mut plan = Plan::draw(seed);
         twist.plan(&mut plan);
         let mut run = Run::prepare(plan, Chance::new(seed).fork("run"), twist);
+        panics::watch(&run.history);
         run.play().await;
         run.history
     });
+    panics::forget();
     let lasted = history.now_at_end().since(BEGINNING);
     Outcome { seed, breaches: history.breaches(), history, lasted }
 }
@@ -131,7 +130,6 @@ struct Run<'a> {
     witness: Arc<Witness>,
     door: watch::Sender<Option<Door>>,
     clients: JoinSet<()>,
-    calls: u64,
 }
 
 impl<'a> Run<'a> {
@@ -163,7 +161,6 @@ impl<'a> Run<'a> {
             configuration: Arc::new(watch::Sender::new(configuration)),
             door: watch::Sender::new(None),
             clients: JoinSet::new(),
-            calls: 0,
             plan,
             twist,
             clock,
@@ -263,7 +260,7 @@ impl<'a> Run<'a> {
 
     /// Waits for a moment and counts meanwhile; false if the world is at its end before.
     async fn wait_for(&mut self, moment: Moment) -> bool {
-        let (clock, mut takings) = (self.clock, self.history.takings());
+        let (clock, history, mut takings) = (self.clock, self.history.clone(), self.history.takings());
         let reached = async move {
             match moment {
                 Moment::At(at) => clock.until(at).await,
@@ -278,13 +275,15 @@ impl<'a> Run<'a> {
         loop {
             tokio::select! {
                 biased;
+                () = history.spun() => return false,
                 () = &mut reached => return true,
                 () = tokio::time::sleep(COUNT_EVERY) => {}
             }
+            history.forget_calls();
             if self.count().await == 0 && self.clients.is_empty() {
                 return false;
             }
-            if self.clock.now() >= self.plan.horizon || self.spins() {
+            if self.clock.now() >= self.plan.horizon {
                 return false;
             }
         }
@@ -292,19 +291,7 @@ impl<'a> Run<'a> {
 
     async fn count(&mut self) -> usize {
         while self.clients.try_join_next().is_some() {}
-        for message in panics::taken() {
-            self.history.note(Event::Panicked { message, injected: false });
-        }
         self.witness.count(std::iter::empty()).await.expect("the store beneath the faults is whole")
-    }
-
-    fn spins(&mut self) -> bool {
-        let calls = self.history.calls() - self.calls;
-        self.calls += calls;
-        if calls > CALLS_MAX {
-            self.history.note(Event::Spun { calls });
-        }
-        calls > CALLS_MAX
     }
 
     /// The queue, the spool and the mailboxes, when all is over.

@@ -23,8 +23,6 @@ pub(crate) struct Lies {
     pub(crate) settlement: fn(Settlement, &Known) -> Settlement,
     /// What is claimed.
     pub(crate) claims: fn(Vec<Claim>) -> Vec<Claim>,
-    /// By how much the clock is ahead when it comes to claims.
-    pub(crate) early: Duration,
     /// How long leases hold.
     pub(crate) lease: Option<Duration>,
     /// What is read from the spool.
@@ -41,7 +39,6 @@ impl Lies {
     pub(crate) const NONE: Lies = Lies {
         settlement: |settlement, _| settlement,
         claims: |claims| claims,
-        early: Duration::ZERO,
         lease: None,
         content: |content| content,
         accepts: true,
@@ -71,7 +68,7 @@ impl Queue for LyingStore {
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Claim>, StoreError> {
         let lease = self.lies.lease.unwrap_or(lease);
-        let claims = self.inner.claim(now.plus(self.lies.early), lease, limit).await?;
+        let claims = self.inner.claim(now, lease, limit).await?;
         let queued = claims.iter().flat_map(|claim| &claim.recipients);
         let known = queued.map(|queued| (queued.recipient.id, queued.progress.clone()));
         self.known.lock().expect("no test panics with it").extend(known);

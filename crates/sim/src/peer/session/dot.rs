@@ -11,6 +11,11 @@ use crate::history::{ContentHash, Event, ReplyId};
 impl Session<'_> {
     pub(super) async fn dot(&mut self, content: Vec<u8>) -> Step {
         let transaction = self.transaction.take().expect("content has a transaction");
+        if self.peer.manners.size_max.is_some_and(|max| content.len() as u64 > max) {
+            self.peer.fired(Fault::SizeExceeded);
+            self.peer.history.note(Event::Closed { connection: self.connection });
+            return self.refuse_all(552, transaction.recipients).await;
+        }
         let content = ContentHash::of(&content);
         let result = match self.peer.tongue {
             Tongue::Smtp => self.dot_smtp(transaction, content).await,
@@ -18,6 +23,19 @@ impl Session<'_> {
         };
         self.peer.history.note(Event::Closed { connection: self.connection });
         result
+    }
+
+    /// The same no for every recipient: once, or over LMTP to each.
+    async fn refuse_all(&mut self, code: u16, recipients: Vec<Address>) -> Step {
+        match self.peer.tongue {
+            Tongue::Smtp => self.refuse(code, recipients).await,
+            Tongue::Lmtp => {
+                for address in recipients {
+                    self.refuse(code, vec![address]).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     async fn dot_smtp(&mut self, transaction: Transaction, content: ContentHash) -> Step {
