@@ -71,6 +71,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let mut findings = Vec::new();
     let compiled = strategies::compile(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
+    names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
     if let Some(compiled) = &compiled {
         names::check(settings, compiled, &mut findings);

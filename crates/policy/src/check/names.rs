@@ -17,6 +17,10 @@ pub(super) fn check(settings: &Settings, compiled: &Compiled, findings: &mut Vec
     names("schedule", &compiled.schedule, "schedule", &settings.schedules, findings);
     names("connection", &compiled.connection, "connection strategy", &settings.connections, findings);
     names("tls", &compiled.tls, "TLS strategy", &settings.tls, findings);
+}
+
+/// Whether each schedule's virtual queue exists.
+pub(super) fn check_queues(settings: &Settings, findings: &mut Vec<Finding>) {
     for schedule in settings.schedules.values() {
         if !settings.virtual_queues.contains_key(&schedule.queue_id) {
             let message = format!("there is no virtual queue '{}'", schedule.queue_id);
