@@ -150,8 +150,10 @@ impl Session {
     async fn catch_early_talkers(&mut self) -> Result<(), Ended> {
         let delay = self.listener.times.greeting_delay;
         // Even with no delay the stream is looked at once.
-        if timeout(delay, self.stream.read_buf(&mut self.buffer)).await.is_ok() {
-            return self.close(Answer("554 5.5.0 Commands were sent before the greeting"));
+        match timeout(delay, self.stream.read_buf(&mut self.buffer)).await {
+            Err(_) => {}
+            Ok(Ok(0) | Err(_)) => return Err(Ended::Gone),
+            Ok(Ok(_)) => return self.close(Answer("554 5.5.0 Commands were sent before the greeting")),
         }
         Ok(())
     }
