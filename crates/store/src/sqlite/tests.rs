@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use mail::{MessageId, RecipientId};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -13,7 +14,8 @@ use tempfile::TempDir;
 use super::database::NAME;
 use super::{SqliteOptions, SqliteStore};
 use crate::conformance::subject::*;
-use crate::{Content, Deposit, Mailboxes, Queue, Settlement, Spool, StoreError};
+use crate::queue::scramble;
+use crate::{Content, Deposit, Mailboxes, Notice, Queue, Settlement, Spool, StoreError};
 
 fn open(directory: &Path) -> SqliteStore {
     let options = SqliteOptions { free_bytes_min: 0, ..SqliteOptions::default() };
@@ -121,6 +123,29 @@ async fn a_full_database_refuses_intake_and_still_ends_what_it_has() {
     }
     assert_eq!(pending(&store).await, 0);
     store.accept(message(START, &[at(0)]), content).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_ending_that_finds_no_room_waits_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { free_bytes_min: 0, pages_max: Some(300) };
+    let store = SqliteStore::open(directory.path(), options).unwrap();
+    let content = Content::Memory(Bytes::from(vec![b'x'; 20_000]));
+    while store.accept(message(START, &[at(0)]), content.clone()).await.is_ok() {}
+    let claims = claim(&store, at(0)).await;
+    let (first, rest) = claims.split_first().unwrap();
+    let large = Notice { content: Bytes::from(vec![b'y'; 100_000]), ..notice(at(0)) };
+    let settled = settlement(first, &ids(first), &failed(), false);
+    let mut waits = std::pin::pin!(store.settle(Settlement { notices: vec![large], ..settled }));
+    for claim in rest {
+        assert!(waits.as_mut().now_or_never().is_none(), "there is no room yet");
+        end(&store, claim).await;
+        if pending(&store).await == claims.len() - 10 {
+            break;
+        }
+    }
+    waits.await.unwrap();
+    assert_eq!(claim_one(&store, at(1)).await.recipients.len(), 1, "the notice");
 }
 
 #[tokio::test]
@@ -283,6 +308,58 @@ async fn the_queue_is_read_through_its_index() {
     assert!(scan.contains("COVERING INDEX recipient_next_event (next_event>?)"), "{scan}");
     assert!(!scan.contains("TEMP B-TREE"), "{scan}");
     drop(store);
+}
+
+/// Many claim at once from the table, while others' settlements change it: nobody is delivered twice, nobody forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn claims_and_settlements_at_once_deliver_each_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    for _ in 0..50 {
+        accept(&store, START, &[at(0); 20]).await;
+    }
+    drop(store);
+    let store = std::sync::Arc::new(open(directory.path()));
+    let mut workers = tokio::task::JoinSet::new();
+    for worker in 0..8_u64 {
+        let store = std::sync::Arc::clone(&store);
+        workers.spawn(async move {
+            let mut ended = Vec::new();
+            while store.next_event().await.unwrap().is_some() {
+                for claim in store.claim(at(0), LEASE, 7).await.unwrap() {
+                    ended.extend(deliver_some(&store, &claim, worker).await);
+                }
+            }
+            ended
+        });
+    }
+    let mut ended: Vec<RecipientId> = workers.join_all().await.into_iter().flatten().collect();
+    // A worker may have seen an empty queue while the last few were with another, who gave them back.
+    for claim in claim_in_pages(&store).await {
+        end(&store, &claim).await;
+        ended.extend(ids(&claim));
+    }
+    let unique: BTreeSet<_> = ended.iter().collect();
+    assert_eq!((ended.len(), unique.len()), (1000, 1000));
+    assert_eq!(pending(&*store).await, 0);
+}
+
+/// Ends about half of a claim; the rest is given back or retried at once. Gives those that have ended.
+async fn deliver_some(store: &SqliteStore, claim: &crate::Claim, worker: u64) -> Vec<RecipientId> {
+    let all = ids(claim);
+    begin(store, claim.lease, &all, at(0)).await;
+    let kind = |id: &RecipientId| scramble(id.0 ^ claim.lease.0 ^ worker) % 4;
+    let of =
+        |kinds: &[u64]| -> Vec<_> { all.iter().copied().filter(|id| kinds.contains(&kind(id))).collect() };
+    let (ended, back, again) = (of(&[0, 1]), of(&[2]), of(&[3]));
+    if !ended.is_empty() {
+        store.settle(settlement(claim, &ended, &delivered(), false)).await.unwrap();
+    }
+    if !again.is_empty() {
+        store.settle(settlement(claim, &again, &retry(at(0)), false)).await.unwrap();
+    }
+    store.release(claim.lease, &back).await.unwrap();
+    ended
 }
 
 const CHILD: &str = "WAYPOST_STORE_TEST_DIRECTORY";
