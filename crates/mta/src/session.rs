@@ -36,6 +36,9 @@ const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// How long we listen to them.
 const LINGER_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// How long when the server ends.
+const LINGER_AT_SHUTDOWN: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// What every session shares.
 pub(crate) struct Surroundings {
     pub(crate) world: World,
@@ -288,6 +291,7 @@ impl Session {
             return;
         }
         let has_quit = self.machine.has_quit();
+        let linger = if self.around.shutdown.is_cancelled() { LINGER_AT_SHUTDOWN } else { LINGER_MAX };
         let farewell = async {
             let _ = self.stream.shutdown().await;
             let mut read = 0;
@@ -299,6 +303,6 @@ impl Session {
                 }
             }
         };
-        let _ = timeout(LINGER_MAX, farewell).await;
+        let _ = timeout(linger, farewell).await;
     }
 }
