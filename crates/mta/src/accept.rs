@@ -97,7 +97,7 @@ impl Incoming {
         let first = match decided {
             Ok(first) => first,
             Err(trouble) => {
-                tracing::error!(id, why = trouble.text, "no delivery schedule can be chosen");
+                tracing::error!(trace = id, why = trouble.text, "no delivery schedule can be chosen");
                 let status = Some(EnhancedStatus::new(4, 3, 5));
                 return Ok(Reply::new(451, status, "The configuration of this server is at fault."));
             }
@@ -105,7 +105,7 @@ impl Incoming {
         let accepted = admission.accept(first);
         let (from, recipients) = (accepted.reverse_path().clone(), accepted.recipients().len());
         let message = world.store.accept(accepted, content).await?;
-        tracing::info!(%message, id, %from, recipients, size, "accepted");
+        tracing::info!(id = %message, trace = id, %from, recipients, size, "accepted");
         Ok(Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), format!("Message queued with id {message}.")))
     }
 }

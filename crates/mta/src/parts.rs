@@ -119,7 +119,7 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
     match tokio::time::timeout(DELIVERY_MAX + DELIVERY_GRACE, attempt).await {
         Ok(report) => report,
         Err(_) => {
-            error!(message = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
+            error!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
                 "a delivery took too long and was cut off");
             let mut trouble = Trouble::ours(format!("the delivery took longer than {DELIVERY_MAX:?}"));
             trouble.in_doubt = true;
@@ -138,7 +138,7 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
     for (id, outcome) in report.outcomes {
         let way = ways.next();
         let Some(queued) = delivery.recipients.iter().find(|queued| queued.recipient.id == id) else {
-            error!(message = %envelope.message, recipient = %id, "an attempt reports on a recipient it was not given");
+            error!(id = %envelope.message, recipient = %id, "an attempt reports on a recipient it was not given");
             continue;
         };
         let verdict = verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await;
@@ -175,7 +175,7 @@ pub(crate) async fn errand(
             }
             Next::Expire => expired(&queued.progress),
             Next::Stray(trouble) => {
-                error!(message = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
+                error!(id = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
                     "no route can be chosen; the recipient is deferred");
                 let outcome = AttemptOutcome::Deferred(trouble);
                 verdict(world, configuration, &envelope, &queued, outcome, now).await

@@ -441,7 +441,7 @@ impl State {
         *count += 1;
         let held = *count >= PANICS_MAX;
         let delay = if held { POISON_DELAY } else { PANIC_DELAY };
-        error!(%message, what, crashes = *count, held, duplicate_risk = true, "a delivery crashed");
+        error!(id = %message, what, crashes = *count, held, duplicate_risk = true, "a delivery crashed");
         let mut why = Trouble::ours(format!("its delivery crashed {count} times"));
         why.in_doubt = true;
         let until = self.now().plus(delay);

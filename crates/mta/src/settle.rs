@@ -134,7 +134,7 @@ async fn schedule(
     match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
         Ok(schedule) => schedule,
         Err(trouble) => {
-            warn!(message = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
+            warn!(id = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
                 "no schedule can be chosen; the recipient keeps its place");
             Arc::new(schedule_kept(&queued.progress, envelope))
         }
@@ -217,15 +217,15 @@ async fn write(world: &World, settlement: Settlement) -> bool {
             Ok(()) => return true,
             Err(StoreError::LeaseLost(_)) if uncertain => return true,
             Err(why @ (StoreError::LeaseLost(_) | StoreError::Stopped(_))) => {
-                warn!(%message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
+                warn!(id = %message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
                 return false;
             }
             Err(why) if Instant::now() >= give_up => {
-                error!(%message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
+                error!(id = %message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
                 return false;
             }
             Err(why) => {
-                warn!(%message, %why, "what became of recipients is not written yet");
+                warn!(id = %message, %why, "what became of recipients is not written yet");
                 uncertain = true;
             }
         }
@@ -259,7 +259,7 @@ async fn notice(
     let schedule = match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
         Ok(schedule) => schedule,
         Err(trouble) => {
-            warn!(message = %envelope.message, why = trouble.text, "no schedule can be chosen for a notification");
+            warn!(id = %envelope.message, why = trouble.text, "no schedule can be chosen for a notification");
             Arc::new(notification_schedule())
         }
     };
@@ -280,13 +280,13 @@ async fn original(world: &World, envelope: &Envelope, bytes_max: u64) -> Vec<u8>
             match tokio::fs::File::open(&file.path).await {
                 Ok(open) => match open.take(bytes_max).read_to_end(&mut start).await {
                     Ok(_) => return start,
-                    Err(why) => warn!(message = %envelope.message, %why, "cannot read the content to return"),
+                    Err(why) => warn!(id = %envelope.message, %why, "cannot read the content to return"),
                 },
-                Err(why) => warn!(message = %envelope.message, %why, "cannot open the content to return"),
+                Err(why) => warn!(id = %envelope.message, %why, "cannot open the content to return"),
             }
         }
-        Ok(None) => warn!(message = %envelope.message, "there is no content to return"),
-        Err(why) => warn!(message = %envelope.message, %why, "cannot find the content to return"),
+        Ok(None) => warn!(id = %envelope.message, "there is no content to return"),
+        Err(why) => warn!(id = %envelope.message, %why, "cannot find the content to return"),
     }
     Vec::new()
 }

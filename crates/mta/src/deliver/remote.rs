@@ -426,7 +426,7 @@ impl<'a> Remote<'a> {
             },
             Answer::InDoubt(why) => {
                 let message = self.delivery.envelope.message;
-                tracing::warn!(%message, recipient = %recipient.forward_path, host, %why, "duplicate_risk");
+                tracing::warn!(id = %message, recipient = %recipient.forward_path, host, %why, "duplicate_risk");
                 outcome::broken(Stage::Content, &why.to_string(), host, true)
             }
         }

@@ -92,7 +92,7 @@ impl Queue for SqliteStore {
         let (claims, unreadable) = claimed.await?;
         if !unreadable.is_empty() {
             for row in &unreadable {
-                tracing::error!(message = %row.message, recipient = %row.recipient, why = row.why,
+                tracing::error!(id = %row.message, recipient = %row.recipient, why = row.why,
                     "a recipient cannot be read and is set aside; see the table damaged");
             }
             answer(self.submit(Work::SetAside(unreadable)).await?).await?;
