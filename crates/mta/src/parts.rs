@@ -75,8 +75,11 @@ pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
     let lease = part.delivery.lease;
     let now = means.world.clock.now();
     let late = part.delivery.recipients.iter().any(|queued| queued.progress.expired(now));
-    let (delivery, mut decisions) =
-        if late { without_the_late(&part, now) } else { (Arc::clone(&part.delivery), part.decisions()) };
+    let (delivery, mut decisions) = if late {
+        without_the_late(&means.configuration, &part, now)
+    } else {
+        (Arc::clone(&part.delivery), part.decisions())
+    };
     let report = try_within_limit(&means, &delivery).await;
     let shown = feedback(report.outcomes.iter().map(|(_, outcome)| outcome));
     let begun = report.begun;
@@ -99,14 +102,18 @@ fn ids(recipients: &[QueuedRecipient]) -> Vec<RecipientId> {
 }
 
 /// The delivery to those who have time left, and the verdicts on those who have not (I4).
-fn without_the_late(part: &Part, now: Timestamp) -> (Arc<Delivery>, Decisions) {
+fn without_the_late(
+    configuration: &Configuration,
+    part: &Part,
+    now: Timestamp,
+) -> (Arc<Delivery>, Decisions) {
     let mut delivery = (*part.delivery).clone();
     let (late, in_time) = delivery.recipients.into_iter().partition(|queued| queued.progress.expired(now));
     delivery.recipients = in_time;
     let late: Vec<QueuedRecipient> = late;
     let mut decisions = part.decisions();
     for queued in &late {
-        decisions.decide(queued, None, None, expired(&queued.progress));
+        decisions.decide(configuration, queued, None, None, expired(&queued.progress), now);
     }
     (Arc::new(delivery), decisions)
 }
@@ -142,7 +149,7 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
             continue;
         };
         let verdict = verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await;
-        decisions.decide(queued, Some(&delivery.next_hop), way, verdict);
+        decisions.decide(&means.configuration, queued, Some(&delivery.next_hop), way, verdict, now);
     }
     decisions.deposits = report.deposits;
 }
@@ -182,7 +189,7 @@ pub(crate) async fn errand(
             }
             Next::Try(_) | Next::Wait => continue,
         };
-        decisions.decide(&queued, None, None, verdict);
+        decisions.decide(configuration, &queued, None, None, verdict, now);
     }
     Ended::new(lease, settle(world, configuration, decisions).await)
 }
@@ -206,17 +213,19 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
             trouble.text = format!("the next hop is down and is tried again at {}: {text}", down.trial);
             postponed(&queued.progress, down.trial, trouble)
         };
-        decisions.decide(queued, Some(next_hop), None, verdict);
+        decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
     }
     Ended::new(*lease, settle(&means.world, &means.configuration, decisions).await)
 }
 
 /// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.
 pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Trouble) -> Ended {
+    let now = means.world.clock.now();
     let Delivery { next_hop, recipients, lease, .. } = &*part.delivery;
     let mut decisions = part.decisions();
     for queued in recipients {
-        decisions.decide(queued, Some(next_hop), None, postponed(&queued.progress, until, why.clone()));
+        let verdict = postponed(&queued.progress, until, why.clone());
+        decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
     }
     Ended::new(*lease, settle(&means.world, &means.configuration, decisions).await)
 }

@@ -60,12 +60,14 @@ impl Decisions {
     /// What becomes of one recipient, after an attempt or without.
     pub(crate) fn decide(
         &mut self,
+        configuration: &Configuration,
         queued: &QueuedRecipient,
         next_hop: Option<&NextHop>,
         way: Option<&Way>,
         verdict: Verdict,
+        now: Timestamp,
     ) {
-        self.lines.extend(line(&self.envelope, queued, next_hop, way, &verdict));
+        self.lines.extend(line(configuration, &self.envelope, queued, next_hop, way, &verdict, now));
         self.verdicts.push((queued.recipient.clone(), verdict));
     }
 

@@ -2,7 +2,10 @@
 
 use mail::dsn::one_line;
 use mail::{Envelope, MessageId, Timestamp};
-use policy::{NextHop, Trouble, Verdict};
+use policy::expr::LookupAnswers;
+use policy::facts::Facts;
+use policy::route::explain_route;
+use policy::{Configuration, NextHop, Trouble, Verdict};
 use store::QueuedRecipient;
 use tracing::info;
 
@@ -19,6 +22,7 @@ pub(crate) struct Line {
     recipient: String,
     reverse_path: String,
     next_hop: Option<NextHop>,
+    why: Option<String>,
     way: Option<Way>,
     retry_num: u32,
     reply: String,
@@ -28,11 +32,13 @@ pub(crate) struct Line {
 
 /// What became of a recipient in an attempt, or without one if there is no way. None if nobody listens.
 pub(crate) fn line(
+    configuration: &Configuration,
     envelope: &Envelope,
     queued: &QueuedRecipient,
     next_hop: Option<&NextHop>,
     way: Option<&Way>,
     verdict: &Verdict,
+    now: Timestamp,
 ) -> Option<Line> {
     if !tracing::enabled!(target: "delivery", tracing::Level::INFO) {
         return None;
@@ -54,6 +60,7 @@ pub(crate) fn line(
         recipient: queued.recipient.forward_path.to_string(),
         reverse_path: envelope.reverse_path.to_string(),
         next_hop: next_hop.cloned(),
+        why: next_hop.and_then(|_| why(configuration, envelope, queued, now)),
         way: way.cloned(),
         retry_num: queued.progress.retry_num,
         reply: one_line(&words, TEXT_CHARS_MAX),
@@ -75,6 +82,7 @@ impl Line {
             reverse_path = self.reverse_path,
             route = self.next_hop.as_ref().map(route),
             next_hop = self.next_hop.as_ref().map(tracing::field::display),
+            why = self.why,
             host = way.map(|way| one_line(&way.host, TEXT_CHARS_MAX)),
             address = way.and_then(|way| way.address).map(tracing::field::display),
             tls = way.map(|way| way.tls.as_str()),
@@ -86,6 +94,19 @@ impl Line {
             "{outcome}"
         );
     }
+}
+
+/// Why it took this route, as far as that can be told without asking the outside again.
+fn why(
+    configuration: &Configuration,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    now: Timestamp,
+) -> Option<String> {
+    let (forward_path, progress) = (&queued.recipient.forward_path, &queued.progress);
+    let facts = Facts { envelope, forward_path, progress, now, host: None };
+    let (_, explained) = explain_route(configuration, &facts, &LookupAnswers::default());
+    explained.reason().map(|reason| one_line(&reason, TEXT_CHARS_MAX))
 }
 
 fn route(next_hop: &NextHop) -> &str {

@@ -38,6 +38,19 @@ pub struct ExplainedBranch {
     pub fired: bool,
 }
 
+impl Explained {
+    /// The branch that decided, with the values that it saw: `retry_num > 1 [retry_num = 2]`, or `else`.
+    pub fn reason(&self) -> Option<String> {
+        let branch = self.branches.iter().find(|branch| branch.fired)?;
+        let mut reason = if branch.index.is_some() { branch.condition.clone() } else { "else".to_owned() };
+        if !branch.variables.is_empty() {
+            let seen = branch.variables.iter().map(|(name, value)| format!("{name} = {value}"));
+            reason = format!("{reason} [{}]", seen.collect::<Vec<_>>().join(", "));
+        }
+        Some(reason)
+    }
+}
+
 impl ExplainedBranch {
     pub(crate) fn new(step: Step, expression: &CheckedExpression) -> Self {
         let (index, then) = match step.place {
