@@ -181,3 +181,120 @@ impl Resolver for HickoryResolver {
         Ok(self.records(Name::from(ip), RecordType::PTR).await?.into_iter().filter_map(name).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::Message;
+    use hickory_proto::rr::Record;
+    use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, TXT};
+    use tokio::net::UdpSocket;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        absolute(text).expect("valid")
+    }
+
+    /// The answers of a server that knows a few names; `None` is silence.
+    fn zone(query: &str, kind: RecordType) -> Option<Result<Vec<RData>, ResponseCode>> {
+        let mx = |preference, exchange: &str| RData::MX(MX::new(preference, name(exchange)));
+        Some(Ok(match (query, kind) {
+            ("example.net.", RecordType::MX) => vec![mx(20, "MX2.example.net"), mx(10, "mx1.example.net")],
+            ("null.example.", RecordType::MX) => {
+                vec![RData::MX(MX::new(0, Name::root()))]
+            }
+            ("alias.example.", RecordType::A) => vec![RData::CNAME(CNAME(name("mx1.example.net")))],
+            ("mx1.example.net.", RecordType::A) => vec![RData::A(A::new(192, 0, 2, 1))],
+            ("mx1.example.net.", RecordType::AAAA) => {
+                vec![RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))]
+            }
+            ("text.example.", RecordType::TXT) => {
+                vec![RData::TXT(TXT::new(vec!["one".to_owned(), "two".to_owned()]))]
+            }
+            ("example.net." | "null.example.", _) => Vec::new(),
+            ("broken.example.", _) => return Some(Err(ResponseCode::ServFail)),
+            ("refused.example.", _) => return Some(Err(ResponseCode::Refused)),
+            ("silent.example.", _) => return None,
+            _ => return Some(Err(ResponseCode::NXDomain)),
+        }))
+    }
+
+    fn answer(packet: &[u8]) -> Option<Vec<u8>> {
+        let query = Message::from_vec(packet).ok()?;
+        let question = query.queries.first()?.clone();
+        let mut response = Message::response(query.metadata.id, query.metadata.op_code);
+        match zone(&question.name().to_ascii(), question.query_type())? {
+            Ok(records) => {
+                for data in records {
+                    let target = match &data {
+                        RData::CNAME(target) => Some(target.0.clone()),
+                        _ => None,
+                    };
+                    response.add_answer(Record::from_rdata(question.name().clone(), 60, data));
+                    let followed = target.and_then(|target| {
+                        Some((target.clone(), zone(&target.to_ascii(), question.query_type())?.ok()?))
+                    });
+                    for (owner, data) in followed.into_iter().flat_map(|(owner, records)| {
+                        records.into_iter().map(move |data| (owner.clone(), data))
+                    }) {
+                        response.add_answer(Record::from_rdata(owner, 60, data));
+                    }
+                }
+            }
+            Err(code) => response.metadata.response_code = code,
+        }
+        response.add_query(question);
+        response.to_vec().ok()
+    }
+
+    /// A resolver that asks a made-up server; the server lives as long as the second.
+    async fn resolver() -> (HickoryResolver, JoinSet<()>) {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let settings = ResolverSettings {
+            name_servers: vec![socket.local_addr().expect("bound")],
+            timeout: Duration::from_millis(500),
+            attempts: 1,
+        };
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let mut packet = [0; 1500];
+            while let Ok((count, from)) = socket.recv_from(&mut packet).await {
+                if let Some(response) = answer(&packet[..count]) {
+                    let _ = socket.send_to(&response, from).await;
+                }
+            }
+        });
+        (HickoryResolver::new(&settings).expect("a resolver"), server)
+    }
+
+    #[tokio::test]
+    async fn records_come_as_they_are() {
+        let (resolver, _server) = resolver().await;
+        let mut mx = resolver.mx(&Domain::parse("example.net").expect("valid")).await.expect("records");
+        mx.sort_by_key(|record| record.preference);
+        let mx: Vec<(u16, String)> =
+            mx.into_iter().map(|record| (record.preference, record.exchange.to_ascii_lowercase())).collect();
+        assert_eq!(mx, [(10, "mx1.example.net".to_owned()), (20, "mx2.example.net".to_owned())]);
+        let null = resolver.mx(&Domain::parse("null.example").expect("valid")).await;
+        assert_eq!(null, Ok(vec![MxRecord { preference: 0, exchange: ".".to_owned() }]));
+        let v4 = resolver.addresses("mx1.example.net", Family::V4).await;
+        assert_eq!(v4, Ok(vec!["192.0.2.1".parse().expect("an address")]));
+        let v6 = resolver.addresses("mx1.example.net.", Family::V6).await;
+        assert_eq!(v6, Ok(vec!["2001:db8::1".parse().expect("an address")]));
+        assert_eq!(resolver.addresses("alias.example", Family::V4).await, v4);
+        assert_eq!(resolver.txt("text.example").await, Ok(vec!["onetwo".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_apart_from_not_knowing() {
+        let (resolver, _server) = resolver().await;
+        let ask = |host| resolver.addresses(host, Family::V4);
+        assert_eq!(ask("example.net").await, Err(DnsError::NoData));
+        assert_eq!(ask("nowhere.example").await, Err(DnsError::NoSuchName));
+        for host in ["broken.example", "refused.example", "silent.example", "bad..name"] {
+            let answer = ask(host).await;
+            assert!(matches!(answer, Err(DnsError::Failed(_))), "{host}: {answer:?}");
+        }
+    }
+}

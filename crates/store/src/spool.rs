@@ -41,6 +41,13 @@ pub(crate) struct LooseFile {
     pub(crate) owned: AtomicBool,
 }
 
+impl ContentFile {
+    /// A file that a message owns, or nobody of ours: it stays where it is.
+    pub fn kept(path: PathBuf, len: u64) -> Self {
+        ContentFile { path, len, loose: None }
+    }
+}
+
 impl Drop for ContentFile {
     /// What no message came to own is removed.
     fn drop(&mut self) {

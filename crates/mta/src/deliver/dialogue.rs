@@ -288,3 +288,222 @@ impl Pace {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use mail::{
+        Address, ContentTraits, Envelope, MessageId, Notify, Origin, Parameters, ReversePath, Source,
+        Timestamp,
+    };
+    use store::spool::ContentFile;
+    use tokio::io::DuplexStream;
+    use wire::smtp::client::{Answer, Forward, Protocol, Request, StartTls};
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(300);
+
+    fn patience() -> Patience {
+        Patience {
+            connect: WAIT,
+            tls: WAIT,
+            greeting: WAIT,
+            hello: WAIT,
+            mail: WAIT,
+            rcpt: WAIT,
+            data: 2 * WAIT,
+            until: Instant::now() + 6 * WAIT,
+        }
+    }
+
+    fn envelope() -> Envelope {
+        let origin = Origin {
+            source: Source::Authenticated,
+            listener: String::new(),
+            client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            local_port: 0,
+            authenticated_as: None,
+        };
+        Envelope {
+            message: MessageId(1),
+            reverse_path: ReversePath::Null,
+            accepted_at: Timestamp::EPOCH,
+            origin,
+            parameters: Parameters::default(),
+            traits: ContentTraits::default(),
+            size: 0,
+            recipients: Vec::new(),
+        }
+    }
+
+    /// A client to which a peer has said all that comes before the content.
+    fn before_content(framing: Framing, content: &Content) -> Client {
+        let offer = if framing == Framing::Chunk { "CHUNKING" } else { "HELP" };
+        let hello = format!("250-mx\r\n250 {offer}\r\n");
+        let mut replies = ["220 mx\r\n", &hello, "250 ok\r\n", "250 ok\r\n", "354 go\r\n"].into_iter();
+        let mut client = Client::new(Protocol::Smtp, "me", StartTls::Never, None);
+        let to = Address::parse("a@example.net").expect("valid");
+        let forward = Forward { forward_path: &to, original: None, notify: Notify::DEFAULT };
+        loop {
+            match client.step() {
+                Step::Send => client.sent(),
+                Step::Receive(_) => client.receive(replies.next().expect("enough").as_bytes()),
+                Step::Ready => client
+                    .begin(&Request {
+                        envelope: &envelope(),
+                        content_bytes: content.len(),
+                        needs_smtputf8: false,
+                        recipients: &[forward],
+                    })
+                    .expect("able"),
+                Step::SendContent(found) => {
+                    assert_eq!(found, framing);
+                    return client;
+                }
+                Step::Handshake | Step::Over => panic!("nothing of that was said"),
+            }
+        }
+    }
+
+    /// Sends content to a peer that does this with its end of the stream, and goes on to the end.
+    async fn sends<F>(
+        framing: Framing,
+        content: &Content,
+        peer: impl FnOnce(DuplexStream) -> F,
+    ) -> (Result<(), ContentFault>, Vec<Answer>, F::Output)
+    where
+        F: Future,
+    {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let mut client = before_content(framing, content);
+        let mut stream: Box<dyn Stream> = Box::new(ours);
+        let sending = async {
+            let mut buffer = [0; 512];
+            let patience = patience();
+            let sent = send_content(&mut stream, &mut client, &mut buffer, framing, content, &patience).await;
+            drive(&mut stream, &mut client, &mut buffer, &patience).await;
+            drop(stream);
+            sent
+        };
+        let (sent, said) = tokio::join!(sending, peer(theirs));
+        (sent, client.take_answers(), said)
+    }
+
+    fn in_file(text: &str) -> (tempfile::TempDir, Content) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("content");
+        std::fs::write(&path, text).expect("room");
+        let file = ContentFile::kept(path, text.len() as u64);
+        (folder, Content::File(Arc::new(file)))
+    }
+
+    async fn takes(mut stream: DuplexStream, end: &str) -> String {
+        let mut taken = Vec::new();
+        while !taken.ends_with(end.as_bytes()) {
+            assert_ne!(stream.read_buf(&mut taken).await.expect("no error"), 0);
+        }
+        stream.write_all(b"250 ok\r\n").await.expect("open");
+        String::from_utf8(taken).expect("text")
+    }
+
+    fn is_taken(answers: &[Answer]) -> bool {
+        matches!(answers, [Answer::Taken(reply)] if reply.code == 250)
+    }
+
+    #[tokio::test]
+    async fn files_go_out_as_memory_does() {
+        // Long enough for several reads, with lines that cross them.
+        let text = "0123456\r\n.dot\r\n".repeat(40_000);
+        let count = text.len();
+        let (_folder, file) = in_file(&text);
+        let memory = Content::Memory(text.clone().into());
+        for content in [file, memory] {
+            let (sent, answers, said) =
+                sends(Framing::Dot, &content, |stream| takes(stream, "\r\n.\r\n")).await;
+            assert_eq!(sent, Ok(()));
+            assert!(is_taken(&answers));
+            assert!(said == text.replace("\r\n.", "\r\n..") + ".\r\n", "{} bytes came", said.len());
+            let (sent, answers, said) = sends(Framing::Chunk, &content, |stream| async move {
+                let prefix = format!("BDAT {count} LAST\r\n");
+                takes_exactly(stream, prefix.len() + count).await
+            })
+            .await;
+            assert_eq!(sent, Ok(()));
+            assert!(is_taken(&answers));
+            assert!(said.ends_with(&text));
+        }
+    }
+
+    async fn drains(mut stream: DuplexStream) {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+
+    async fn takes_exactly(mut stream: DuplexStream, count: usize) -> String {
+        let mut taken = vec![0; count];
+        stream.read_exact(&mut taken).await.expect("enough");
+        stream.write_all(b"250 ok\r\n").await.expect("open");
+        String::from_utf8(taken).expect("text")
+    }
+
+    #[tokio::test]
+    async fn faults_of_the_content_are_ours() {
+        let (folder, file) = in_file("short\r\n");
+        let Content::File(short) = &file else { panic!("a file") };
+        let longer = Content::File(Arc::new(ContentFile::kept(short.path.clone(), 100)));
+        let missing = folder.path().join("missing");
+        let missing = Content::File(Arc::new(ContentFile::kept(missing, 1)));
+        let bare = Content::Memory("a\nb".into());
+        for (content, bare) in [(longer, false), (missing, false), (bare, true)] {
+            let (sent, answers, ()) = sends(Framing::Dot, &content, drains).await;
+            match sent {
+                Err(ContentFault::BareLineEnd) => assert!(bare),
+                Err(ContentFault::Unreadable(_)) => assert!(!bare),
+                Ok(()) => panic!("a fault was not noticed"),
+            }
+            assert!(matches!(answers[..], [Answer::Unanswered(..)]), "{answers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_word_of_a_peer_that_stops_reading_counts() {
+        let content = Content::Memory("x".repeat(100_000).into());
+        let (_, answers, ()) = sends(Framing::Dot, &content, |mut stream| async move {
+            stream.read_exact(&mut [0; 2000]).await.expect("content");
+            stream.write_all(b"552 5.3.4 too big\r\n").await.expect("open");
+        })
+        .await;
+        assert!(matches!(&answers[..], [Answer::Refused(Stage::Content, reply)] if reply.code == 552));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_receiver_is_given_up_and_is_not_in_doubt() {
+        let content = Content::Memory("x".repeat(100_000).into());
+        let begun = Instant::now();
+        let (_, answers, ()) = sends(Framing::Dot, &content, |mut stream| async move {
+            let mut byte = [0];
+            while stream.read(&mut byte).await.is_ok_and(|count| count > 0) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        })
+        .await;
+        assert!(matches!(&answers[..], [Answer::Unanswered(Stage::Content, _)]), "{answers:?}");
+        assert!(begun.elapsed() < 2000 * Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_drips_has_one_deadline() {
+        let content = Content::Memory("x".into());
+        let begun = Instant::now();
+        let (_, answers, ()) = sends(Framing::Dot, &content, |mut stream| async move {
+            while stream.write_all(b"2").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        })
+        .await;
+        assert!(matches!(&answers[..], [Answer::InDoubt(_)]), "{answers:?}");
+        assert!(begun.elapsed() < Duration::from_secs(605));
+    }
+}
