@@ -24,7 +24,7 @@ use self::sockets::Arrival;
 use crate::authenticate::Authenticator;
 use crate::server_tls::ServerTls;
 use crate::session::{self, Ends, Surroundings, TraceIds};
-use crate::world::World;
+use crate::world::{Stream, World};
 
 /// What a client hears for which there is no place.
 const NO_PLACE: &[u8] = b"421 4.3.2 Too many connections, come again\r\n";
@@ -208,6 +208,35 @@ impl Listeners {
         drop(sender);
         Reception::new(self.limits).run(around, arrivals).await;
         while helpers.join_next().await.is_some() {}
+    }
+}
+
+/// Serves streams that came some other way than through a socket of ours; whoever has them owns the sessions.
+#[derive(Clone)]
+pub struct Sessions {
+    around: Arc<Surroundings>,
+    listener: Arc<ListenerSettings>,
+}
+
+impl Sessions {
+    /// Sessions as this listener has them, and the task that checks passwords, which runs beside them.
+    pub fn new(
+        listener: ListenerSettings,
+        world: World,
+        configuration: watch::Receiver<Arc<Configuration>>,
+        tls: Option<ServerTls>,
+        shutdown: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (authenticator, authenticating) = Authenticator::new();
+        let trace_ids = TraceIds::from(world.clock.now());
+        let around = Surroundings { world, configuration, tls, authenticator, shutdown, trace_ids };
+        (Sessions { around: Arc::new(around), listener: Arc::new(listener) }, authenticating)
+    }
+
+    /// Serves one client until one side has had enough.
+    pub async fn serve(&self, stream: Box<dyn Stream>, client: SocketAddr) {
+        let ends = Ends { client, local: self.listener.address };
+        session::serve(Arc::clone(&self.around), Arc::clone(&self.listener), stream, ends).await;
     }
 }
 

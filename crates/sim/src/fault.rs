@@ -89,11 +89,15 @@ pub enum Fault {
     LmtpFewerReplies,
     /// The configuration changes while mail is queued (J8).
     Rerouted,
+    /// The client hangs up somewhere in its message (A2).
+    ClientVanishes,
+    /// 354 although no recipient was taken (E5).
+    Credulous,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 43] = [
+    pub const ALL: [Fault; 45] = [
         Fault::Crash,
         Fault::StoreBeforeCommit,
         Fault::StoreAfterCommit,
@@ -137,5 +141,7 @@ impl Fault {
         Fault::LmtpMixed,
         Fault::LmtpFewerReplies,
         Fault::Rerouted,
+        Fault::ClientVanishes,
+        Fault::Credulous,
     ];
 }

@@ -110,6 +110,8 @@ pub enum Event {
         message: MessageId,
         /// Its content.
         content: ContentHash,
+        /// What the client sent: the content without our trace field.
+        sent: ContentHash,
         /// Its reverse-path.
         reverse_path: ReversePath,
         /// Its recipients.

@@ -85,6 +85,8 @@ pub struct Manners {
     pub malformed: u32,
     /// Hangs up after it took the message and before it said so.
     pub drop_after_dot: u32,
+    /// Says 354 although it took no recipient.
+    pub credulous: u32,
     /// LMTP: answers for fewer recipients than it took.
     pub fewer_replies: u32,
     /// Closes a connection that idles, after some seconds.

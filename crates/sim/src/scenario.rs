@@ -1,5 +1,6 @@
 //! One seed, one world: which peers, names, routes, letters, faults and crashes it has.
 
+mod client;
 mod letters;
 mod places;
 mod run;
@@ -13,6 +14,7 @@ use mail::{Domain, Timestamp};
 use policy::expr::Expression;
 use policy::settings::Settings;
 
+pub use client::Entrance;
 pub use letters::{Letter, admit};
 pub use run::{Honest, Outcome, Twist, play, play_twisted};
 

@@ -35,8 +35,9 @@ impl Witness {
     }
 
     /// Writes down the messages that came since the last look.
-    async fn note_new(&self, content: ContentHash, about: Option<MessageId>) -> Result<(), StoreError> {
+    async fn note_new(&self, content: &[u8], about: Option<MessageId>) -> Result<(), StoreError> {
         let newest = self.newest.load(Ordering::Relaxed);
+        let (content, sent) = (ContentHash::of(content), ContentHash::of(without_trace(content)));
         for claim in self.inner.pending(Some(MessageId(newest)), usize::MAX).await? {
             let message = claim.envelope.message;
             self.newest.fetch_max(message.0, Ordering::Relaxed);
@@ -49,6 +50,7 @@ impl Witness {
             self.history.note(Event::Committed {
                 message,
                 content,
+                sent,
                 reverse_path: claim.envelope.reverse_path.clone(),
                 recipients: entered.collect(),
                 about,
@@ -80,6 +82,24 @@ pub fn bytes(content: &Content) -> &[u8] {
     }
 }
 
+/// Content without the trace field that a session put in front.
+fn without_trace(content: &[u8]) -> &[u8] {
+    let mut end = 0;
+    loop {
+        let Some(at) = content[end..].windows(2).position(|pair| pair == b"\r\n") else { return content };
+        end += at + 2;
+        if !matches!(content.get(end), Some(b' ' | b'\t')) {
+            break;
+        }
+    }
+    let field = String::from_utf8_lossy(&content[..end]);
+    if field.starts_with("Received:") && field.contains("by waypost.example") {
+        &content[end..]
+    } else {
+        content
+    }
+}
+
 /// What a notification says, read from its text.
 fn told(notice: &[u8]) -> Vec<Told> {
     let text = String::from_utf8_lossy(notice);
@@ -101,9 +121,8 @@ fn told(notice: &[u8]) -> Vec<Told> {
 #[async_trait]
 impl Queue for Witness {
     async fn accept(&self, accepted: Accepted, content: Content) -> Result<MessageId, StoreError> {
-        let hash = ContentHash::of(bytes(&content));
-        let message = self.inner.accept(accepted, content).await?;
-        self.note_new(hash, None).await?;
+        let message = self.inner.accept(accepted, content.clone()).await?;
+        self.note_new(bytes(&content), None).await?;
         Ok(message)
     }
 
@@ -153,14 +172,13 @@ impl Queue for Witness {
             deposits: settlement.deposits.iter().map(|deposit| deposit.recipient).collect(),
             told: settlement.notices.iter().flat_map(|notice| told(&notice.content)).collect(),
         };
-        let notices: Vec<ContentHash> =
-            settlement.notices.iter().map(|notice| ContentHash::of(&notice.content)).collect();
+        let notices: Vec<Bytes> = settlement.notices.iter().map(|notice| notice.content.clone()).collect();
         let message = settlement.message;
         assert!(notices.len() <= 1, "one settlement carries one notification");
         self.inner.settle(settlement).await?;
         self.history.note(event);
-        if let Some(hash) = notices.first() {
-            self.note_new(*hash, Some(message)).await?;
+        if let Some(notice) = notices.first() {
+            self.note_new(notice, Some(message)).await?;
         }
         let there = self.inner.content(message).await?.is_some();
         self.history.note(Event::ContentSeen { message, there });

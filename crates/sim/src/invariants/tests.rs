@@ -39,7 +39,14 @@ fn progress() -> Progress {
 fn committed(reverse_path: &str, notify: Notify) -> Event {
     let reverse_path = Address::parse(reverse_path).map_or(ReversePath::Null, ReversePath::Address);
     let recipients = vec![Entered { id: RECIPIENT, forward_path: to(), notify, progress: progress() }];
-    Event::Committed { message: MESSAGE, content: CONTENT, reverse_path, recipients, about: None }
+    Event::Committed {
+        message: MESSAGE,
+        content: CONTENT,
+        sent: CONTENT,
+        reverse_path,
+        recipients,
+        about: None,
+    }
 }
 
 fn claimed(lease: LeaseId) -> Event {

@@ -17,8 +17,8 @@ pub(super) struct Acknowledgements {
 impl Judge for Acknowledgements {
     fn see(&mut self, _now: Timestamp, event: &Event) -> Vec<String> {
         match event {
-            Event::Committed { content, .. } => {
-                self.durable.insert(*content);
+            Event::Committed { sent, .. } => {
+                self.durable.insert(*sent);
                 Vec::new()
             }
             Event::Acknowledged { content } if !self.durable.contains(content) => {

@@ -226,7 +226,7 @@ impl Session<'_> {
             return self.write("503 5.5.1 MAIL first\r\n").await;
         };
         if transaction.recipients.is_empty() {
-            return self.write("554 5.5.1 no valid recipients\r\n").await;
+            return self.data_for_nobody().await;
         }
         let recipients = transaction.recipients.clone();
         match self.mood(Stage::Data).await? {
@@ -256,6 +256,21 @@ impl Session<'_> {
             content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
         self.dot(content).await
+    }
+
+    /// RFC 2920 section 3.1: a client that hears 354 for nobody sends the final dot and nothing else.
+    async fn data_for_nobody(&mut self) -> Step {
+        if !self.peer.mischief(self.peer.manners.credulous) {
+            return self.write("554 5.5.1 no valid recipients\r\n").await;
+        }
+        self.peer.fired(Fault::Credulous);
+        self.write("354 go ahead\r\n").await?;
+        while self.line().await? != b".\r\n" {
+            self.rude("content for nobody".to_owned());
+        }
+        self.close_transaction();
+        let answer = self.peer.chance(|chance| *chance.pick(&["554 5.5.1 for whom?", "250 2.0.0 fine"]));
+        self.write(format!("{answer}\r\n")).await
     }
 
     async fn bdat(&mut self, rest: &str) -> Step {

@@ -11,7 +11,7 @@ use policy::route::Choice;
 use policy::{Accepted, Configuration};
 
 use super::places::{HOME, Places, address};
-use super::{LETTERS_WITHIN, within};
+use super::{Entrance, LETTERS_WITHIN, within};
 use crate::chance::Chance;
 
 /// One message that a client wants to send.
@@ -27,6 +27,8 @@ pub struct Letter {
     pub ret: Option<Ret>,
     /// Its content.
     pub content: String,
+    /// Which way it comes.
+    pub entrance: Entrance,
     /// How often the client tries again when it is turned away.
     pub again: u32,
 }
@@ -56,6 +58,7 @@ pub(super) fn draw(chance: &mut Chance, places: &Places) -> Vec<Letter> {
             recipients: recipients(chance, places),
             ret: *chance.pick(&[None, None, Some(Ret::Full), Some(Ret::Headers)]),
             content: content(chance, n, places.eight_bit),
+            entrance: Entrance::draw(chance),
             again: u32::try_from(chance.between(0, 2)).expect("at most two"),
         }
     };

@@ -152,7 +152,7 @@ impl Sketch<'_> {
     }
 
     fn manners(&mut self, tongue: Tongue, dials: Dials, fair_from: Option<Timestamp>) -> Manners {
-        if !dials.peers || self.chance.per_mille(300) {
+        if !dials.peers || (self.chance.per_mille(300) && tongue == Tongue::Smtp) {
             return Manners::default();
         }
         let chance = &mut self.chance;
@@ -166,6 +166,7 @@ impl Sketch<'_> {
             silent: *chance.pick(&[0, 0, 0, 30]),
             malformed: *chance.pick(&[0, 0, 20, 50]),
             drop_after_dot: *chance.pick(&[0, 0, 50, 200]),
+            credulous: *chance.pick(&[0, 300]),
             fewer_replies: if tongue == Tongue::Lmtp { *chance.pick(&[0, 50, 200]) } else { 0 },
             idle_close: *chance.pick(&[0, 300, 1000]),
             size_max: None,

@@ -1,12 +1,14 @@
 //! Plays a world: starts the node, lets clients send, stops and starts it, and looks at the end what is left.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mail::{Address, Clock, MessageId};
 use mta::client_tls::ClientTls;
 use mta::connections::{ConnectionLimits, Connections};
+use mta::listen::{ListenerSettings, ListenerTls, Sessions};
 use mta::{Resolver, Transport, World, queue_manager};
 use policy::Configuration;
 use policy::admit::AdmissionRules;
@@ -15,12 +17,13 @@ use policy::limits::{DELIVERY_MAX, SETTLE_MAX};
 use policy::mx::MxRules;
 use policy::settings::Settings;
 use store::{Content, MemoryStore, Store};
-use tokio::sync::watch;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::places::HOSTNAME;
-use super::{Letter, Moment, Plan, Stop, admit};
+use super::{Entrance, Letter, Moment, Plan, Stop, admit, client};
 use crate::chance::Chance;
 use crate::clock::{BEGINNING, SimClock};
 use crate::dns::Names;
@@ -32,6 +35,8 @@ use crate::panics;
 use crate::peer::Peer;
 use crate::witness::{Witness, bytes};
 
+/// Bytes that a client may have sent and we not yet read.
+const CLIENT_BUFFER_BYTES: usize = 16 * 1024;
 /// How often the queue is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
 /// How long a clean stop may take.
@@ -105,6 +110,7 @@ struct Door {
     store: Arc<dyn Store>,
     configuration: Arc<Configuration>,
     rules: Arc<AdmissionRules>,
+    streams: mpsc::UnboundedSender<DuplexStream>,
     gone: CancellationToken,
 }
 
@@ -227,12 +233,17 @@ impl<'a> Run<'a> {
         let (shutdown, gone) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let configuration = self.configuration.subscribe();
+        let (streams, arrivals) = mpsc::unbounded_channel();
+        let (sessions, _) =
+            Sessions::new(listener(), world.clone(), configuration.clone(), None, shutdown.clone());
         let door = Door {
+            streams,
             store,
             configuration: Arc::clone(&configuration.borrow()),
             rules: Arc::new(AdmissionRules::default()),
             gone: gone.clone(),
         };
+        tasks.spawn(receive(sessions, arrivals));
         tasks.spawn(queue_manager::run(world, configuration, Arc::clone(&connections), shutdown.clone()));
         self.door.send_replace(Some(door));
         Node { tasks, shutdown, gone, connections }
@@ -242,7 +253,8 @@ impl<'a> Run<'a> {
         self.door.send_replace(None);
         if stop.clean {
             node.shutdown.cancel();
-            if tokio::time::timeout(STOP_MAX, node.tasks.join_next()).await.is_err() {
+            let all = async { while node.tasks.join_next().await.is_some() {} };
+            if tokio::time::timeout(STOP_MAX, all).await.is_err() {
                 self.history.note(Event::Panicked {
                     message: format!("a clean stop took longer than {STOP_MAX:?}"),
                     injected: false,
@@ -349,11 +361,14 @@ async fn send(mut letter: Letter, door: watch::Receiver<Option<Door>>, history: 
         let open = door.borrow().clone();
         let answer = match open {
             None => Err("nobody is there".to_owned()),
-            Some(door) => tokio::select! {
-                biased;
-                () = door.gone.cancelled() => Err("the connection broke".to_owned()),
-                answer = accept(&door, &letter, clock) => answer,
-            },
+            Some(door) => {
+                let gone = door.gone.clone();
+                tokio::select! {
+                    biased;
+                    () = gone.cancelled() => Err("the connection broke".to_owned()),
+                    answer = deliver(door, &letter, &history, clock) => answer,
+                }
+            }
         };
         if answer.is_ok() {
             history.note(Event::Acknowledged { content });
@@ -365,6 +380,50 @@ async fn send(mut letter: Letter, door: watch::Receiver<Option<Door>>, history: 
         }
         letter = letter.once_more(clock.now(), Duration::from_secs(45 + 60 * u64::from(letter.again)));
     }
+}
+
+/// The listener that every session has; the clients' network may relay.
+fn listener() -> ListenerSettings {
+    let network = "203.0.113.0/24".parse().expect("a network");
+    let admission = AdmissionRules { relay_networks: vec![network], ..AdmissionRules::default() };
+    let address = SocketAddr::from((Ipv4Addr::new(203, 0, 113, 1), 25));
+    ListenerSettings {
+        tls: ListenerTls::None,
+        auth: false,
+        admission: Arc::new(admission),
+        ..ListenerSettings::smtp("smtp", address)
+    }
+}
+
+/// Owns the sessions; ends when the door is closed and the last one is over.
+async fn receive(sessions: Sessions, mut arrivals: mpsc::UnboundedReceiver<DuplexStream>) {
+    let mut serving = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(_) = serving.join_next(), if !serving.is_empty() => {}
+            arrival = arrivals.recv() => match arrival {
+                Some(stream) => {
+                    let sessions = sessions.clone();
+                    let client = SocketAddr::from((Ipv4Addr::new(203, 0, 113, 9), 40_000));
+                    serving.spawn(async move { sessions.serve(Box::new(stream), client).await });
+                }
+                None => break,
+            },
+        }
+    }
+    while serving.join_next().await.is_some() {}
+}
+
+/// Brings a letter to us, whichever way it comes.
+async fn deliver(door: Door, letter: &Letter, history: &History, clock: SimClock) -> Result<(), String> {
+    if letter.entrance == Entrance::Gate {
+        return accept(&door, letter, clock).await.map(drop);
+    }
+    let (ours, theirs) = tokio::io::duplex(CLIENT_BUFFER_BYTES);
+    door.streams.send(theirs).map_err(|_| "nobody listens".to_owned())?;
+    drop(door);
+    client::send(ours, letter, letter.entrance, || history.fired(Fault::ClientVanishes)).await
 }
 
 /// What a session does with a letter, but for its dialogue.
