@@ -204,7 +204,7 @@ fn one_listener(boot: &Boot, listener: &Listener, admission: Arc<AdmissionRules>
             config::ListenerTls::StartTls => ListenerTls::StartTls,
             config::ListenerTls::Implicit => ListenerTls::Implicit,
         },
-        require_tls: false,
+        require_tls: listener.require_tls,
         auth: !lmtp,
         require_auth: listener.submission,
         limits: session_limits(boot),

@@ -74,6 +74,9 @@ pub(crate) struct Listener {
     /// Whether mail is taken only from those who have authenticated.
     #[serde(default)]
     pub(crate) submission: bool,
+    /// Whether nothing is taken before TLS.
+    #[serde(default)]
+    pub(crate) require_tls: bool,
 }
 
 /// What a listener speaks.

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use policy::Configuration;
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use crate::assemble::{Server, assemble};
 use crate::config::Boot;
@@ -23,6 +25,8 @@ pub(super) struct Args {
 
 /// Checks the settings, starts, and waits.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    // Mail is nobody else's business: what the server writes, only its user reads.
+    umask(Mode::RWXG | Mode::RWXO);
     let trial = match &args.config {
         Some(path) => Trial { boot: Boot::read(path)?, notes: Vec::new() },
         None => trial::prepare(super::DATA_DIRECTORY)?,

@@ -179,6 +179,7 @@ fn boot(
             protocol: ListenerProtocol::Smtp,
             tls: ListenerTls::StartTls,
             submission: true,
+            require_tls: true,
         }],
         tls: Some(Certificate {
             certificate: write("certificate.pem", &own.certificate_pem)?,

@@ -187,3 +187,38 @@ async fn in_mailbox(
     }
     Ok(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::cast::{SENDER, STORE};
+
+    fn copy(peer: &'static str, content: &[u8]) -> Received {
+        Received {
+            peer,
+            reverse_path: SENDER.to_owned(),
+            forward_paths: vec![RECIPIENTS[3].to_owned()],
+            content: content.to_vec(),
+            tls: false,
+            user: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(peer: &str, copies: &[Received], expected: &[&str]) {
+        let copies: Vec<&Received> = copies.iter().collect();
+        assert_eq!(at_peer(peer, &copies, b"body"), expected);
+    }
+
+    #[test]
+    fn what_is_wrong_at_a_peer_is_seen() {
+        check(FALLBACK, &[copy(FALLBACK, b"Received: x\r\nbody")], &[]);
+        check(FALLBACK, &[], &["0 copies arrived"]);
+        check(FALLBACK, &[copy(FALLBACK, b"body"), copy(FALLBACK, b"body")], &["2 copies arrived"]);
+        check(FALLBACK, &[copy(STORE, b"body")], &["it ended at lmtp-a.store.example"]);
+        check(FALLBACK, &[copy(FALLBACK, b"bodY")], &["its content was changed"]);
+        check(RELAY, &[copy(RELAY, b"body")], &["it came without TLS or AUTH"]);
+        let other = Received { reverse_path: String::new(), ..copy(FALLBACK, b"body") };
+        check(FALLBACK, &[other], &["its reverse-path was <>"]);
+    }
+}

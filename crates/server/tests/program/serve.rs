@@ -27,6 +27,17 @@ fn sigterm_ends_it_cleanly() {
 }
 
 #[test]
+fn nobody_else_may_read_its_data() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with(SETTINGS);
+    assert!(place.serve().end().success());
+    for name in ["data", "data/waypost.db"] {
+        let mode = std::fs::metadata(place.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+}
+
+#[test]
 fn a_second_process_on_the_same_data_is_refused() {
     let place = Place::with(SETTINGS);
     let first = place.serve();
