@@ -11,6 +11,7 @@ use policy::verdict::{expired, postponed};
 use policy::{AttemptOutcome, Configuration, Trouble, Verdict};
 use store::{LeaseId, QueuedRecipient, StoreError};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::attempt::{Delivery, Report, attempt};
@@ -25,6 +26,8 @@ pub(crate) struct Means {
     pub(crate) world: World,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) connections: Arc<Connections>,
+    /// Cancelled when attempts under way are to be cut off.
+    pub(crate) cut: CancellationToken,
 }
 
 /// A delivery, and whether it is all that its claim became.
@@ -123,7 +126,16 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
         return Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
     }
     let attempt = attempt(&means.world, &means.configuration, &means.connections, delivery);
-    match tokio::time::timeout(DELIVERY_MAX + DELIVERY_GRACE, attempt).await {
+    let ended = tokio::select! {
+        biased;
+        ended = tokio::time::timeout(DELIVERY_MAX + DELIVERY_GRACE, attempt) => ended,
+        () = means.cut.cancelled() => {
+            warn!(message = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
+                "a delivery is cut off, as we stop");
+            return Report { begun: false, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+        }
+    };
+    match ended {
         Ok(report) => report,
         Err(_) => {
             error!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,

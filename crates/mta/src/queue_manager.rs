@@ -13,7 +13,7 @@ use policy::bounce::Happening;
 use policy::destination::{Down, Feedback};
 use policy::limits::{
     CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX, PANIC_DELAY,
-    PANICKED_MESSAGES_MAX, PANICS_MAX, POISON_DELAY, SHUTDOWN_MAX, STORE_BACKOFF_MIN,
+    PANICKED_MESSAGES_MAX, PANICS_MAX, POISON_DELAY, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX, STORE_BACKOFF_MIN,
 };
 use policy::scheduler::{Place, Scheduler};
 use policy::{Configuration, Trouble};
@@ -56,7 +56,8 @@ async fn work(
 ) -> Result<(), StoreError> {
     let mut changes = configuration;
     let configuration = Arc::clone(&changes.borrow_and_update());
-    let mut state = State::new(Means { world, configuration, connections });
+    let cut = CancellationToken::new();
+    let mut state = State::new(Means { world, configuration, connections, cut });
     loop {
         state.start_deliveries();
         state.claim();
@@ -466,17 +467,25 @@ impl State {
     async fn wind_down(mut self) -> Result<(), StoreError> {
         self.stopping = true;
         self.release_waiting();
-        let deadline = Instant::now() + SHUTDOWN_MAX;
         info!(deliveries = self.deliveries, "the queue manager stops; deliveries under way may end");
+        self.wait(SHUTDOWN_MAX).await?;
+        self.means.cut.cancel();
+        self.wait(SHUTDOWN_SETTLE_MAX).await?;
+        if !self.tasks.is_empty() {
+            warn!(tasks = self.tasks.len(), duplicate_risk = true, "not all that happened could be written");
+            self.tasks.shutdown().await;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is under way, but not longer than this.
+    async fn wait(&mut self, time_max: Duration) -> Result<(), StoreError> {
+        let deadline = Instant::now() + time_max;
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
             match ended {
                 Ok((id, done)) => self.done(id, done)?,
                 Err(failure) => self.crashed(failure.id(), &failure),
             }
-        }
-        if !self.tasks.is_empty() {
-            warn!(deliveries = self.deliveries, duplicate_risk = true, "deliveries under way are cut off");
-            self.tasks.shutdown().await;
         }
         Ok(())
     }

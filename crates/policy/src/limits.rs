@@ -42,6 +42,8 @@ pub const STORE_BACKOFF_MIN: Duration = Duration::from_millis(100);
 pub const STORE_BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// How long attempts may go on after we are told to stop.
 pub const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+/// How long after that what happened may be written.
+pub const SHUTDOWN_SETTLE_MAX: Duration = Duration::from_secs(30);
 /// Crashes of deliveries of one message, after which it is held.
 pub const PANICS_MAX: u32 = 3;
 /// The wait after a delivery crashed.
