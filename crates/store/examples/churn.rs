@@ -2,6 +2,7 @@
 //!
 //! `churn speed DIR [MESSAGES [WRITERS [BYTES]]]` accepts and ends messages and prints one line of figures.
 //! `churn intake DIR [MESSAGES [WRITERS [BYTES]]]` only accepts them.
+//! `churn start DIR` opens what is there, claims and ends 1,000 messages, and prints how long each took.
 //! `churn keep DIR` accepts without end and prints `ACK a…` for what is queued, `ACK d…` for what is in a mailbox.
 //! `churn check DIR` prints `HAVE …` for what is there, and fails if something is damaged or there twice.
 
@@ -15,9 +16,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use mail::{Address, MessageId, Notify, Origin, RecipientId, Reply, ReversePath, Source, Timestamp};
+use mail::{
+    Address, EnhancedStatus, MessageId, Notify, Origin, RecipientId, Reply, ReversePath, Source, Timestamp,
+};
 use policy::outcome::Delivered;
-use policy::{Accepted, Expiry, NewRecipient, Progress, Verdict};
+use policy::{Accepted, Expiry, NewRecipient, Progress, Scope, Trouble, TroubleKind, Verdict};
 use store::{
     Claim, Content, Deposit, Ending, Mailboxes, Queue, Settlement, Spool, SqliteOptions, SqliteStore,
 };
@@ -36,16 +39,17 @@ async fn main() -> Result<(), Failure> {
         arguments.get(place).map_or(Ok(default), |text| text.parse()).map_err(Failure::from)
     };
     let (Some(mode), Some(directory)) = (arguments.first(), arguments.get(1)) else {
-        return Err("usage: churn speed|intake|keep|check DIR [MESSAGES [WRITERS [BYTES]]]".into());
+        return Err("usage: churn speed|intake|start|keep|check DIR [MESSAGES [WRITERS [BYTES]]]".into());
     };
     let directory = Path::new(directory);
     let load = Load { messages: number(2, 100_000)?, writers: number(3, 32)?, bytes: number(4, 5000)? };
     match mode.as_str() {
         "speed" => speed(directory, load, true).await,
         "intake" => speed(directory, load, false).await,
+        "start" => start(directory).await,
         "keep" => keep(directory).await,
         "check" => check(directory).await,
-        _ => Err("the first argument is speed, intake, keep or check".into()),
+        _ => Err("the first argument is speed, intake, start, keep or check".into()),
     }
 }
 
@@ -195,6 +199,47 @@ async fn speed(directory: &Path, load: Load, ends: bool) -> Result<(), Failure> 
     let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_micros()? - cpu);
     drop(claimer);
     report(directory, load, &times, seconds, cpu)
+}
+
+async fn start(directory: &Path) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let store = open(directory)?;
+    let opened = begin.elapsed();
+    let first = store.claim(now(), LEASE, 1).await?;
+    let first_claimed = begin.elapsed();
+    let claims = store.claim(now(), LEASE, 1000).await?;
+    let claimed = begin.elapsed();
+    for claim in first.iter().chain(&claims) {
+        store.content(claim.envelope.message).await?.ok_or("its content is gone")?;
+        store.settle(expired(claim)).await?;
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let memory = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    println!(
+        "opened in {opened:.1?}, first claim after {first_claimed:.1?}, {} more after {claimed:.1?}, \
+         all ended one by one after {:.1?}, {memory}",
+        claims.len(),
+        begin.elapsed()
+    );
+    Ok(())
+}
+
+/// An ending without an attempt.
+fn expired(claim: &Claim) -> Settlement {
+    let trouble = Trouble {
+        scope: Scope::Recipient,
+        kind: TroubleKind::Io,
+        status: EnhancedStatus::new(5, 4, 7),
+        text: "expired".into(),
+        host: String::new(),
+        reply: None,
+        in_doubt: false,
+    };
+    let mut settlement = settlement(claim);
+    for ending in &mut settlement.endings {
+        ending.verdict = Verdict::Failed(trouble.clone());
+    }
+    settlement
 }
 
 fn report(directory: &Path, load: Load, times: &[(f64, f64)], seconds: f64, cpu: u64) -> Result<(), Failure> {

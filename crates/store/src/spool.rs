@@ -46,6 +46,13 @@ impl ContentFile {
     pub fn kept(path: PathBuf, len: u64) -> Self {
         ContentFile { path, len, loose: None }
     }
+
+    /// Says that a message names it now, so that it stays.
+    pub(crate) fn own(&self) {
+        if let Some(loose) = &self.loose {
+            loose.owned.store(true, Ordering::Release);
+        }
+    }
 }
 
 impl Drop for ContentFile {

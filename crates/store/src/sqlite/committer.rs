@@ -156,11 +156,7 @@ impl Committer {
                         cache.insert(incoming.envelope.message, bytes.clone());
                     }
                     Place::Inline(_) => {}
-                    Place::File(file) => {
-                        if let Some(loose) = &file.loose {
-                            loose.owned.store(true, Ordering::Release);
-                        }
-                    }
+                    Place::File(file) => file.own(),
                 }
                 let recipients = std::mem::take(&mut incoming.recipients);
                 ledger.enqueued(&incoming.envelope, recipients, incoming.fresh);
@@ -173,15 +169,12 @@ impl Committer {
     fn broken(&mut self, mut batch: Vec<Job>, fault: Fault) {
         self.unexpect(&mut batch);
         if let Fault::Fatal(why) = fault {
-            self.shared.stop(why.clone());
-            return batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.clone())));
+            return self.stop(batch, &why);
         }
         if !self.db.is_autocommit()
             && let Err(error) = self.db.execute_batch("ROLLBACK")
         {
-            let why = format!("a rollback that broke: {error}");
-            self.shared.stop(why.clone());
-            return batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.clone())));
+            return self.stop(batch, &format!("a rollback that broke: {error}"));
         }
         if batch.len() > 1 {
             return batch.into_iter().for_each(|job| self.commit(vec![job]));
@@ -199,6 +192,17 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// Whether the batch is on the disk is for the next start to find out, so its files stay until then.
+    fn stop(&self, mut batch: Vec<Job>, why: &str) {
+        self.shared.stop(why.to_owned());
+        for incoming in batch.iter_mut().flat_map(|job| job.work.incoming()) {
+            if let Place::File(file) = &incoming.content.place {
+                file.own();
+            }
+        }
+        batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.to_owned())));
     }
 
     /// Keeps an ending until there is room: what was delivered must not be delivered again (A23).

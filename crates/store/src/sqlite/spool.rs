@@ -70,7 +70,8 @@ impl ContentWriter for Writer {
         }
         self.spill().await?;
         let file = self.file.take().expect("spilled just now");
-        blocking(move || file.finish()).await.map(Content::File)
+        let file = blocking(move || file.finish()).await.map_err(|error| judge(&self.shared, error))?;
+        Ok(Content::File(file))
     }
 }
 
@@ -101,9 +102,18 @@ async fn write_file(
 ) -> Result<Stored, StoreError> {
     let number = new_number(shared);
     let files: Files = shared.files.clone();
-    let file = blocking(move || files.write(number, &bytes()?)).await?;
+    let file =
+        blocking(move || files.write(number, &bytes()?)).await.map_err(|error| judge(shared, error))?;
     let checksum = file.loose.as_ref().map_or(0, |loose| loose.checksum);
     Ok(Stored { size: file.len, checksum, place: Place::File(file) })
+}
+
+/// A sync that failed ends the service: what the disk holds is not known any more (A17).
+fn judge(shared: &Shared, error: StoreError) -> StoreError {
+    if matches!(error, StoreError::File { doing: "sync", .. }) {
+        shared.stop(error.to_string());
+    }
+    error
 }
 
 fn new_number(shared: &Shared) -> u64 {
