@@ -6,7 +6,6 @@ use std::sync::Arc;
 use mail::Envelope;
 use policy::facts::{Facts, HostFacts};
 use policy::mx::{self, Host, HostRole, MxRules};
-use policy::plan::{DeliveryPlan, PlannedHost, planned_host};
 use policy::route::{Choice, choose_connection, choose_tls};
 use policy::settings::{
     IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RouteKind, SourceIp,
@@ -14,7 +13,6 @@ use policy::settings::{
 use policy::{Configuration, NextHop, Trouble};
 use store::QueuedRecipient;
 
-use crate::attempt::Delivery;
 use crate::gather::decide;
 use crate::world::World;
 
@@ -137,44 +135,4 @@ pub(crate) fn source(strategy: &MtaConnectionStrategy, to: IpAddr, seed: u64) ->
 pub(crate) fn seed(envelope: &Envelope, queued: &QueuedRecipient) -> u64 {
     let attempt = u64::from(queued.progress.retry_num);
     (envelope.message.0 ^ attempt.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
-}
-
-/// The whole plan of a delivery, made without connecting: for people who ask where mail would go. Hosts that
-/// cannot be used are left out, unless there is no other; then the trouble with the last one is told.
-pub async fn plan(
-    world: &World,
-    configuration: &Configuration,
-    rules: &MxRules,
-    delivery: &Delivery,
-) -> Result<DeliveryPlan, Trouble> {
-    let Some(queued) = delivery.recipients.first() else { return Ok(DeliveryPlan { hosts: Vec::new() }) };
-    let route = route(configuration, &delivery.next_hop)?;
-    let seed = seed(&delivery.envelope, queued);
-    let mut planned = Vec::new();
-    let mut trouble: Option<Trouble> = None;
-    for host in hosts(world, route, &delivery.next_hop, rules, seed).await? {
-        match plan_host(world, configuration, rules, delivery, route, queued, &host).await {
-            Ok(host) => planned.push(host),
-            Err(later) => trouble = Some(trouble.map_or(later.clone(), |earlier| earlier.or_later(later))),
-        }
-    }
-    match trouble {
-        Some(trouble) if planned.is_empty() => Err(trouble),
-        _ => Ok(DeliveryPlan { hosts: planned }),
-    }
-}
-
-async fn plan_host(
-    world: &World,
-    configuration: &Configuration,
-    rules: &MxRules,
-    delivery: &Delivery,
-    route: &MtaRoute,
-    queued: &QueuedRecipient,
-    host: &Host,
-) -> Result<PlannedHost, Trouble> {
-    let envelope = &delivery.envelope;
-    let strategy = tls_strategy(world, configuration, envelope, queued, &host.name).await?;
-    let addresses = addresses(world, route, host, rules).await?;
-    planned_host(configuration, route, &strategy, envelope, host, addresses, rules)
 }

@@ -1,4 +1,4 @@
-//! The hosts of a next hop in order, with the security each must have.
+//! One host of a next hop: what it is offered, and the security that it must have.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,13 +12,6 @@ use crate::settings::{
     MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, Secret, SecretKeyOptional,
 };
 use crate::tls::{HopSecurity, requirement};
-
-/// What one delivery attempt may do, decided before the first byte.
-#[derive(Clone, PartialEq, Debug)]
-pub struct DeliveryPlan {
-    /// Hosts in the order in which they are tried.
-    pub hosts: Vec<PlannedHost>,
-}
 
 /// One host to try.
 #[derive(Clone, PartialEq, Debug)]

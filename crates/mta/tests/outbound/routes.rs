@@ -370,19 +370,3 @@ async fn nothing_is_tried_without_the_lease() {
     assert_eq!(report.outcomes.len(), 1);
     assert_eq!(stage.tried(), Vec::<String>::new());
 }
-
-#[tokio::test]
-async fn the_plan_names_hosts_addresses_and_security() {
-    let stage = Setting::new()
-        .mx(20, "mx2.example.net", &["192.0.2.3"])
-        .mx(10, "mx1.example.net", &["192.0.2.1", "192.0.2.2"])
-        .mx(30, "mx3.example.net", &[])
-        .build(SETTINGS);
-    let delivery = stage.delivery(mx(), letter(&["a@example.net"])).await;
-    let rules = stage.connections.rules();
-    let plan = mta::hosts::plan(&stage.world, &stage.configuration, rules, &delivery).await.expect("a plan");
-    let names: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
-    assert_eq!(names, ["mx1.example.net", "mx2.example.net"]);
-    assert_eq!(plan.hosts[0].addresses, [crate::stage::ip("192.0.2.1"), crate::stage::ip("192.0.2.2")]);
-    assert_eq!(plan.hosts[0].tls, policy::plan::TlsRequirement::Never);
-}
