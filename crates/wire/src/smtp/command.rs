@@ -204,10 +204,11 @@ fn parse_rcpt(rest: &str) -> Result<Command<'static>, Answer> {
     Ok(Command::Rcpt(Box::new(RcptTo { forward_path, parameters, needs_smtputf8: !rest.is_ascii() })))
 }
 
-/// RFC 5321 section 4.1.1.2: no space on either side of the colon.
+/// RFC 5321 section 4.1.1.2 has no space after the colon, but many devices send one: it is taken as if it
+/// were not there. Nothing else is forgiven.
 fn path_and_parameters<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let given = rest.get(..keyword.len())?;
-    let (path, parameters) = path::split(&rest[keyword.len()..])?;
+    let (path, parameters) = path::split(rest[keyword.len()..].trim_start_matches(' '))?;
     let apart = parameters.is_empty() || parameters.starts_with(' ');
     (given.eq_ignore_ascii_case(keyword) && apart).then_some((path, parameters))
 }
@@ -313,7 +314,7 @@ mod tests {
             "AUTH",
             "AUTH PLAIN a b",
             "MAIL FROM",
-            "MAIL FROM: <a@example.org>",
+            "MAIL FROM :<a@example.org>",
             "MAIL FROM:a@example.org",
             "MAIL FROM:<a@example.org",
             "MAIL FROM:<a@example.org>SIZE=1",
@@ -324,6 +325,12 @@ mod tests {
             check_code(line.as_bytes(), "501 5.5.4");
         }
         check_code(format!("EHLO {}", "a".repeat(256)).as_bytes(), "501 5.5.4");
+    }
+
+    #[test]
+    fn a_space_after_the_colon_is_forgiven() {
+        assert_eq!(parse(b"MAIL FROM: <a@example.org>"), parse(b"MAIL FROM:<a@example.org>"));
+        assert!(parse(b"RCPT TO:  <a@example.org> NOTIFY=NEVER").is_ok());
     }
 
     #[test]
