@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     /// How often each relay does each case.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// Messages of a run; a case with many recipients sends a fiftieth of it.
+    /// Messages of a run; a case with many recipients sends a tenth of it.
     #[arg(long, default_value_t = 20_000)]
     count: u64,
     /// Bytes of each message.
@@ -106,7 +106,10 @@ pub(crate) struct Run {
     pub(crate) cpu_ms_per_message: f64,
     pub(crate) dot_ms: Summary,
     pub(crate) end_to_end_ms: Summary,
+    /// The most that all processes of the relay had resident, shared pages counted in each.
     pub(crate) resident_peak_bytes: u64,
+    /// What they had at the end, shared pages counted once.
+    pub(crate) proportional_bytes: u64,
     pub(crate) refused: u64,
     pub(crate) broken: u64,
     pub(crate) trouble: String,
@@ -173,7 +176,7 @@ async fn loaded(
     peer: Option<&Peer>,
 ) -> Result<Run> {
     let sink = if case == Case::Accept { None } else { Some(Sink::start(place.sink).await?) };
-    let count = (plan.count / case.recipients()).max(1);
+    let count = if case.recipients() > 1 { (plan.count / 10).max(1) } else { plan.count };
     source(plan, place, WARM_UP, 1).await.context("warm-up")?;
     if let Some(sink) = &sink {
         sink.wait(WARM_UP).await?;
@@ -190,8 +193,9 @@ async fn loaded(
         anyhow::Ok((sent, seen))
     };
     let (done, resident_peak_bytes) = sampled(root, work).await;
-    let (sent, seen) = done?;
     let cpu = root.map(processes::cpu).unwrap_or_default().since(before);
+    let proportional_bytes = root.map_or(0, processes::proportional_bytes);
+    let (sent, seen) = done?;
     let seen_all = seen.as_ref().is_none_or(|seen| seen.recipients >= sent.accepted * case.recipients());
     let seconds = seen
         .as_ref()
@@ -214,6 +218,7 @@ async fn loaded(
         dot_ms: sent.dot_ms,
         end_to_end_ms: seen.end_to_end_ms,
         resident_peak_bytes,
+        proportional_bytes,
         refused: sent.refused,
         broken: sent.broken,
         trouble: sent.trouble,
@@ -222,13 +227,14 @@ async fn loaded(
 
 /// Does the work, and looks meanwhile at the memory of the relay.
 async fn sampled<T>(root: Option<u32>, work: impl Future<Output = T>) -> (T, u64) {
+    let resident = || root.map_or(0, processes::resident_bytes);
     let mut peak = 0;
     tokio::pin!(work);
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return (done, peak),
-            () = sleep(SAMPLE) => peak = peak.max(root.map_or(0, processes::resident_bytes)),
+            done = &mut work => return (done, peak.max(resident())),
+            () = sleep(SAMPLE) => peak = peak.max(resident()),
         }
     }
 }

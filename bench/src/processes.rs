@@ -67,9 +67,19 @@ pub(crate) fn cpu(root: u32) -> Cpu {
 
 /// Resident bytes of `root` and its descendants; pages that several share count in each.
 pub(crate) fn resident_bytes(root: u32) -> u64 {
+    memory(root, "status", "VmRSS:")
+}
+
+/// The same with shared pages counted once, in parts. Costs the kernel more: not for use while something is measured.
+pub(crate) fn proportional_bytes(root: u32) -> u64 {
+    memory(root, "smaps_rollup", "Pss:")
+}
+
+/// The sum of one line of a file of each process.
+fn memory(root: u32, file: &str, field: &str) -> u64 {
     let kilobytes = |pid: u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(field))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok()
     };
     tree(root).into_iter().filter_map(kilobytes).sum::<u64>() * 1024
@@ -77,13 +87,14 @@ pub(crate) fn resident_bytes(root: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu, resident_bytes, tree};
+    use super::{cpu, proportional_bytes, resident_bytes, tree};
 
     #[test]
     fn a_process_is_in_its_own_tree_and_takes_memory() {
         let own = std::process::id();
         assert!(tree(own).contains(&own));
         assert!(resident_bytes(own) > 100_000);
+        assert!(proportional_bytes(own) <= resident_bytes(own));
         assert!(cpu(own).total() >= 0.0);
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn table(runs: &[Run]) -> String {
     let peers: BTreeSet<PeerKind> = runs.iter().map(|run| run.peer).collect();
     line(
         &mut text,
-        "| case | relay | messages/s (least to most) | CPU per message | dot to 250, p50 / p99 | end to end, p50 / p99 | peak RSS |",
+        "| case | relay | messages/s (least to most) | CPU per message | dot to 250, p50 / p99 | end to end, p50 / p99 | memory (PSS) |",
     );
     line(&mut text, "|---|---|---|---|---|---|---|");
     for case in &cases {
@@ -54,7 +54,7 @@ fn row(text: &mut String, runs: &[&Run]) {
         median_of(|run| run.dot_ms.p99),
         median_of(|run| run.end_to_end_ms.p50),
         median_of(|run| run.end_to_end_ms.p99),
-        median_of(|run| run.resident_peak_bytes as f64 / 1e6),
+        median_of(|run| run.proportional_bytes as f64 / 1e6),
     );
     line(text, &columns);
 }

@@ -6,7 +6,8 @@
 # HARNESS is a program that mounts a disk, runs `--run CMD` on it ($DISK), copies the disk at a random moment as a
 # power cut would leave it, and runs `--check CMD` on the copy. The first prints `ACK id` for each acknowledged message,
 # the second `HAVE id` for each that survived: at the sink, in a mailbox, or sent on after a real restart.
-# It needs root and loop devices.
+# HARNESS may be several words, such as "python3 harness.py". WAYPOST and LEDGER, if both are set, are the programs to
+# use; otherwise they are built. It needs root and loop devices.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -43,14 +44,17 @@ case ${1:-} in
   cat "$STATE/taken"
   [ "$left" = 0 ] || { echo "still queued: $left"; exit 1; }
   ;;
-'') sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+'') sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 *)
   harness=$1 cuts=${2:-20}
-  (cd "$top" && cargo build --quiet --release -p server -p e2e)
   target=${CARGO_TARGET_DIR:-$top/target}
+  if [ -z "${WAYPOST:-}" ] || [ -z "${LEDGER:-}" ]; then
+    (cd "$top" && cargo build --quiet --release -p server -p e2e)
+    WAYPOST=$target/release/waypost LEDGER=$target/release/ledger
+  fi
   STATE=$(mktemp -d)
   trap 'rm -rf "$STATE"' EXIT
-  export STATE WAYPOST=$target/release/waypost LEDGER=$target/release/ledger
+  export STATE WAYPOST LEDGER
   PORT=$("$LEDGER" port) UP=$("$LEDGER" port) DOWN=$("$LEDGER" port)
   export PORT UP DOWN
   relay() { printf '{"@type":"Relay","name":"%s","address":"127.0.0.1","port":%s}' "$1" "$2"; }
@@ -76,6 +80,6 @@ case ${1:-} in
   }
 }
 JSON
-  unshare --mount "$harness" --cuts "$cuts" --run "bash '$here/run.sh' --run" --check "bash '$here/run.sh' --check"
+  unshare --mount -- $harness --cuts "$cuts" --run "bash '$here/run.sh' --run" --check "bash '$here/run.sh' --check"
   ;;
 esac
