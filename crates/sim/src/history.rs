@@ -235,6 +235,8 @@ pub enum Event {
         /// What it did.
         what: String,
     },
+    /// The node was told to stop and claims no more.
+    Stopping,
     /// The node died; its leases are void where the store says so.
     Crashed,
     /// The node started.
@@ -283,6 +285,8 @@ pub struct WorldFacts {
     pub size_max: u64,
     /// Delay notices at most, for one recipient.
     pub notices_max: usize,
+    /// How long a recipient may be due and free.
+    pub claimed_within: Duration,
     /// Retry intervals, shortest and longest.
     pub retry: (Duration, Duration),
 }

@@ -6,6 +6,7 @@ mod duplicates;
 mod endings;
 mod leases;
 mod notices;
+mod promptness;
 #[cfg(test)]
 mod tests;
 mod timing;
@@ -31,7 +32,7 @@ pub struct Invariant {
 }
 
 /// Every rule.
-pub const REGISTRY: [Invariant; 15] = [
+pub const REGISTRY: [Invariant; 16] = [
     Invariant {
         id: "I1",
         sentence: "An accepted recipient ends exactly once: Delivered, or Failed and told, or nobody to tell.",
@@ -106,6 +107,11 @@ pub const REGISTRY: [Invariant; 15] = [
         id: "I15",
         sentence: "The store is asked in proportion to the work: nobody spins.",
         judge: || Box::new(whole::Proportion),
+    },
+    Invariant {
+        id: "I16",
+        sentence: "What is due and free is claimed in seconds, where the store is well.",
+        judge: || Box::new(promptness::Promptness::default()),
     },
 ];
 

@@ -16,10 +16,10 @@ pub fn watch(history: &History) {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let text = info.to_string();
-            if text.contains(INJECTED_PANIC) {
+            if info.payload_as_str() == Some(INJECTED_PANIC) {
                 return;
             }
+            let text = info.to_string();
             // A thread that is being torn down has no history any more, and nobody to read it.
             let _ = HISTORY.try_with(|history| {
                 if let Ok(Some(history)) = history.try_borrow().as_deref() {

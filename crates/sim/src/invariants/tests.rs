@@ -7,7 +7,7 @@ use policy::outcome::Delivered;
 use policy::{Expiry, Progress, Scope, Trouble, TroubleKind, Verdict};
 use store::LeaseId;
 
-use super::judges;
+use super::{Judge, judges};
 use crate::clock::BEGINNING;
 use crate::history::{ConnectionId, ContentHash, Ended, Entered, Event, ReplyId, Told, WorldFacts};
 
@@ -123,6 +123,7 @@ fn check(events: Vec<Event>, expected: &[&str]) {
         threads: [("remote".to_owned(), 1)].into(),
         transactions_max: [("mx.example".to_owned(), 1)].into(),
         notices_max: 1,
+        claimed_within: MINUTE,
         retry: (MINUTE, MINUTE * 30),
         ..WorldFacts::default()
     };
@@ -266,4 +267,17 @@ fn bugs_rudeness_and_spinning_are_noticed() {
     check(vec![panicked(false)], &["I11"]);
     check(vec![Event::Rude { peer: String::new(), what: String::new() }], &["I14"]);
     check(vec![Event::Spun { calls: 1 }], &["I15"]);
+}
+
+#[test]
+fn what_is_due_is_taken() {
+    let later = BEGINNING.plus(MINUTE * 2);
+    let waiting = || vec![committed("s@d.example", Notify::DEFAULT)];
+    let mut judge = super::promptness::Promptness::default();
+    let facts = WorldFacts { claimed_within: MINUTE, ..WorldFacts::default() };
+    for event in [vec![Event::World(facts), Event::Started], waiting()].concat() {
+        assert!(judge.see(BEGINNING, &event).is_empty());
+    }
+    assert_eq!(judge.see(later, &claimed(LEASE)).len(), 1, "two minutes are too long");
+    assert!(judge.see(later, &Event::Counted { pending: vec![RECIPIENT] }).is_empty(), "now it is held");
 }

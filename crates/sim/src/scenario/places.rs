@@ -76,7 +76,7 @@ pub(super) fn draw(chance: &mut Chance, dials: Dials, fair_from: Option<Timestam
         domains.iter().filter(|_| settings_chance.per_mille(300)).cloned().collect();
     let schedules = schedules(settings_chance);
     let queues = queues(settings_chance);
-    let facts = sketch.facts(&schedules, &queues, &relays);
+    let facts = sketch.facts(dials, &schedules, &queues, &relays);
     let accounts: Vec<Address> = (0..4).map(|n| address(&format!("user{n}@{HOME}"))).collect();
     let expiry_max = schedules.iter().map(life).max().expect("there are schedules");
     let settings = settings(settings_chance, &falling_back, schedules, queues, &accounts);
@@ -252,6 +252,7 @@ impl Sketch<'_> {
 
     fn facts(
         &self,
+        dials: Dials,
         schedules: &[MtaDeliverySchedule],
         queues: &[MtaVirtualQueue],
         relays: &[usize],
@@ -275,6 +276,7 @@ impl Sketch<'_> {
                 .min()
                 .unwrap_or(u64::MAX),
             notices_max: schedules.iter().map(|schedule| schedule.notify.len()).max().unwrap_or(0),
+            claimed_within: if dials.store { Duration::from_secs(600) } else { Duration::from_secs(5) },
             retry: (waits().min().expect("there are waits"), longest + longest * JITTER_PERCENT_MAX / 100),
         }
     }

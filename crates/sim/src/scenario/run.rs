@@ -252,6 +252,7 @@ impl<'a> Run<'a> {
     async fn stop(&mut self, mut node: Node, stop: Stop) {
         self.door.send_replace(None);
         if stop.clean {
+            self.history.note(Event::Stopping);
             node.shutdown.cancel();
             let all = async { while node.tasks.join_next().await.is_some() {} };
             if tokio::time::timeout(STOP_MAX, all).await.is_err() {

@@ -31,6 +31,8 @@ pub(crate) struct Lies {
     pub(crate) accepts: bool,
     /// Whether content goes with the first settlement.
     pub(crate) drops_content: bool,
+    /// By how much what is due next is said to be due later.
+    pub(crate) looks_late: Duration,
     /// Whether there is always news.
     pub(crate) wakes_always: bool,
 }
@@ -43,6 +45,7 @@ impl Lies {
         content: |content| content,
         accepts: true,
         drops_content: false,
+        looks_late: Duration::ZERO,
         wakes_always: false,
     };
 }
@@ -99,7 +102,7 @@ impl Queue for LyingStore {
     }
 
     async fn next_event(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.next_event().await
+        Ok(self.inner.next_event().await?.map(|at| at.plus(self.lies.looks_late)))
     }
 
     async fn arrival(&self) {

@@ -342,6 +342,12 @@ fn pipelining_is_read_into_every_greeting() {
 }
 
 #[test]
+fn what_is_due_is_looked_for_too_late() {
+    let hour = Duration::from_secs(3_600);
+    check(&InStore::above(Lies { looks_late: hour, ..Lies::NONE }), &["I16"]);
+}
+
+#[test]
 fn the_queue_is_woken_without_end() {
     check(&InStore::above(Lies { wakes_always: true, ..Lies::NONE }), &["I15"]);
 }
