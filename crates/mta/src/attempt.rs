@@ -31,12 +31,21 @@ pub struct Report {
     /// Whether the attempt was begun in the store. If not, another may hold the recipients by now: nothing was
     /// tried, and nothing may be settled.
     pub begun: bool,
+    /// If it was not, whether that was because the lease had ended, and not because the store is unwell.
+    pub lease_lost: bool,
     /// What it meant for each recipient, in the order of the delivery.
     pub outcomes: Vec<(RecipientId, AttemptOutcome)>,
     /// Which way each recipient took, for the log; parallel to `outcomes`.
     pub ways: Vec<Way>,
     /// Copies for the local store, to be written with the verdicts.
     pub deposits: Vec<Deposit>,
+}
+
+impl Report {
+    /// Of an attempt that was begun, so far without ways and copies.
+    pub fn begun(outcomes: Vec<(RecipientId, AttemptOutcome)>) -> Self {
+        Report { begun: true, lease_lost: false, outcomes, ways: Vec::new(), deposits: Vec::new() }
+    }
 }
 
 /// Which way a recipient's copy took in one attempt, as far as it came.
@@ -69,12 +78,12 @@ pub async fn attempt(
             let (outcomes, deposits) =
                 local::deliver(world, configuration, &delivery.envelope, &delivery.recipients).await;
             let ways = vec![Way { host: "localhost".to_owned(), ..Way::default() }; ids.len()];
-            Report { begun: true, outcomes: ids.into_iter().zip(outcomes).collect(), ways, deposits }
+            let outcomes = ids.into_iter().zip(outcomes).collect();
+            Report { ways, deposits, ..Report::begun(outcomes) }
         }
         NextHop::Mx { .. } | NextHop::Relay { .. } => {
             let places = Remote::new(world, configuration, connections, delivery).run().await;
-            let mut report =
-                Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+            let mut report = Report::begun(Vec::new());
             for (id, place) in ids.into_iter().zip(places) {
                 let outcome = place.outcome.expect("run leaves no place without an outcome");
                 report.outcomes.push((id, outcome));
@@ -89,6 +98,7 @@ fn not_begun(ids: &[RecipientId], error: &StoreError) -> Report {
     let outcome = Trouble::ours(error.to_string()).outcome();
     Report {
         begun: false,
+        lease_lost: matches!(error, StoreError::LeaseLost(_)),
         outcomes: ids.iter().map(|id| (*id, outcome.clone())).collect(),
         ways: vec![Way::default(); ids.len()],
         deposits: Vec::new(),

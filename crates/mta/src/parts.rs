@@ -68,7 +68,7 @@ impl Ended {
             feedback: Feedback::Nothing,
             owed: settled.owed,
             next_event: settled.next_event,
-            stored: settled.written,
+            stored: settled.well,
         }
     }
 }
@@ -85,7 +85,7 @@ pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
     };
     let report = try_within_limit(&means, &delivery).await;
     let shown = feedback(report.outcomes.iter().map(|(_, outcome)| outcome));
-    let begun = report.begun;
+    let (begun, lease_lost) = (report.begun, report.lease_lost);
     if begun {
         judge_report(&means, &delivery, report, &mut decisions).await;
     } else {
@@ -94,7 +94,7 @@ pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
     let mut ended = Ended::new(lease, settle(&means.world, &means.configuration, decisions).await);
     ended.feedback = shown;
     if !begun {
-        ended.stored = false;
+        ended.stored = lease_lost;
         ended.next_event = now;
     }
     ended
@@ -123,7 +123,7 @@ fn without_the_late(
 
 async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
     if delivery.recipients.is_empty() {
-        return Report { begun: true, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+        return Report::begun(Vec::new());
     }
     let attempt = attempt(&means.world, &means.configuration, &means.connections, delivery);
     let ended = tokio::select! {
@@ -132,7 +132,7 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
         () = means.cut.cancelled() => {
             warn!(message = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
                 "a delivery is cut off, as we stop");
-            return Report { begun: false, outcomes: Vec::new(), ways: Vec::new(), deposits: Vec::new() };
+            return Report { begun: false, ..Report::begun(Vec::new()) };
         }
     };
     match ended {
@@ -145,7 +145,7 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
             let cut =
                 |queued: &QueuedRecipient| (queued.recipient.id, AttemptOutcome::Deferred(trouble.clone()));
             let outcomes = delivery.recipients.iter().map(cut).collect();
-            Report { begun: true, outcomes, ways: Vec::new(), deposits: Vec::new() }
+            Report::begun(outcomes)
         }
     }
 }
@@ -264,7 +264,7 @@ pub(crate) async fn tell(
     let mut written = false;
     for one in each {
         let one = Decisions::untold(lease, Arc::clone(&envelope), vec![one]);
-        written |= settle(&means.world, &means.configuration, one).await.written;
+        written |= settle(&means.world, &means.configuration, one).await.well;
     }
     written
 }

@@ -125,6 +125,8 @@ struct State {
     claim_wanted: bool,
     claiming: bool,
     next_event: Timestamp,
+    /// When we last began to claim.
+    looked_at: Instant,
     relieved_at: Option<Instant>,
     backoff: Duration,
     backed_off_until: Option<Instant>,
@@ -147,6 +149,7 @@ impl State {
             claim_wanted: true,
             claiming: false,
             next_event: Timestamp::NEVER,
+            looked_at: Instant::now(),
             relieved_at: None,
             backoff: STORE_BACKOFF_MIN,
             backed_off_until: None,
@@ -186,7 +189,9 @@ impl State {
             // What keeps us from claiming is the store, or that there is no room.
             self.backed_off_until.filter(|until| *until > now).unwrap_or(now + RELIEF_INTERVAL)
         } else {
-            now + self.next_event.since(self.now()).min(CLAIM_INTERVAL_MAX)
+            // Counted from the last look, not from the last event: where much happens we look all the same.
+            (now + self.next_event.since(self.now()).min(CLAIM_INTERVAL_MAX))
+                .min(self.looked_at + CLAIM_INTERVAL_MAX)
         };
         at.min(now + CLAIM_INTERVAL_MAX)
     }
@@ -207,6 +212,7 @@ impl State {
             return;
         }
         (self.claim_wanted, self.claiming, self.next_event) = (false, true, Timestamp::NEVER);
+        self.looked_at = Instant::now();
         let world = self.means.world.clone();
         let limit = room.min(CLAIM_RECIPIENTS_MAX);
         let claimed = async move { Done::Claimed(claim(&world, limit).await) };

@@ -90,6 +90,8 @@ pub(crate) struct Settled {
     pub(crate) next_event: Timestamp,
     /// Whether it was written, as far as we know.
     pub(crate) written: bool,
+    /// Whether the store is well. A lease that has ended is not its fault.
+    pub(crate) well: bool,
 }
 
 /// What an outcome makes of a recipient, by the schedule that is chosen for it now.
@@ -155,13 +157,15 @@ pub(crate) async fn settle(world: &World, configuration: &Configuration, decisio
         settlement.notices.extend(notice(world, configuration, &envelope, &happenings, now).await);
     }
     if settlement.endings.is_empty() && settlement.told.is_empty() {
-        return Settled { owed, next_event, written: true };
+        return Settled { owed, next_event, written: true, well: true };
     }
-    let written = write(world, settlement).await;
+    let writing = write(world, settlement).await;
+    let written = writing == Writing::Done;
     if written {
         lines.iter().for_each(Line::log);
     }
-    Settled { owed: if written { owed } else { Vec::new() }, next_event, written }
+    let owed = if written { owed } else { Vec::new() };
+    Settled { owed, next_event, written, well: writing != Writing::Failed }
 }
 
 type Happenings = Vec<(Recipient, Happening)>;
@@ -208,23 +212,36 @@ fn compose(decisions: Decisions) -> (Settlement, Happenings, Happenings, Timesta
     (settlement, happenings, owed, next_event)
 }
 
+/// What came of writing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Done,
+    /// Another may have the recipients by now.
+    LeaseLost,
+    Failed,
+}
+
 /// Whether the store took it. Where it may have taken it without saying so, that counts as yes.
-async fn write(world: &World, settlement: Settlement) -> bool {
+async fn write(world: &World, settlement: Settlement) -> Writing {
     let (lease, message) = (settlement.lease, settlement.message);
     let give_up = Instant::now() + SETTLE_MAX;
     let mut backoff = STORE_BACKOFF_MIN;
     let mut uncertain = false;
     loop {
         match world.store.settle(settlement.clone()).await {
-            Ok(()) => return true,
-            Err(StoreError::LeaseLost(_)) if uncertain => return true,
+            Ok(()) => return Writing::Done,
+            Err(StoreError::LeaseLost(_)) if uncertain => return Writing::Done,
             Err(why @ (StoreError::LeaseLost(_) | StoreError::Stopped(_))) => {
                 warn!(id = %message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
-                return false;
+                return if matches!(why, StoreError::LeaseLost(_)) {
+                    Writing::LeaseLost
+                } else {
+                    Writing::Failed
+                };
             }
             Err(why) if Instant::now() >= give_up => {
                 error!(id = %message, ?lease, %why, duplicate_risk = true, "what became of recipients is not written");
-                return false;
+                return Writing::Failed;
             }
             Err(why) => {
                 warn!(id = %message, %why, "what became of recipients is not written yet");

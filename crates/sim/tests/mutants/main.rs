@@ -135,7 +135,7 @@ fn a_delivered_recipient_is_tried_again() {
         },
         ..Lies::NONE
     };
-    check(&InStore::above(lies), &["I2"]);
+    check(&InStore::above(lies), &["I2", "I16"]);
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_deferred_recipient_is_lost() {
         },
         ..Lies::NONE
     };
-    check(&InStore::beneath(lies), &["I8", "I12"]);
+    check(&InStore::beneath(lies), &["I8", "I12", "I16"]);
 }
 
 #[test]
