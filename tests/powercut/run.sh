@@ -31,7 +31,7 @@ case ${1:-} in
   "$LEDGER" take "$UP" >> "$STATE/taken" & up=$!
   "$LEDGER" take "$DOWN" >> "$STATE/taken" & down=$!
   "$WAYPOST" serve --config "$STATE/waypost.toml" > "$STATE/check.log" 2>&1 & waypost=$!
-  trap 'kill -9 $up $down $waypost 2>/dev/null || true' EXIT
+  trap 'kill -9 $up $down $waypost 2>/dev/null; wait 2>/dev/null || true' EXIT
   # Everything that is queued goes out; then the queue is empty.
   for _ in $(seq 300); do
     kill -0 $waypost 2>/dev/null || { tail -5 "$STATE/check.log"; exit 1; }

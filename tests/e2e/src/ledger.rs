@@ -20,15 +20,22 @@ pub fn number(text: &str) -> Option<u64> {
 }
 
 /// An SMTP sink in this process: how often did each number come?
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct Sink {
     counts: Arc<Mutex<BTreeMap<u64, u32>>>,
+    different: Arc<AtomicU64>,
+    heard: Arc<dyn Fn(u64) + Send + Sync>,
 }
 
 impl Sink {
     /// Takes mail on a port of 127.0.0.1 until the process ends.
     pub fn start(port: u16) -> Sink {
-        let sink = Sink::default();
+        Sink::telling(port, |_| {})
+    }
+
+    /// The same; `heard` is told each number before it is acknowledged.
+    pub fn telling(port: u16, heard: impl Fn(u64) + Send + Sync + 'static) -> Sink {
+        let sink = Sink { counts: Arc::default(), different: Arc::default(), heard: Arc::new(heard) };
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         let book = sink.clone();
         std::thread::spawn(move || {
@@ -43,6 +50,11 @@ impl Sink {
     /// Each number that came, and how often.
     pub fn counts(&self) -> BTreeMap<u64, u32> {
         self.counts.lock().expect("no session panics").clone()
+    }
+
+    /// How many different numbers came.
+    pub fn different(&self) -> u64 {
+        self.different.load(Ordering::Relaxed)
     }
 
     fn session(&self, stream: TcpStream) -> io::Result<()> {
@@ -84,7 +96,10 @@ impl Sink {
             found = found.or_else(|| number(&String::from_utf8_lossy(&line)));
         }
         if let Some(number) = found {
-            *self.counts.lock().expect("no session panics").entry(number).or_default() += 1;
+            (self.heard)(number);
+            let mut counts = self.counts.lock().expect("no session panics");
+            *counts.entry(number).or_default() += 1;
+            self.different.store(counts.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -99,12 +114,14 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts `clients` clients to a port. `recipient` says where a number goes; `heard` is told each acknowledged one.
+    /// Starts `clients` clients to a port. `recipient` says where a number goes; `heard` is told each acknowledged
+    /// one; while `hold` says so, given the count of acknowledged ones, nothing more is sent.
     pub fn start(
         port: u16,
         clients: usize,
         recipient: fn(u64) -> &'static str,
         heard: impl Fn(u64) + Clone + Send + 'static,
+        hold: impl Fn(u64) -> bool + Clone + Send + 'static,
     ) -> Load {
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -112,15 +129,22 @@ impl Load {
         let clients = (0..clients).map(|_| {
             let (acknowledged, stop, next) =
                 (Arc::clone(&acknowledged), Arc::clone(&stop), Arc::clone(&next));
-            let heard = heard.clone();
+            let (heard, hold) = (heard.clone(), hold.clone());
             std::thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    let note = |number| {
-                        acknowledged.lock().expect("no client panics").push(number);
-                        heard(number);
-                    };
+                let count = || acknowledged.lock().expect("no client panics").len() as u64;
+                let pause = || {
+                    while hold(count()) && !stop.load(Ordering::Relaxed) {
+                        crate::process::pause();
+                    }
+                    stop.load(Ordering::Relaxed)
+                };
+                let note = |number| {
+                    acknowledged.lock().expect("no client panics").push(number);
+                    heard(number);
+                };
+                while !pause() {
                     // A connection that breaks is the point of the exercise: the next one is tried.
-                    if session(port, &stop, &next, recipient, note).is_err() {
+                    if session(port, &pause, &next, recipient, note).is_err() {
                         crate::process::pause();
                     }
                 }
@@ -145,9 +169,10 @@ impl Load {
     }
 }
 
+/// One connection, until `over` says so or it breaks.
 fn session(
     port: u16,
-    stop: &AtomicBool,
+    over: &impl Fn() -> bool,
     next: &AtomicU64,
     recipient: fn(u64) -> &'static str,
     note: impl Fn(u64),
@@ -155,7 +180,7 @@ fn session(
     let mut client = Client::connect(port)?;
     client.reply()?;
     client.ask("EHLO load.client.test")?;
-    while !stop.load(Ordering::Relaxed) {
+    while !over() {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let message = crate::client::message(&format!("{SUBJECT}{number}"));
         if client.send("sender@client.test", &[recipient(number)], &message)?.code == 250 {

@@ -19,6 +19,9 @@ const THREADS: u32 = 8;
 /// Clients that send.
 const CLIENTS: usize = 6;
 
+/// How far the acknowledged may be ahead of those that arrived; a queue that only grows would try accepting alone.
+const AHEAD_MAX: u64 = 1_000;
+
 /// One in ten goes into a mailbox, the others through the relay.
 fn recipient(number: u64) -> &'static str {
     if number.is_multiple_of(10) { ANN } else { "b@there.test" }
@@ -34,7 +37,9 @@ fn nothing_acknowledged_is_lost() {
     let sink = Sink::start(port);
     let settings = Settings::default().relay("sink", "there.test", port).threads(THREADS);
     let mut waypost = Setup::with(settings.json()).start();
-    let load = Load::start(waypost.port, CLIENTS, recipient, |_| {});
+    let arrived = sink.clone();
+    let hold = move |acknowledged| acknowledged > arrived.different() * 10 / 9 + AHEAD_MAX;
+    let load = Load::start(waypost.port, CLIENTS, recipient, |_| {}, hold);
     let mut chance = seed;
     for kill in 0..kills {
         let before = load.count();

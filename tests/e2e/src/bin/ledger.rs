@@ -1,12 +1,11 @@
 //! `ledger send PORT | take PORT | port`: the load and the sink of the power-cut test, as programs of their own.
 #![allow(clippy::expect_used, reason = "test code")]
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
+use e2e::free_port;
 use e2e::ledger::{Load, Sink};
-use e2e::{free_port, process};
 
 /// Clients that send at once.
 const CLIENTS: usize = 8;
@@ -17,12 +16,19 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["port"] => print(&free_port().to_string()),
         ["send", to] => {
-            let _load = Load::start(port(to), CLIENTS, recipient, |number| print(&format!("ACK {number}")));
-            loop {
-                std::thread::park();
-            }
+            let _load = Load::start(
+                port(to),
+                CLIENTS,
+                recipient,
+                |number| print(&format!("ACK {number}")),
+                |_| false,
+            );
+            park()
         }
-        ["take", at] => take(&Sink::start(port(at))),
+        ["take", at] => {
+            let _sink = Sink::telling(port(at), |number| print(&format!("HAVE {number}")));
+            park()
+        }
         _ => {
             print("usage: ledger send PORT | take PORT | port");
             return ExitCode::FAILURE;
@@ -31,25 +37,19 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// For ever.
+fn park() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// A quarter into a mailbox, a quarter to a relay that is down, the rest to one that is up.
 fn recipient(number: u64) -> &'static str {
     match number % 4 {
         0 => "ann@here.test",
         1 => "b@later.test",
         _ => "b@there.test",
-    }
-}
-
-/// Prints every number that comes, for ever.
-fn take(sink: &Sink) {
-    let mut printed = BTreeMap::new();
-    loop {
-        for (number, count) in sink.counts() {
-            if printed.insert(number, count).is_none() {
-                print(&format!("HAVE {number}"));
-            }
-        }
-        process::pause();
     }
 }
 
