@@ -13,6 +13,8 @@ pub enum Fault {
     StoreSlow,
     /// The disk is full for a while (A22).
     StoreFull,
+    /// The store has stopped for good, as after a sync that failed (A17).
+    StoreStopped,
     /// The content of a message cannot be read (A18).
     ContentUnreadable,
     /// A task of ours dies of a bug (A31).
@@ -97,12 +99,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 45] = [
+    pub const ALL: [Fault; 46] = [
         Fault::Crash,
         Fault::StoreBeforeCommit,
         Fault::StoreAfterCommit,
         Fault::StoreSlow,
         Fault::StoreFull,
+        Fault::StoreStopped,
         Fault::ContentUnreadable,
         Fault::Panic,
         Fault::DnsFailed,

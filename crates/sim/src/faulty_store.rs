@@ -12,6 +12,8 @@ use store::{
     StoreError,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::history::{Event, History};
@@ -29,6 +31,8 @@ pub struct Upsets {
     pub unreadable: u32,
     /// Times in which the disk is full: nothing is accepted.
     pub full: Vec<(Timestamp, Timestamp)>,
+    /// The store stops for good, until it is opened again.
+    pub stops_at: Option<Timestamp>,
     /// From this time on nothing fails.
     pub fair_from: Option<Timestamp>,
 }
@@ -39,12 +43,32 @@ pub struct FaultyStore {
     upsets: Upsets,
     chance: Mutex<Chance>,
     history: History,
+    opened_at: Timestamp,
+    stopped: CancellationToken,
 }
 
 impl FaultyStore {
     /// A store that errs so often.
     pub fn new(inner: Arc<dyn Store>, upsets: Upsets, chance: Chance, history: History) -> Self {
-        FaultyStore { inner, upsets, chance: Mutex::new(chance), history }
+        let (opened_at, stopped) = (history.now(), CancellationToken::new());
+        FaultyStore { inner, upsets, chance: Mutex::new(chance), history, opened_at, stopped }
+    }
+
+    /// Cancelled when the store has stopped.
+    pub fn stopped(&self) -> CancellationToken {
+        self.stopped.clone()
+    }
+
+    fn going(&self) -> Result<(), StoreError> {
+        let stops = |at: &Timestamp| self.opened_at < *at && *at <= self.history.now();
+        if !self.upsets.stops_at.iter().any(stops) {
+            return Ok(());
+        }
+        if !self.stopped.is_cancelled() {
+            self.history.fired(Fault::StoreStopped);
+            self.stopped.cancel();
+        }
+        Err(StoreError::Stopped("a sync failed".to_owned()))
     }
 
     fn chance<R>(&self, draw: impl FnOnce(&mut Chance) -> R) -> R {
@@ -67,6 +91,7 @@ impl FaultyStore {
 
     async fn before(&self, doing: &'static str) -> Result<(), StoreError> {
         self.history.called();
+        self.going()?;
         let (low, high) = if self.mischief(self.upsets.slow) {
             self.history.fired(Fault::StoreSlow);
             (Duration::from_secs(1), Duration::from_secs(30))
@@ -74,6 +99,7 @@ impl FaultyStore {
             (Duration::ZERO, Duration::from_millis(4))
         };
         tokio::time::sleep(self.chance(|chance| chance.duration(low, high))).await;
+        self.going()?;
         if self.mischief(self.upsets.before) {
             self.history.fired(Fault::StoreBeforeCommit);
             return Err(StoreError::Database { doing, why: "nothing was written".to_owned() });

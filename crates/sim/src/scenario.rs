@@ -235,6 +235,7 @@ fn upsets(chance: &mut Chance, dials: Dials, fair_from: Option<Timestamp>) -> Up
         slow: *chance.pick(&[0, 50]),
         unreadable: *chance.pick(&[0, 50]),
         full: stretches(chance, 2, Duration::from_secs(1_800)),
+        stops_at: chance.per_mille(250).then(|| within(chance, LETTERS_WITHIN)),
         fair_from,
     }
 }

@@ -120,6 +120,17 @@ struct Node {
     shutdown: CancellationToken,
     gone: CancellationToken,
     connections: Arc<Connections>,
+    store_stopped: CancellationToken,
+}
+
+/// Why waiting is over.
+enum Waited {
+    /// The moment has come.
+    Reached,
+    /// The store has stopped before it.
+    StoreStopped,
+    /// The world is at its end.
+    Over,
 }
 
 struct Run<'a> {
@@ -180,18 +191,18 @@ impl<'a> Run<'a> {
     async fn play(&mut self) {
         self.send_letters();
         let mut node = self.start();
-        for stop in self.plan.stops.clone() {
-            if !self.wait_for(stop.at).await {
-                break;
-            }
-            self.stop(node, stop).await;
-            tokio::time::sleep(stop.down).await;
-            self.memory = Arc::new(self.memory.reopen());
-            let below = self.twist.below(Arc::clone(&self.memory));
-            self.witness = Arc::new(self.witness.reopened(below));
-            node = self.start();
+        let mut stops = self.plan.stops.clone().into_iter().peekable();
+        loop {
+            let moment = stops.peek().map_or(Moment::At(self.plan.horizon), |stop| stop.at);
+            node = match self.wait_for(moment, &node.store_stopped).await {
+                Waited::Over => break,
+                Waited::StoreStopped => self.leave(node).await,
+                Waited::Reached => match stops.next() {
+                    Some(stop) => self.stop(node, stop).await,
+                    None => break,
+                },
+            };
         }
-        self.wait_for(Moment::At(self.plan.horizon)).await;
         node.tasks.abort_all();
         while node.tasks.join_next().await.is_some() {}
         self.look_back().await;
@@ -220,8 +231,9 @@ impl<'a> Run<'a> {
         self.history.note(Event::Started);
         let above = self.twist.above(Arc::clone(&self.witness) as Arc<dyn Store>);
         let chance = self.chance.fork("store");
-        let store: Arc<dyn Store> =
-            Arc::new(FaultyStore::new(above, self.plan.upsets.clone(), chance, self.history.clone()));
+        let store = FaultyStore::new(above, self.plan.upsets.clone(), chance, self.history.clone());
+        let store_stopped = store.stopped();
+        let store: Arc<dyn Store> = Arc::new(store);
         let rules = MxRules { own_names: vec![HOSTNAME.to_owned()], ..MxRules::default() };
         let connections = Arc::new(Connections::new(ConnectionLimits::default(), rules, self.tls.clone()));
         let world = World {
@@ -246,10 +258,11 @@ impl<'a> Run<'a> {
         tasks.spawn(receive(sessions, arrivals));
         tasks.spawn(queue_manager::run(world, configuration, Arc::clone(&connections), shutdown.clone()));
         self.door.send_replace(Some(door));
-        Node { tasks, shutdown, gone, connections }
+        Node { tasks, shutdown, gone, connections, store_stopped }
     }
 
-    async fn stop(&mut self, mut node: Node, stop: Stop) {
+    /// Stops the node as planned and starts it again.
+    async fn stop(&mut self, mut node: Node, stop: Stop) -> Node {
         self.door.send_replace(None);
         if stop.clean {
             self.history.note(Event::Stopping);
@@ -266,13 +279,40 @@ impl<'a> Run<'a> {
             self.history.fired(Fault::Crash);
             self.history.note(Event::Crashed);
         }
+        self.end(node).await;
+        self.start_again(stop.down).await
+    }
+
+    /// The store has stopped, so the node must end by itself.
+    async fn leave(&mut self, mut node: Node) -> Node {
+        self.history.note(Event::Crashed);
+        self.door.send_replace(None);
+        let all = async { while node.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_MAX, all).await.is_err() {
+            let message = "the store has stopped, and the queue manager goes on".to_owned();
+            self.history.note(Event::Panicked { message, injected: false });
+        }
+        self.history.note(Event::Crashed);
+        self.end(node).await;
+        self.start_again(Duration::from_secs(60)).await
+    }
+
+    async fn end(&mut self, mut node: Node) {
         node.gone.cancel();
         node.tasks.abort_all();
         while node.tasks.join_next().await.is_some() {}
     }
 
-    /// Waits for a moment and counts meanwhile; false if the world is at its end before.
-    async fn wait_for(&mut self, moment: Moment) -> bool {
+    async fn start_again(&mut self, after: Duration) -> Node {
+        tokio::time::sleep(after).await;
+        self.memory = Arc::new(self.memory.reopen());
+        let below = self.twist.below(Arc::clone(&self.memory));
+        self.witness = Arc::new(self.witness.reopened(below));
+        self.start()
+    }
+
+    /// Waits for a moment and counts meanwhile.
+    async fn wait_for(&mut self, moment: Moment, store_stopped: &CancellationToken) -> Waited {
         let (clock, history, mut takings) = (self.clock, self.history.clone(), self.history.takings());
         let reached = async move {
             match moment {
@@ -288,16 +328,15 @@ impl<'a> Run<'a> {
         loop {
             tokio::select! {
                 biased;
-                () = history.spun() => return false,
-                () = &mut reached => return true,
+                () = history.spun() => return Waited::Over,
+                () = store_stopped.cancelled() => return Waited::StoreStopped,
+                () = &mut reached => return Waited::Reached,
                 () = tokio::time::sleep(COUNT_EVERY) => {}
             }
             history.forget_calls();
-            if self.count().await == 0 && self.clients.is_empty() {
-                return false;
-            }
-            if self.clock.now() >= self.plan.horizon {
-                return false;
+            let done = self.count().await == 0 && self.clients.is_empty();
+            if done || self.clock.now() >= self.plan.horizon {
+                return Waited::Over;
             }
         }
     }
