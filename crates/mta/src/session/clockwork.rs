@@ -22,6 +22,8 @@ pub(super) struct Clockwork {
     command_due: Instant,
     window_end: Instant,
     window_bytes: u64,
+    /// Whether the window measures content: its first byte begins one.
+    in_content: bool,
     shutdown_end: Option<Instant>,
 }
 
@@ -44,15 +46,19 @@ impl Clockwork {
             command_due: now + times.command,
             window_end: now,
             window_bytes: 0,
+            in_content: false,
             shutdown_end: None,
         }
     }
 
     /// A command was answered: the next gets its own time.
     pub(super) fn progress(&mut self) {
-        let now = Instant::now();
-        self.command_due = now + self.times.command;
-        self.window_end = now + self.times.data_window;
+        self.command_due = Instant::now() + self.times.command;
+        self.begin_window();
+    }
+
+    fn begin_window(&mut self) {
+        self.window_end = Instant::now() + self.times.data_window;
         self.window_bytes = 0;
     }
 
@@ -63,6 +69,11 @@ impl Clockwork {
 
     /// Until when to wait for more.
     pub(super) fn deadline(&mut self, in_content: bool, idle: bool, shutting_down: bool) -> Instant {
+        // A BDAT chunk follows its command without a reply of ours in between.
+        if in_content && !self.in_content {
+            self.begin_window();
+        }
+        self.in_content = in_content;
         let due = if in_content { self.window_end } else { self.command_due };
         let due = due.min(if idle { self.session_end } else { self.hard_end });
         if !shutting_down {
@@ -81,8 +92,7 @@ impl Clockwork {
         if over || !in_content || self.window_bytes < wanted {
             return Due::TooSlow;
         }
-        self.window_end = now + self.times.data_window;
-        self.window_bytes = 0;
+        self.begin_window();
         Due::GoOn
     }
 }
@@ -121,6 +131,19 @@ mod tests {
         tokio::time::advance(240 * MINUTE).await;
         clockwork.received(1_000_000);
         assert_eq!(clockwork.due(true, false), Due::TooSlow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_is_measured_from_where_content_begins() {
+        let mut clockwork = Clockwork::new(SessionTimes::default());
+        clockwork.progress();
+        clockwork.deadline(false, false, false);
+        tokio::time::advance(4 * MINUTE).await;
+        clockwork.received(10);
+        assert_eq!(clockwork.deadline(true, false, false), Instant::now() + MINUTE);
+        clockwork.received(30_000);
+        tokio::time::advance(MINUTE).await;
+        assert_eq!(clockwork.due(true, false), Due::GoOn);
     }
 
     #[tokio::test(start_paused = true)]
