@@ -32,7 +32,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => trial::prepare(super::DATA_DIRECTORY)?,
     };
     crate::log::start(&trial.boot.log)?;
-    let Some(configuration) = usable(&trial.boot) else { return Ok(ExitCode::FAILURE) };
+    let may_be_missing = trial.boot.settings.is_none();
+    let Some(configuration) = usable(&trial.boot, may_be_missing) else { return Ok(ExitCode::FAILURE) };
     super::block_on(async {
         let mut orders = Orders::new()?;
         let server = assemble(&trial.boot, configuration).context("cannot start")?;
@@ -42,9 +43,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The configuration, unless the settings have errors; all findings are printed.
-fn usable(boot: &Boot) -> Option<Configuration> {
+fn usable(boot: &Boot, may_be_missing: bool) -> Option<Configuration> {
     let file = boot.settings_file();
-    let loaded = load(&file, boot, boot.settings.is_none());
+    let loaded = load(&file, boot, may_be_missing);
     if !loaded.findings.is_empty() {
         eprint!("{}", super::check::text(&file, &loaded, Paint::for_stderr()));
     }
@@ -79,7 +80,8 @@ async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> any
 
 /// Puts the settings in force as they are now; if they have errors, the old ones stay.
 fn reload(server: &Server, boot: &Boot) {
-    match usable(boot) {
+    // A file that is gone for a moment must not make this a server without domains.
+    match usable(boot, false) {
         Some(configuration) => {
             server.replace(configuration);
             tracing::info!("the settings were read again and are in force");
