@@ -52,12 +52,12 @@ pub(crate) fn completed(content: &[u8], now: Timestamp, message_id: &str) -> Vec
     out
 }
 
-/// Without its Bcc fields (RFC 5322 section 3.6.3).
+/// Without its Bcc and Resent-Bcc fields (RFC 5322 sections 3.6.3 and 3.6.6).
 pub(crate) fn without_bcc(content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len());
     let mut after = 0;
     for field in fields(content) {
-        if !field.name.eq_ignore_ascii_case("Bcc") {
+        if !["Bcc", "Resent-Bcc"].iter().any(|name| field.name.eq_ignore_ascii_case(name)) {
             out.extend_from_slice(&content[field.start..field.end]);
         }
         after = field.end;
@@ -72,7 +72,7 @@ pub(crate) fn header_recipients(content: &[u8]) -> Vec<String> {
         |field: &&Field| ["To", "Cc", "Bcc"].iter().any(|name| field.name.eq_ignore_ascii_case(name));
     let bodies = fields(content);
     let bodies = bodies.iter().filter(wanted).map(|field| {
-        String::from_utf8_lossy(&content[field.start + field.name.len() + 1..field.end]).into_owned()
+        String::from_utf8_lossy(&content[field.body..field.end]).into_owned()
     });
     bodies.flat_map(|body| addresses(&body)).collect()
 }
@@ -81,13 +81,15 @@ pub(crate) fn header_recipients(content: &[u8]) -> Vec<String> {
 pub(crate) fn field(content: &[u8], name: &str) -> String {
     let found = fields(content).into_iter().find(|field| field.name.eq_ignore_ascii_case(name));
     let Some(field) = found else { return String::new() };
-    let body = String::from_utf8_lossy(&content[field.start + field.name.len() + 1..field.end]);
+    let body = String::from_utf8_lossy(&content[field.body..field.end]);
     shown(&body.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 struct Field {
     name: String,
     start: usize,
+    /// Behind the colon.
+    body: usize,
     end: usize,
 }
 
@@ -100,7 +102,7 @@ fn fields(content: &[u8]) -> Vec<Field> {
         let folded = matches!(line.first(), Some(b' ' | b'\t'));
         match (fields.last_mut(), field_name(line)) {
             (Some(field), _) if folded => field.end = end,
-            (_, Some(name)) => fields.push(Field { name, start, end }),
+            (_, Some((name, colon))) => fields.push(Field { name, start, body: start + colon + 1, end }),
             _ => break,
         }
         start = end;
@@ -108,11 +110,12 @@ fn fields(content: &[u8]) -> Vec<Field> {
     fields
 }
 
-fn field_name(line: &[u8]) -> Option<String> {
+/// The name and where the colon stands; white space may stand between them (RFC 5322 section 4.5).
+fn field_name(line: &[u8]) -> Option<(String, usize)> {
     let colon = line.iter().position(|&b| b == b':')?;
-    let name = &line[..colon];
-    let plain = !name.is_empty() && name.iter().all(|b| b.is_ascii_graphic());
-    plain.then(|| String::from_utf8_lossy(name).into_owned())
+    let name = line[..colon].trim_ascii_end();
+    let plain = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    plain.then(|| (String::from_utf8_lossy(name).into_owned(), colon))
 }
 
 /// The addresses of an address list: quoted strings, comments and groups are seen, not more
@@ -217,5 +220,8 @@ mod tests {
         let text = b"To: a@a.example\r\nBcc: b@b.example,\r\n c@c.example\r\nSubject: x\r\n\r\nBcc: body\r\n";
         let kept = String::from_utf8(without_bcc(text)).unwrap();
         assert_eq!(kept, "To: a@a.example\r\nSubject: x\r\n\r\nBcc: body\r\n");
+        let old = b"To : a@a.example\r\nbcc \t: b@b.example\r\nResent-Bcc: c@c.example\r\nSubject: x\r\n\r\ny\r\n";
+        assert_eq!(header_recipients(old), ["a@a.example", "b@b.example"]);
+        assert_eq!(without_bcc(old), b"To : a@a.example\r\nSubject: x\r\n\r\ny\r\n");
     }
 }

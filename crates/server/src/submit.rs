@@ -119,7 +119,9 @@ pub(crate) async fn submit(submission: &Submission) -> Result<Submitted, SubmitE
         dialogue.command("AUTH", &format!("AUTH PLAIN {response}")).await?;
     }
     let eight_bit = if submission.content.is_ascii() { "" } else { " BODY=8BITMIME" };
-    dialogue.command("MAIL", &format!("MAIL FROM:<{}>{eight_bit}", submission.reverse_path)).await?;
+    let mut paths = submission.forward_paths.iter().chain([&submission.reverse_path]);
+    let utf8 = if paths.all(|path| path.is_ascii()) { "" } else { " SMTPUTF8" };
+    dialogue.command("MAIL", &format!("MAIL FROM:<{}>{eight_bit}{utf8}", submission.reverse_path)).await?;
     let mut refused = Vec::new();
     for path in &submission.forward_paths {
         match dialogue.command("RCPT", &format!("RCPT TO:<{path}>")).await {

@@ -9,6 +9,7 @@ use mail::{Address, Clock, Timestamp};
 use crate::clock::SystemClock;
 use crate::config::{Boot, ListenerProtocol, ListenerTls};
 use crate::message::{completed, crlf, header_recipients, without_bcc};
+use crate::paint::shown;
 use crate::submit::{Submission, SubmitError, submit};
 
 /// The server asked when nothing else is said.
@@ -39,7 +40,7 @@ pub(super) struct Args {
     /// The reverse-path: who is told if it fails. `<>` for nobody.
     #[arg(short = 'f', long = "from", value_name = "ADDRESS", allow_hyphen_values = true)]
     from: Option<String>,
-    /// Take recipients from the fields To, Cc and Bcc as well; Bcc is taken out of the message.
+    /// Take recipients from the fields To, Cc and Bcc as well. Bcc is taken out of the message in any case.
     #[arg(short = 't', long = "read-recipients")]
     read_recipients: bool,
     /// A line with a single dot does not end the message.
@@ -79,7 +80,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     match send(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("waypost send: {}", failure.text);
+            eprintln!("waypost send: {}", shown(&failure.text));
             ExitCode::from(failure.code)
         }
     }
@@ -91,16 +92,15 @@ fn send(args: &Args) -> Result<(), Failure> {
     let content = crlf(&raw);
     let forward_paths = recipients(args, &content)?;
     let reverse_path = reverse_path(args, &server.1)?;
-    let content = if args.read_recipients { without_bcc(&content) } else { content };
     let now = SystemClock.now();
-    let content = completed(&content, now, &message_id(now, &server.1));
+    let content = completed(&without_bcc(&content), now, &message_id(now, &server.1));
     let submission =
         Submission { server: server.0, tls: None, login: login(args)?, reverse_path, forward_paths, content };
     let done = super::block_on(async { Ok(submit(&submission).await) });
     let submitted = done.map_err(|error| Failure::new(code::TEMPORARY, format!("{error:#}")))?;
     let submitted = submitted.map_err(|error| Failure::new(exit_code(&error), error.to_string()))?;
     if args.verbose {
-        println!("{}", crate::paint::shown(&submitted.reply.to_string()));
+        println!("{}", shown(&submitted.reply.to_string()));
     }
     match submitted.refused.first() {
         None => Ok(()),

@@ -41,6 +41,17 @@ fn recipients_are_read_from_the_header_and_bcc_is_taken_out() {
 }
 
 #[test]
+fn an_address_that_is_not_ascii_is_sent_to() {
+    let place = Place::with(&SETTINGS.replace("info@home.example", "jos\u{e9}@home.example"));
+    let mut server = place.serve();
+    let address = server.address.clone();
+    let send = ["send", "--server", &address, "-f", "<>", "jos\u{e9}@home.example"];
+    place.waypost_with(&send, "Subject: gr\u{fc}\u{df}e\n\nx\n").exits(0);
+    server.line_with("\"delivered\"");
+    assert!(server.end().success());
+}
+
+#[test]
 fn refusals_have_the_exit_codes_of_sendmail() {
     let place = Place::with(SETTINGS);
     let server = place.serve();
