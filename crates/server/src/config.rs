@@ -10,6 +10,9 @@ use anyhow::{Context, bail};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+/// Bytes of a boot file at most.
+const BOOT_BYTES_MAX: u64 = 1024 * 1024;
+
 /// The boot file, with its paths made whole.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -196,8 +199,8 @@ pub(crate) struct Secrets {
 impl Boot {
     /// Reads a boot file and makes its paths whole.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = crate::settings_file::bounded_text(path, BOOT_BYTES_MAX)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let base = path.parent().unwrap_or(Path::new(""));
         Self::parse(&text, base).with_context(|| format!("{} cannot be used", path.display()))
     }

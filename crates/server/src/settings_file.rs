@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use policy::Configuration;
 use policy::check::{Environment, Finding, Severity, check};
 use policy::settings::{Secret, SecretReference, Settings, SettingsError};
+use rustix::fs::OFlags;
 use serde::Serialize;
 
 use crate::config::{Boot, Secrets};
@@ -71,13 +72,20 @@ fn read(path: &Path, may_be_missing: bool) -> Result<Settings, Vec<Remark>> {
         Err(error) if error.kind() == ErrorKind::NotFound && may_be_missing => return Ok(Settings::fresh()),
         Err(error) => return Err(vec![Remark::of_file(format!("cannot read {}: {error}", path.display()))]),
     };
-    Settings::from_json(&text).map_err(|errors| errors.into_iter().map(Remark::from).collect())
+    // RFC 8259 section 8.1: a byte order mark may be passed over.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Settings::from_json(text).map_err(|errors| errors.into_iter().map(Remark::from).collect())
 }
 
-fn bounded_text(path: &Path, bytes_max: u64) -> std::io::Result<String> {
+/// The text of a file, if it is no larger than this.
+pub(crate) fn bounded_text(path: &Path, bytes_max: u64) -> std::io::Result<String> {
+    read_bounded(std::fs::File::open(path)?, bytes_max)
+}
+
+fn read_bounded(file: std::fs::File, bytes_max: u64) -> std::io::Result<String> {
     use std::io::Read;
     let mut text = String::new();
-    std::fs::File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
+    file.take(bytes_max.saturating_add(1)).read_to_string(&mut text)?;
     if text.len() as u64 > bytes_max {
         return Err(std::io::Error::other(format!("it is larger than {bytes_max} bytes")));
     }
@@ -128,8 +136,20 @@ fn file(path: &Path, allowed: &Secrets) -> Result<String, String> {
     if !allowed.directories.is_empty() && !allowed.directories.iter().any(inside) {
         return Err("it lies in none of the directories that the boot file allows".to_owned());
     }
-    let text = bounded_text(&real, SECRET_BYTES_MAX).map_err(|error| error.to_string())?;
+    let text = secret_text(&real).map_err(|error| error.to_string())?;
     Ok(text.trim_end().to_owned())
+}
+
+/// Only of a regular file: a pipe would keep us waiting, a device would never end. No link is followed any more.
+fn secret_text(real: &Path) -> std::io::Result<String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).expect("flags fit the system's own type");
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(real)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    read_bounded(file, SECRET_BYTES_MAX)
 }
 
 impl Loaded {
@@ -196,6 +216,24 @@ impl From<Finding> for Remark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::Mode;
+
+    #[test]
+    fn a_secret_is_read_from_a_regular_file_of_modest_size() {
+        let place = tempfile::tempdir().unwrap();
+        let check = |path: PathBuf, expected: &str| {
+            let error = file(&path, &Secrets::default()).unwrap_err();
+            assert!(error.contains(expected), "{error:?} does not contain {expected:?}");
+        };
+        check(place.path().to_owned(), "regular file");
+        check(PathBuf::from("/dev/zero"), "regular file");
+        let pipe = place.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        check(pipe, "regular file");
+        let large = place.path().join("large");
+        std::fs::write(&large, "x".repeat(70_000)).unwrap();
+        check(large, "larger than");
+    }
 
     #[test]
     fn secrets_come_only_from_where_the_boot_file_allows() {

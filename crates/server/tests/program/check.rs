@@ -73,3 +73,11 @@ fn a_secret_that_is_not_there_is_an_error_and_no_secret_is_shown() {
 fn wrong_use_is_exit_code_2() {
     Place::with(SETTINGS).waypost(&["check", "--nonsense"]).exits(2);
 }
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let place = Place::with(&format!("\u{feff}{SETTINGS}"));
+    let boot = std::fs::read_to_string(place.path("waypost.toml")).unwrap();
+    place.write("waypost.toml", &format!("\u{feff}{boot}"));
+    place.waypost(&["check", "--config", "waypost.toml"]).exits(0);
+}
