@@ -71,9 +71,10 @@ pub(crate) fn header_recipients(content: &[u8]) -> Vec<String> {
     let wanted =
         |field: &&Field| ["To", "Cc", "Bcc"].iter().any(|name| field.name.eq_ignore_ascii_case(name));
     let bodies = fields(content);
-    let bodies = bodies.iter().filter(wanted).map(|field| {
-        String::from_utf8_lossy(&content[field.body..field.end]).into_owned()
-    });
+    let bodies = bodies
+        .iter()
+        .filter(wanted)
+        .map(|field| String::from_utf8_lossy(&content[field.body..field.end]).into_owned());
     bodies.flat_map(|body| addresses(&body)).collect()
 }
 
@@ -220,7 +221,8 @@ mod tests {
         let text = b"To: a@a.example\r\nBcc: b@b.example,\r\n c@c.example\r\nSubject: x\r\n\r\nBcc: body\r\n";
         let kept = String::from_utf8(without_bcc(text)).unwrap();
         assert_eq!(kept, "To: a@a.example\r\nSubject: x\r\n\r\nBcc: body\r\n");
-        let old = b"To : a@a.example\r\nbcc \t: b@b.example\r\nResent-Bcc: c@c.example\r\nSubject: x\r\n\r\ny\r\n";
+        let old =
+            b"To : a@a.example\r\nbcc \t: b@b.example\r\nResent-Bcc: c@c.example\r\nSubject: x\r\n\r\ny\r\n";
         assert_eq!(header_recipients(old), ["a@a.example", "b@b.example"]);
         assert_eq!(without_bcc(old), b"To : a@a.example\r\nSubject: x\r\n\r\ny\r\n");
     }
