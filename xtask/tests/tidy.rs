@@ -1,4 +1,5 @@
 //! House rules that a machine can check: who imports whom, what the pure rooms must not touch, sizes, manifests.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::collections::BTreeMap;
 use std::fs;
