@@ -13,7 +13,8 @@ use policy::bounce::Happening;
 use policy::destination::{Down, Feedback};
 use policy::limits::{
     CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX, PANIC_DELAY,
-    PANICKED_MESSAGES_MAX, PANICS_MAX, POISON_DELAY, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX, STORE_BACKOFF_MIN,
+    PANICKED_MESSAGES_MAX, PANICS_MAX, POISON_DELAY, RELIEF_INTERVAL, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX,
+    STORE_BACKOFF_MIN,
 };
 use policy::scheduler::{Place, Scheduler};
 use policy::{Configuration, Trouble};
@@ -30,9 +31,6 @@ use crate::connections::Connections;
 use crate::parts::{self, Ended, Means, Part};
 use crate::settle::longer;
 use crate::world::World;
-
-/// How often room is made at most.
-const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until `shutdown`; then claims no more, lets attempts end or reach their deadline, and gives back the rest.
 ///
@@ -185,15 +183,13 @@ impl State {
     /// When to look again if nothing happens before.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
-        let at = if self.claim_wanted {
-            // What keeps us from claiming is the store, or that there is no room.
-            self.backed_off_until.filter(|until| *until > now).unwrap_or(now + RELIEF_INTERVAL)
-        } else {
-            // Counted from the last look, not from the last event: where much happens we look all the same.
-            (now + self.next_event.since(self.now()).min(CLAIM_INTERVAL_MAX))
-                .min(self.looked_at + CLAIM_INTERVAL_MAX)
-        };
-        at.min(now + CLAIM_INTERVAL_MAX)
+        // What keeps us from claiming is the store, or that there is no room.
+        if self.claim_wanted {
+            return self.backed_off_until.filter(|until| *until > now).unwrap_or(now + RELIEF_INTERVAL);
+        }
+        // The longest wait counts from the last look, so that we look all the same where much happens.
+        let wait = self.next_event.since(self.now()).min(CLAIM_INTERVAL_MAX);
+        (now + wait).min(self.looked_at + CLAIM_INTERVAL_MAX)
     }
 
     /// Claims as much as there is room for, unless that is under way or the store needs a rest.

@@ -36,6 +36,8 @@ pub const ERRANDS_MAX: usize = 64;
 pub const CLAIM_INTERVAL_MAX: Duration = Duration::from_secs(150);
 /// The wait after a claim that found nothing, before the clock may cause another.
 pub const CLAIM_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// How often room is made at most where too much waits for its turn.
+pub const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
 /// The first wait after the store could not do it; doubles each time.
 pub const STORE_BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// The longest such wait.
