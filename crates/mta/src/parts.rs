@@ -130,7 +130,7 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
         biased;
         ended = tokio::time::timeout(DELIVERY_MAX + DELIVERY_GRACE, attempt) => ended,
         () = means.cut.cancelled() => {
-            warn!(message = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
+            warn!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
                 "a delivery is cut off, as we stop");
             return Report { begun: false, ..Report::begun(Vec::new()) };
         }

@@ -180,15 +180,16 @@ fn header(original: &[u8]) -> &[u8] {
 
 fn action(happening: &Happening) -> Action {
     match happening {
-        Happening::Delivered(delivered) if is_local(delivered) => Action::Delivered,
+        Happening::Delivered(delivered) if delivered.last_hop => Action::Delivered,
         Happening::Delivered(_) => Action::Relayed,
         Happening::Delayed(_) => Action::Delayed,
         Happening::Failed(_) => Action::Failed,
     }
 }
 
+/// Whether no other host took part, so that none is named.
 fn is_local(delivered: &Delivered) -> bool {
-    delivered.host == "localhost"
+    delivered.last_hop && delivered.host == "localhost"
 }
 
 fn subject(told: &[&(Recipient, Happening)]) -> &'static str {
@@ -366,6 +367,7 @@ mod tests {
         Happening::Delivered(Delivered {
             host: host.to_owned(),
             reply: Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), "taken"),
+            last_hop: host == "localhost",
             dsn_handed_on,
         })
     }
@@ -459,6 +461,9 @@ mod tests {
         assert_eq!(told(delivered("localhost", false)), Some(Action::Delivered));
         assert_eq!(told(delivered("mx.example.org", false)), Some(Action::Relayed));
         assert_eq!(told(delivered("mx.example.org", true)), None);
+        let Happening::Delivered(handed_on) = delivered("lmtp.example.org", false) else { unreachable!() };
+        let by_lmtp = Happening::Delivered(Delivered { last_hop: true, ..handed_on });
+        assert_eq!(told(by_lmtp), Some(Action::Delivered));
     }
 
     const ALL_IN_ONE: &str = "\

@@ -298,6 +298,7 @@ mod tests {
         let delivered = crate::outcome::Delivered {
             host: "mx.example.org".to_owned(),
             reply: Reply::new(250, None, "ok"),
+            last_hop: false,
             dsn_handed_on: false,
         };
         check(AttemptOutcome::Delivered(delivered), &Feedback::Answered);

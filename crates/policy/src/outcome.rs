@@ -20,6 +20,8 @@ pub struct Delivered {
     pub host: String,
     /// Its last word: the reply to the final dot, or per recipient in LMTP.
     pub reply: Reply,
+    /// Whether it is where it was to go, and not only handed on: the local store has it, or an LMTP server (RFC 2033).
+    pub last_hop: bool,
     /// Whether DSN was offered and the request for notification was handed on (RFC 3461 section 5.2.1).
     pub dsn_handed_on: bool,
 }

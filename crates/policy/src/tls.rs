@@ -40,9 +40,11 @@ pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<Tl
         return Ok(TlsRequirement::Implicit { verify });
     }
     let password_needs_tls = hop.credentials && !hop.loopback;
+    // A relay is configured and has no policy to ask for. What is left of the demand is TLS.
+    let is_demanded = hop.require_tls || strategy.mta_sts == TlsLevel::Require;
     Ok(match strategy.start_tls {
         TlsLevel::Disable if password_needs_tls => return Err(no_tls_for_password(hop.host)),
-        _ if hop.require_tls || password_needs_tls => TlsRequirement::StartTls { verify },
+        _ if is_demanded || password_needs_tls => TlsRequirement::StartTls { verify },
         TlsLevel::Disable => TlsRequirement::Never,
         TlsLevel::Optional => TlsRequirement::Opportunistic { verify },
         TlsLevel::Require => TlsRequirement::StartTls { verify },
@@ -193,7 +195,9 @@ mod tests {
         check(&mta_sts, MX, Err("4.7.5"));
         let relay = relay(false, false);
         let hop = HopSecurity { relay: Some(&relay), ..MX };
-        check(&mta_sts, hop, Ok(TlsRequirement::Opportunistic { verify: true }));
+        check(&mta_sts, hop, Ok(TlsRequirement::StartTls { verify: true }));
+        let contradictory = MtaTlsStrategy { start_tls: TlsLevel::Disable, ..mta_sts };
+        check(&contradictory, hop, Ok(TlsRequirement::StartTls { verify: true }));
     }
 
     #[test]

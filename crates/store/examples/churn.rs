@@ -103,6 +103,7 @@ fn settlement(claim: &Claim) -> Settlement {
         verdict: Verdict::Delivered(Delivered {
             host: "mx.example.net".into(),
             reply: Reply::new(250, None, "2.0.0 queued"),
+            last_hop: false,
             dsn_handed_on: false,
         }),
         owed: false,

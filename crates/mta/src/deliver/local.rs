@@ -49,6 +49,7 @@ pub(crate) async fn deliver(
         outcomes.push(AttemptOutcome::Delivered(Delivered {
             host: LOCAL_HOST.to_owned(),
             reply: Reply::new(250, Some(EnhancedStatus::new(2, 1, 5)), "delivered"),
+            last_hop: true,
             dsn_handed_on: false,
         }));
     }

@@ -7,7 +7,7 @@ use mail::Stage;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{PlannedHost, planned_host};
-use policy::settings::{MtaRoute, MtaTlsStrategy};
+use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Content, QueuedRecipient};
 use tokio::time::Instant;
@@ -322,7 +322,7 @@ impl<'a> Remote<'a> {
                 Ok(transacted) => {
                     let dsn = connection.client.capabilities().dsn;
                     let usable = connection.client.step() == Step::Ready;
-                    todo = self.judge(&todo, transacted, &key.host, dsn, usable, &mut content_sent);
+                    todo = self.judge(&todo, transacted, key, dsn, usable, &mut content_sent);
                 }
             }
         }
@@ -371,7 +371,7 @@ impl<'a> Remote<'a> {
         &mut self,
         places: &[usize],
         transacted: Transacted,
-        host: &str,
+        key: &ConnectionKey,
         dsn: bool,
         usable: bool,
         content_sent: &mut bool,
@@ -386,8 +386,8 @@ impl<'a> Remote<'a> {
                 continue;
             }
             let judgement = match (answer, &transacted.fault) {
-                (Answer::Unanswered(..), Some(fault)) => of_fault(fault, host),
-                (answer, _) => self.judgement(place, answer, host, dsn, *content_sent),
+                (Answer::Unanswered(..), Some(fault)) => of_fault(fault, &key.host),
+                (answer, _) => self.judgement(place, answer, key, dsn, *content_sent),
             };
             match judgement {
                 Judgement::Final(outcome) => self.places[place].outcome = Some(outcome),
@@ -401,15 +401,17 @@ impl<'a> Remote<'a> {
         &self,
         place: usize,
         answer: Answer,
-        host: &str,
+        key: &ConnectionKey,
         dsn: bool,
         content_sent: bool,
     ) -> Judgement {
         let recipient = &self.places[place].queued.recipient;
+        let host = key.host.as_str();
         match answer {
             Answer::Taken(reply) => Judgement::Final(AttemptOutcome::Delivered(Delivered {
                 host: host.to_owned(),
                 reply,
+                last_hop: key.protocol == RelayProtocol::Lmtp,
                 dsn_handed_on: dsn && recipient.notify.explicit,
             })),
             Answer::Refused(stage, reply) => {
@@ -435,7 +437,7 @@ impl<'a> Remote<'a> {
 
 /// Whether a kept connection had ended before this transaction: nothing was answered, or only that it is over.
 fn is_stale(transacted: &Transacted) -> bool {
-    let over = |answer: &Answer| matches!(answer, Answer::Refused(_, reply) if reply.code == 421);
+    let over = |answer: &Answer| matches!(answer, Answer::Refused(Stage::Reset | Stage::Mail, reply) if reply.code == 421);
     !transacted.answered || transacted.answers.iter().all(over)
 }
 

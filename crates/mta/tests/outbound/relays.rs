@@ -1,6 +1,6 @@
 //! Relay and Local routes: AUTH, LMTP, IP literals, mailboxes.
 
-use policy::NextHop;
+use policy::{AttemptOutcome, NextHop};
 
 use crate::peer::Peer;
 use crate::stage::{CONTENT, Setting, Stage, letter, relay};
@@ -151,6 +151,18 @@ async fn lmtp_replies_belong_to_one_recipient_each() {
         stage.connections.close().await;
         peer.over().await;
     }
+}
+
+#[tokio::test]
+async fn lmtp_is_the_last_hop() {
+    let peer =
+        Peer::plays(&[&lmtp("S: 250 ok\nS: 250 ok\nS: 354 go\n= content\nS: 250 ok\nS: 250 ok")]).await;
+    let stage = at("127.0.0.1", &peer, r#", "protocol": "lmtp""#);
+    for (_, outcome) in stage.attempts(relay(), letter(TO)).await.outcomes {
+        assert!(matches!(outcome, AttemptOutcome::Delivered(delivered) if delivered.last_hop));
+    }
+    stage.connections.close().await;
+    peer.over().await;
 }
 
 #[tokio::test]

@@ -100,6 +100,20 @@ async fn a_connection_that_died_while_it_idled_is_replaced_silently() {
 }
 
 #[tokio::test]
+async fn a_421_to_the_content_is_an_answer_also_on_a_kept_connection() {
+    let refused = "S: 250 ok\nS: 250 ok\nS: 354 go\n= content\nS: 421 4.3.2 enough\n= close";
+    let peer = Peer::plays(&[&format!("{}{FLIGHT}{refused}", taken())]).await;
+    let stage = Setting::new()
+        .mx(10, "mx1.example.net", &["192.0.2.1"])
+        .road("192.0.2.1", peer.address)
+        .build(SETTINGS);
+    for expected in ["delivered 250", "deferred 4.3.2 unexpected-reply"] {
+        assert_eq!(stage.delivers(mx(), letter(&["a@example.net"])).await, [expected]);
+    }
+    assert_eq!(peer.over().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_connection_ends_after_its_messages_or_its_time() {
     let limits = ConnectionLimits { messages_max: 1, ..ConnectionLimits::default() };
     let short = ConnectionLimits { idle_time_max: Duration::from_millis(1), ..ConnectionLimits::default() };

@@ -318,8 +318,12 @@ fn a_temporary_no_is_settled_as_delivered() {
                 if let Verdict::Retry(progress) = &ending.verdict
                     && let Some((_, reply)) = progress.last.as_ref().and_then(|trouble| trouble.reply.clone())
                 {
-                    let delivered = Delivered { host: String::new(), reply, dsn_handed_on: true };
-                    ending.verdict = Verdict::Delivered(delivered);
+                    ending.verdict = Verdict::Delivered(Delivered {
+                        host: String::new(),
+                        reply,
+                        last_hop: false,
+                        dsn_handed_on: true,
+                    });
                 }
             }
             settlement

@@ -140,6 +140,7 @@ pub(crate) fn delivered() -> Verdict {
     Verdict::Delivered(Delivered {
         host: "mx.example.net".into(),
         reply: Reply::new(250, None, "2.0.0 queued"),
+        last_hop: false,
         dsn_handed_on: false,
     })
 }

@@ -305,19 +305,21 @@ fn write_delivered(w: &mut Writer, delivered: &Delivered) {
     w.text(1, &delivered.host);
     w.nested(2, |w| write_reply(w, &delivered.reply));
     w.number(3, u64::from(delivered.dsn_handed_on));
+    w.number(4, u64::from(delivered.last_hop));
 }
 
 fn read_delivered(fields: Reader<'_>) -> Result<Delivered, Damage> {
-    let (mut host, mut reply, mut dsn_handed_on) = (String::new(), None, false);
+    let (mut host, mut reply, mut last_hop, mut dsn_handed_on) = (String::new(), None, false, false);
     for field in fields {
         match field? {
             (1, value) => host = string(value)?,
             (2, value) => reply = Some(read_reply(value.nested()?)?),
             (3, value) => dsn_handed_on = flag(value)?,
+            (4, value) => last_hop = flag(value)?,
             _ => {}
         }
     }
-    Ok(Delivered { host, reply: reply.ok_or(Damage("there is no reply"))?, dsn_handed_on })
+    Ok(Delivered { host, reply: reply.ok_or(Damage("there is no reply"))?, last_hop, dsn_handed_on })
 }
 
 fn write_trouble(w: &mut Writer, trouble: &Trouble) {
