@@ -7,6 +7,7 @@ use mail::{ContentTraits, EnhancedStatus, Reply};
 use policy::Configuration;
 use policy::admit::Admission;
 use store::{ContentWriter, StoreError};
+use wire::smtp::line_ends::LineEndMender;
 
 use crate::gather;
 use crate::world::World;
@@ -22,25 +23,36 @@ pub(crate) struct Incoming {
     pub(crate) configuration: Arc<Configuration>,
     writer: Option<Box<dyn ContentWriter>>,
     pending: Vec<u8>,
+    /// Makes line ends whole, where the listener does so for this client.
+    mender: Option<LineEndMender>,
     failure: Option<StoreError>,
 }
 
 impl Incoming {
     /// A transaction that has no content yet.
     pub(crate) fn new(admission: Admission, configuration: Arc<Configuration>) -> Self {
-        Incoming { admission, configuration, writer: None, pending: Vec::new(), failure: None }
+        Incoming { admission, configuration, writer: None, pending: Vec::new(), mender: None, failure: None }
     }
 
     /// Content follows; our trace field comes first.
-    pub(crate) async fn begin(&mut self, world: &World, trace_field: Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) async fn begin(
+        &mut self,
+        world: &World,
+        trace_field: Vec<u8>,
+        mender: Option<LineEndMender>,
+    ) -> Result<(), StoreError> {
         self.writer = Some(world.store.writer().await?);
         self.pending = trace_field;
+        self.mender = mender;
         Ok(())
     }
 
     /// Takes a piece of content. If it says `true`, [`Incoming::spill`] is due.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> bool {
-        self.pending.extend_from_slice(bytes);
+        match &mut self.mender {
+            Some(mender) => mender.append(bytes, &mut self.pending),
+            None => self.pending.extend_from_slice(bytes),
+        }
         self.pending.len() >= PENDING_BYTES_MAX
     }
 

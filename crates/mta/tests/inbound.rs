@@ -13,6 +13,7 @@ use mta::listen::ConnectionLimits;
 use store::MemoryStore;
 use support::failing_store::{Failing, Failure};
 use support::{Server, listener};
+use wire::smtp::limits::BareLineEnd;
 
 const HELLO: &str = "EHLO client.example";
 const MAIL: &str = "MAIL FROM:<x@client.example>";
@@ -69,6 +70,25 @@ async fn a_user_over_tls_sends_to_anywhere() {
     let content = String::from_utf8_lossy(content);
     // Two recipients: neither is told of the other.
     assert!(content.contains(" with ESMTPSA id ") && !content.contains("for <"), "{content}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_line_ends_of_an_old_device_are_mended() {
+    let mut settings = listener("smtp");
+    settings.limits.bare_line_end = BareLineEnd::MendForUsers;
+    let server = Server::start_with(vec![settings], ConnectionLimits::default());
+    let mut client = server.client("smtp").await;
+    client.expect("220").await;
+    client.ask(HELLO, "250").await;
+    client.ask("AUTH PLAIN AGluZm9AZXhhbXBsZS5vcmcAc2VjcmV0", "235").await;
+    client.ask(MAIL, "250").await;
+    client.ask(RCPT, "250").await;
+    client.ask("DATA", "354").await;
+    client.ask("Subject: scan\n\nx\n.\ny\rz\r\n.", "250").await;
+    let queued = server.queued().await;
+    assert!(queued[0].1.ends_with(b"\r\nSubject: scan\r\n\r\nx\r\n.\r\ny\r\nz\r\n"));
+    assert!(!queued[0].0.envelope.traits.binary);
     server.stop().await;
 }
 

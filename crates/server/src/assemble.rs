@@ -22,7 +22,7 @@ use store::{SqliteOptions, SqliteStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wire::smtp::limits::SessionLimits;
+use wire::smtp::limits::{BareLineEnd, SessionLimits};
 
 use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol};
@@ -207,18 +207,19 @@ fn one_listener(boot: &Boot, listener: &Listener, admission: Arc<AdmissionRules>
         require_tls: listener.require_tls,
         auth: !lmtp,
         require_auth: listener.submission,
-        limits: session_limits(boot),
+        limits: session_limits(boot, listener),
         times: SessionTimes::default(),
         admission,
     }
 }
 
-fn session_limits(boot: &Boot) -> SessionLimits {
+fn session_limits(boot: &Boot, listener: &Listener) -> SessionLimits {
     let defaults = SessionLimits::default();
     let said = &boot.limits;
     SessionLimits {
         message_bytes_max: said.message_bytes_max.unwrap_or(defaults.message_bytes_max),
         recipients_max: said.recipients_max.unwrap_or(defaults.recipients_max),
+        bare_line_end: if listener.mend_line_ends { BareLineEnd::MendForUsers } else { BareLineEnd::Refuse },
         messages_max: said.messages_per_session_max.unwrap_or(defaults.messages_max),
         ..defaults
     }

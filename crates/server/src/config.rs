@@ -80,6 +80,10 @@ pub(crate) struct Listener {
     /// Whether nothing is taken before TLS.
     #[serde(default)]
     pub(crate) require_tls: bool,
+    /// Whether a CR or LF that stands alone is made CRLF in what authenticated clients send, for old devices;
+    /// everybody else's message is refused for it.
+    #[serde(default)]
+    pub(crate) mend_line_ends: bool,
 }
 
 /// What a listener speaks.

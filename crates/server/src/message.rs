@@ -1,21 +1,15 @@
 //! What a message typed by a person or a script needs before it may travel: line ends, Date, Message-ID.
 
 use mail::Timestamp;
+use wire::smtp::line_ends::LineEndMender;
 
 use crate::paint::shown;
 
 /// The same text with CRLF at the end of each line, also of the last.
 pub(crate) fn crlf(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len() + raw.len() / 32 + 2);
-    let mut rest = raw;
-    while let Some(at) = rest.iter().position(|&b| b == b'\n' || b == b'\r') {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(b"\r\n");
-        let both = rest[at] == b'\r' && rest.get(at + 1) == Some(&b'\n');
-        rest = &rest[at + 1 + usize::from(both)..];
-    }
-    out.extend_from_slice(rest);
-    if !rest.is_empty() {
+    LineEndMender::default().append(raw, &mut out);
+    if !out.is_empty() && !out.ends_with(b"\n") {
         out.extend_from_slice(b"\r\n");
     }
     out

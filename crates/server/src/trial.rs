@@ -33,7 +33,15 @@ pub(crate) fn prepare(data_directory: &str) -> anyhow::Result<Trial> {
         if bind.port() == 0 {
             notes.push(format!("port {port} is in use; {name} takes another"));
         }
-        Listener { name: name.to_owned(), bind, protocol, tls, submission, require_tls: false }
+        Listener {
+            name: name.to_owned(),
+            bind,
+            protocol,
+            tls,
+            submission,
+            require_tls: false,
+            mend_line_ends: false,
+        }
     };
     let listeners = vec![
         listener("smtp", 2525, ListenerProtocol::Smtp, ListenerTls::StartTls, false),

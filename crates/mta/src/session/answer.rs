@@ -8,6 +8,7 @@ use mail::{EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
 use policy::admit::{self, Admission, DeliverBy};
 use wire::sasl::PlainCredentials;
 use wire::smtp::command::{ForwardPath, HelloVerb, Hold, MailFrom, MailParameters, RcptTo};
+use wire::smtp::line_ends::LineEndMender;
 use wire::smtp::server::Finished;
 
 use super::{Ended, Session};
@@ -62,8 +63,9 @@ impl Session {
     pub(super) async fn content_begins(&mut self) {
         self.id = self.around.trace_ids.next();
         let trace_field = self.trace_field();
+        let mender = self.machine.mends_line_ends().then(LineEndMender::default);
         let Some(incoming) = self.machine.transaction() else { return };
-        match incoming.begin(&self.around.world, trace_field).await {
+        match incoming.begin(&self.around.world, trace_field, mender).await {
             Ok(()) => self.machine.accept_content(),
             Err(error) => self.machine.refuse(&accept::refusal(&error)),
         }

@@ -180,6 +180,7 @@ fn boot(
             tls: ListenerTls::StartTls,
             submission: true,
             require_tls: true,
+            mend_line_ends: false,
         }],
         tls: Some(Certificate {
             certificate: write("certificate.pem", &own.certificate_pem)?,

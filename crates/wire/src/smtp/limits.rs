@@ -23,6 +23,15 @@ pub enum NulInContent {
     Keep,
 }
 
+/// What becomes of a CR or LF that stands alone in content that may hold none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BareLineEnd {
+    /// The message is refused.
+    Refuse,
+    /// It is made CRLF if the client has authenticated; from anybody else the message is refused.
+    MendForUsers,
+}
+
 /// The limits of one session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionLimits {
@@ -44,6 +53,8 @@ pub struct SessionLimits {
     pub hops_max: u32,
     /// What becomes of a NUL.
     pub nul: NulInContent,
+    /// What becomes of a CR or LF that stands alone.
+    pub bare_line_end: BareLineEnd,
 }
 
 impl Default for SessionLimits {
@@ -58,6 +69,7 @@ impl Default for SessionLimits {
             chunks_max: 100_000,
             hops_max: 50,
             nul: NulInContent::Refuse,
+            bare_line_end: BareLineEnd::Refuse,
         }
     }
 }

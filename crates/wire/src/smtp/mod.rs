@@ -6,6 +6,7 @@ pub mod client;
 pub mod command;
 pub mod content;
 pub mod limits;
+pub mod line_ends;
 mod lines;
 pub mod parameter;
 mod path;

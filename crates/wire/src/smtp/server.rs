@@ -19,7 +19,7 @@ use self::intake::Intake;
 use super::answer::{Answer, append_reply};
 use super::command::{HelloVerb, MailFrom, RcptTo};
 use super::content::DataDecoder;
-use super::limits::SessionLimits;
+use super::limits::{BareLineEnd, SessionLimits};
 use super::lines::LineCutter;
 use crate::sasl::PlainCredentials;
 
@@ -258,6 +258,13 @@ impl<T> ServerSession<T> {
         matches!(self.phase, Phase::Data { .. } | Phase::Chunk { .. })
     }
 
+    /// Whether the content of this transaction is to go through a `LineEndMender`. It still ends at CRLF.CRLF only.
+    pub fn mends_line_ends(&self) -> bool {
+        self.profile.limits.bare_line_end == BareLineEnd::MendForUsers
+            && self.user.is_some()
+            && self.transaction.as_ref().is_some_and(|transaction| transaction.body != Body::BinaryMime)
+    }
+
     /// Whether the client said QUIT: nothing of its is left unread when we close.
     pub fn has_quit(&self) -> bool {
         self.quit
@@ -318,7 +325,8 @@ impl<T> ServerSession<T> {
         let limits = &self.profile.limits;
         let (recipients, body) =
             self.transaction.as_ref().map_or((0, Body::SevenBit), |t| (t.recipients, t.body));
-        let intake = Box::new(Intake::new(limits, recipients, body == Body::BinaryMime));
+        let mut intake = Box::new(Intake::new(limits, recipients, body == Body::BinaryMime));
+        intake.mended = self.mends_line_ends();
         match self.phase {
             Phase::Asked(Question::Data) => {
                 self.phase = Phase::Data { decoder: DataDecoder::default(), intake };

@@ -1,6 +1,6 @@
 //! Content on its way in: what must not pass is refused, once it is whole.
 
-use mail::{EnhancedStatus, Reply};
+use mail::{ContentTraits, EnhancedStatus, Reply};
 
 use super::{Finished, Phase, Protocol, Question, ServerSession, Step};
 use crate::smtp::answer::{Answer, append_reply};
@@ -21,6 +21,8 @@ pub(super) struct Intake {
     nul: NulInContent,
     /// Anything may be in it.
     binary: bool,
+    /// The caller makes every line end CRLF.
+    pub(super) mended: bool,
     /// Why it is refused, and whether the session is closed then.
     fault: Option<(Reply, bool)>,
     /// Bytes since it was refused.
@@ -38,6 +40,7 @@ impl Intake {
             hops_max: limits.hops_max,
             nul: limits.nul,
             binary,
+            mended: false,
             fault: None,
             refused_bytes: 0,
             recipients,
@@ -76,12 +79,18 @@ impl Intake {
         }
     }
 
+    /// What the bytes are like that the caller keeps.
+    fn traits(&self) -> ContentTraits {
+        let traits = self.scan.traits();
+        if self.mended { ContentTraits { binary: self.scan.nul, ..traits } } else { traits }
+    }
+
     fn judge(&self) -> Option<(Reply, bool)> {
         let scan = &self.scan;
         if scan.size > self.bytes_max {
             return Some((reply(552, 5, 3, 4, "The message is too big"), false));
         }
-        if scan.bare_line_end && !self.binary {
+        if scan.bare_line_end && !self.binary && !self.mended {
             // What follows could be the rest of an attempt at smuggling: hear it out, then hang up.
             return Some((reply(550, 5, 6, 11, "CR or LF stands alone in the message"), true));
         }
@@ -174,11 +183,11 @@ impl<T> ServerSession<T> {
         };
         let each = whole && self.profile.protocol == Protocol::Lmtp;
         let replies = if each { intake.recipients.max(1) } else { 1 };
+        let (traits, size) = (intake.traits(), intake.scan.size);
         match (intake.fault, transaction) {
             (None, Some(transaction)) => {
                 self.phase = Phase::Asked(Question::Finish { replies });
                 self.counters.messages = self.counters.messages.saturating_add(1);
-                let (traits, size) = (intake.scan.traits(), intake.scan.size);
                 Some(Step::ContentEnds(Finished { transaction: transaction.kept, traits, size }))
             }
             (fault, _) => {

@@ -193,6 +193,26 @@ fn a_bare_line_end_refuses_the_message_at_its_true_end_and_closes() {
 }
 
 #[test]
+fn the_line_ends_of_a_user_are_mended_where_the_listener_says_so() {
+    let limits = SessionLimits { bare_line_end: BareLineEnd::MendForUsers, ..SessionLimits::default() };
+    let with = |dialogue: &[&str]| {
+        check_with(
+            ServerProfile { limits: limits.clone(), ..profile() },
+            &[&["C HELO a\r\n", "S 250 mx"], dialogue].concat(),
+        )
+    };
+    let data = ["C DATA\r\n", "S 354", "C x\n.\ny\rz\r\n.\r\n"];
+    let stranger = with(&[&BEGUN[..], &data, &["S 550 5.6.11", "CLOSED"]].concat());
+    assert!(stranger.taken.is_empty());
+    let auth = ["C AUTH PLAIN AGFubmEAc2VjcmV0\r\n", "S 235"];
+    let user = with(&[&auth[..], &BEGUN, &data, &["S 250 taken"]].concat());
+    // The caller mends; what it is told is true of the mended bytes.
+    assert_eq!(user.taken[0].0, b"x\n.\ny\rz\r\n");
+    assert!(!user.taken[0].1.binary);
+    assert!(!user.session.mends_line_ends());
+}
+
+#[test]
 fn content_that_must_not_pass_is_refused_and_the_session_goes_on() {
     let noop = ["C NOOP\r\n", "S 250 2.0.0", "C DATA\r\n", "S 503 5.5.1"];
     let refused = |content: &str, code: &str| {
