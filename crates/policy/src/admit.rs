@@ -285,10 +285,10 @@ impl Admission {
         };
         let unscheduled = Progress::unscheduled(now);
         let mut places = Vec::with_capacity(self.recipients.len());
-        for forward_path in self.forward_paths() {
+        for (nth, forward_path) in self.forward_paths().enumerate() {
             let facts = Facts { envelope: &envelope, forward_path, progress: &unscheduled, now, host: None };
             let first = match choose_schedule(configuration, &facts, answers) {
-                Choice::Decided(schedule) => Progress::first(&schedule, now, &self.parameters),
+                Choice::Decided(schedule) => Progress::first(&schedule, now, &self.parameters).in_turn(nth),
                 Choice::Needs(lookups) => return Choice::Needs(lookups),
                 Choice::Undecidable(trouble) => return Choice::Undecidable(trouble),
             };

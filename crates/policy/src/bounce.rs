@@ -1,5 +1,7 @@
 //! Who is told what? RFC 3461.
 
+mod advice;
+
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,6 +11,7 @@ use mail::{
     Parameters, Recipient, Reply, Ret, ReversePath, Source, Timestamp,
 };
 
+use self::advice::advice;
 use crate::admit::{Accepted, NewRecipient};
 use crate::limits::{DSN_HEADER_BYTES_MAX, DSN_MESSAGE_BYTES_MAX};
 use crate::outcome::{Delivered, Trouble, TroubleKind};
@@ -204,30 +207,60 @@ fn subject(told: &[&(Recipient, Happening)]) -> &'static str {
     }
 }
 
-/// The part for people: why they get this, then what happened to each recipient, the good news first.
+/// The part for people: why they get this, then what happened to each recipient, the good news first, and what
+/// they can do about it.
 fn text(told: &[&(Recipient, Happening)], reporter: Reporter<'_>) -> String {
-    let mut out = format!("This is the mail system at host {}.\n\n", reporter.hostname);
-    let mut heading = "";
-    for (recipient, happening) in told {
-        let next = match happening {
-            Happening::Delivered(_) => "Your message was delivered to these recipients:",
-            Happening::Delayed(_) => {
-                "Your message has not been delivered to these recipients yet.\nIt is still being tried; \
-                 you need not send it again:"
-            }
-            Happening::Failed(_) => "Your message could not be delivered to these recipients:",
-        };
-        if next != heading {
-            if !heading.is_empty() {
+    let Reporter { hostname, domain } = reporter;
+    let mut out =
+        format!("This is the mail system at host {hostname}.\nFor help, write to postmaster@{domain}.\n\n");
+    let mut before = String::new();
+    for (nth, (recipient, happening)) in told.iter().enumerate() {
+        let heading = heading(happening);
+        if heading != before {
+            if !before.is_empty() {
                 out.push_str("\n----------------------------------------\n\n");
             }
             // Writing to a String cannot fail.
-            let _ = writeln!(out, "{next}\n");
-            heading = next;
+            let _ = writeln!(out, "{heading}\n");
+            heading.clone_into(&mut before);
         }
         let _ = writeln!(out, "<{}> ({})", recipient.forward_path, what(recipient, happening));
+        // What is the same for several is said once, after the last of them.
+        let said_next = told.get(nth + 1).map(|(_, next)| (self::heading(next), outlook(next)));
+        let outlook = outlook(happening);
+        if !outlook.is_empty() && said_next.is_none_or(|next| next != (heading, outlook.clone())) {
+            let _ = writeln!(out, "{outlook}");
+        }
     }
     out
+}
+
+fn heading(happening: &Happening) -> &'static str {
+    match happening {
+        Happening::Delivered(delivered) if delivered.last_hop => {
+            "Your message was delivered to these recipients:"
+        }
+        Happening::Delivered(_) => {
+            "Your message was handed on for these recipients. The servers that took it do not\n\
+             confirm delivery; you will hear of it again only if something goes wrong:"
+        }
+        Happening::Delayed(_) => {
+            "Your message has not been delivered to these recipients yet.\nIt is still being tried; \
+             you need not send it again:"
+        }
+        Happening::Failed(_) => "Your message could not be delivered to these recipients:",
+    }
+}
+
+/// What the sender can expect or do; empty if there is nothing to say.
+fn outlook(happening: &Happening) -> String {
+    match happening {
+        Happening::Delivered(_) => String::new(),
+        Happening::Delayed(progress) => progress
+            .gives_up_at()
+            .map_or_else(String::new, |at| format!("It will be tried until {}.", at.rfc5322())),
+        Happening::Failed(trouble) => advice(trouble).to_owned(),
+    }
 }
 
 const TEXT_CHARS_MAX: usize = 400;
@@ -485,6 +518,7 @@ Content-Type: text/plain; charset=utf-8
 Content-Transfer-Encoding: 7bit
 
 This is the mail system at host mx.test.example.
+For help, write to postmaster@test.example.
 
 Your message was delivered to these recipients:
 
@@ -496,13 +530,17 @@ Your message has not been delivered to these recipients yet.
 It is still being tried; you need not send it again:
 
 <b@example.net> (connection to 'mx.example.net' failed: connection refused)
+It will be tried until Wed, 25 Nov 2026 09:46:40 +0000.
 
 ----------------------------------------
 
 Your message could not be delivered to these recipients:
 
 <a@example.org> (host 'mx.example.org' rejected command 'RCPT TO:<a@example.org>' with code 550 (5.1.1) 'no such user')
+There is no such address: please check its spelling.
 <d@example.com> (failed to lookup 'example.com': connection refused)
+The domain name service gave no answer about that domain until the time was over.
+You may send it again later.
 
 --=_1a20cbb21002a1mxtestexample_0
 Content-Type: message/delivery-status

@@ -9,6 +9,11 @@ pub const JITTER_PERCENT_MAX: u32 = 10;
 /// The wait after a rate or concurrency limit of ours was met.
 pub const LIMITED_DELAY: Duration = Duration::from_secs(60);
 
+/// Recipients of one message that are due at once; so many more follow after each [`LIST_PORTION_INTERVAL`].
+pub const LIST_PORTION: usize = 500;
+/// The wait between two portions of a long list, in which other mail has its turn.
+pub const LIST_PORTION_INTERVAL: Duration = Duration::from_millis(250);
+
 /// The greatest leap of the wall clock that is believed.
 pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Delay notices whose number is kept while no schedule can be chosen.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use mail::{Envelope, Parameters, RecipientId, Timestamp};
 
-use crate::limits::{JITTER_PERCENT_MAX, NOTICES_KEPT_MAX, RETRY_DELAY_MIN};
+use crate::limits::{
+    JITTER_PERCENT_MAX, LIST_PORTION, LIST_PORTION_INTERVAL, NOTICES_KEPT_MAX, RETRY_DELAY_MIN,
+};
 use crate::outcome::{Trouble, TroubleKind};
 use crate::settings::{DeliveryExpiration, MtaDeliverySchedule};
 
@@ -55,6 +57,13 @@ impl Progress {
             envelope_expiry: None,
             envelope_notice: false,
         }
+    }
+
+    /// The place of the `nth` recipient of a message: a long list comes in portions, so that it holds up no other mail.
+    pub fn in_turn(mut self, nth: usize) -> Self {
+        let portion = u32::try_from(nth / LIST_PORTION).unwrap_or(u32::MAX);
+        self.due = self.due.plus(LIST_PORTION_INTERVAL.saturating_mul(portion));
+        self
     }
 
     /// Before there is a schedule: what the expression that chooses one sees.
@@ -316,6 +325,18 @@ mod tests {
             notify: notify.to_vec(),
             expiry,
         }
+    }
+
+    #[test]
+    fn a_long_list_comes_in_portions() {
+        let place = |nth| {
+            let first = Progress::first(&three_days(&[hours(1)]), ACCEPTED, &Parameters::default());
+            first.in_turn(nth).due.since(ACCEPTED)
+        };
+        let dues = [0, LIST_PORTION - 1, LIST_PORTION, 100_000].map(place);
+        let interval = LIST_PORTION_INTERVAL;
+        assert_eq!(dues, [Duration::ZERO, Duration::ZERO, interval, interval * 200]);
+        assert!(place(usize::MAX) > hours(1), "no overflow");
     }
 
     fn three_days(retry: &[Duration]) -> MtaDeliverySchedule {

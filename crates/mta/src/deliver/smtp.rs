@@ -84,7 +84,7 @@ async fn connect(
     let connecting = world.transport.connect(key.address, key.source);
     let why = match timeout_at(patience.deadline(patience.connect), connecting).await {
         Ok(Ok(stream)) => return Ok(stream),
-        Ok(Err(error)) if is_ours(&error) => {
+        Ok(Err(error)) if is_ours(&error, key) => {
             tracing::error!(%error, "cannot open any connection");
             return Err(NoConnection::Ours(Trouble::ours(format!("cannot open a connection: {error}"))));
         }
@@ -94,10 +94,14 @@ async fn connect(
     Err(NoConnection::Address(outcome::unreachable(&key.host, key.address, &why)))
 }
 
-/// Whether the error says that this process or machine has no more files.
-fn is_ours(error: &io::Error) -> bool {
-    let ours = [Errno::MFILE.raw_os_error(), Errno::NFILE.raw_os_error()];
-    error.raw_os_error().is_some_and(|code| ours.contains(&code))
+/// Whether the error says that this process or machine has no more files or no more ports.
+fn is_ours(error: &io::Error, key: &ConnectionKey) -> bool {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE | Errno::NFILE) => true,
+        // Where IPv6 is switched off, or a source address is not ours, it is said too, and another address may do.
+        Some(Errno::ADDRNOTAVAIL) => key.source.is_none() && key.address.is_ipv4(),
+        _ => false,
+    }
 }
 
 fn verifies(requirement: TlsRequirement) -> bool {
@@ -217,5 +221,35 @@ pub(crate) fn shows_content_sent(answer: &Answer) -> bool {
     match answer {
         Answer::Taken(_) | Answer::InDoubt(_) | Answer::Refused(Stage::Content, _) => true,
         Answer::Refused(_, _) | Answer::Unanswered(_, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_not_blamed_for_files_and_ports_that_we_lack() {
+        let key = |address: &str, source: Option<&str>| ConnectionKey {
+            address: address.parse().expect("an address"),
+            host: "mx.example.org".to_owned(),
+            source: source.map(|source| source.parse().expect("an address")),
+            hello: "me.example.org".to_owned(),
+            tls: TlsRequirement::Never,
+            credentials: None,
+            protocol: RelayProtocol::Smtp,
+        };
+        let (v4, v6) = ("192.0.2.1:25", "[2001:db8::1]:25");
+        for (error, key, expected) in [
+            (Errno::MFILE, key(v6, None), true),
+            (Errno::NFILE, key(v4, Some("192.0.2.2")), true),
+            (Errno::ADDRNOTAVAIL, key(v4, None), true),
+            (Errno::ADDRNOTAVAIL, key(v4, Some("192.0.2.2")), false),
+            (Errno::ADDRNOTAVAIL, key(v6, None), false),
+            (Errno::CONNREFUSED, key(v4, None), false),
+        ] {
+            let error = io::Error::from_raw_os_error(error.raw_os_error());
+            assert_eq!(is_ours(&error, &key), expected, "{error} {key:?}");
+        }
     }
 }

@@ -76,6 +76,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     if let Some(compiled) = &compiled {
         names::check(settings, compiled, &mut findings);
         branches::check(compiled, &mut findings);
+        strategies::check_demands(settings, compiled, &mut findings);
     }
     let usable = findings.iter().all(|finding| finding.severity != Severity::Error);
     let configuration = compiled.filter(|_| usable).map(|compiled| assemble(settings, environment, compiled));

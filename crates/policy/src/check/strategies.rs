@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Environment, Finding, Severity};
 use crate::expr::tree::{Expr, Node};
 use crate::expr::{CheckedExpression, Context, Dictionary, Expression, Formula, Place, Span};
-use crate::settings::Settings;
+use crate::settings::{Settings, TlsLevel};
 
 /// The object that bears the expressions.
 pub(super) const STRATEGY: &str = "MtaOutboundStrategy";
@@ -121,4 +121,22 @@ pub(super) fn reachable(expression: &CheckedExpression) -> Option<BTreeSet<&str>
         .flat_map(|(_, formula)| outcomes(formula.expr()))
         .map(|(name, _)| name)
         .collect()
+}
+
+/// TLS strategies that demand what is not there yet: mail that they are chosen for is deferred.
+pub(super) fn check_demands(settings: &Settings, compiled: &Compiled, findings: &mut Vec<Finding>) {
+    let names = reachable(&compiled.tls);
+    for tls in settings.tls.values() {
+        if names.as_ref().is_some_and(|names| !names.contains(tls.name.as_str())) {
+            continue;
+        }
+        for (property, what, level) in [("dane", "DANE", tls.dane), ("mtaSts", "MTA-STS", tls.mta_sts)] {
+            if level == TlsLevel::Require {
+                let object = format!("MtaTlsStrategy {}", tls.name);
+                let message = format!("{what} is required, but not available in this version");
+                let finding = Finding::new(Severity::Warning, object, message).at(property);
+                findings.push(finding.hint("mail to MX hosts is deferred while this strategy is chosen"));
+            }
+        }
+    }
 }

@@ -237,6 +237,19 @@ fn ports_and_tls_must_fit() {
 }
 
 #[test]
+fn a_demand_that_cannot_be_met_is_shown_where_it_counts() {
+    let strict = r#"{"name": "strict", "mtaSts": "require"}"#;
+    let json =
+        |tls: &str| format!(r#"{{"MtaTlsStrategy": [{strict}], "MtaOutboundStrategy": {{"tls": "{tls}"}}}}"#);
+    check_is(
+        &json("'strict'"),
+        &["warning: MtaTlsStrategy strict: mtaSts: MTA-STS is required, but not available in this version \
+         (mail to MX hosts is deferred while this strategy is chosen)"],
+    );
+    check_is(&json("'default'"), &[]);
+}
+
+#[test]
 fn credentials_must_be_whole_and_stay_secret() {
     check_is(
         &relay(r#", "authUsername": "u""#),
