@@ -101,8 +101,9 @@ pub(super) struct Ledger {
     frontier: Option<Key>,
     scans: BTreeMap<u64, Key>,
     scan_last: u64,
-    /// Recipients whose rows changed while a scan was under way, so that it may have seen them as they were.
-    touched: HashSet<RecipientId>,
+    /// Recipients whose rows changed while scans were under way, with the last scan that may have seen them as they
+    /// were. Later scans see them as they are, and must not pass over them: they have taken the frontier.
+    touched: HashMap<RecipientId, u64>,
 }
 
 impl Ledger {
@@ -115,7 +116,7 @@ impl Ledger {
             frontier,
             scans: BTreeMap::new(),
             scan_last: 0,
-            touched: HashSet::new(),
+            touched: HashMap::new(),
         }
     }
 
@@ -197,6 +198,7 @@ impl Ledger {
         limit: usize,
     ) -> Vec<Claim> {
         let (scan, found) = scan.map_or((None, Found::default()), |(scan, found)| (Some(scan), found));
+        let number = scan.map_or(0, |scan| scan.number);
         let mut table = found.candidates.into_iter().peekable();
         let mut claims = Claims::default();
         while claims.recipients < limit {
@@ -207,7 +209,7 @@ impl Ledger {
                 (Some(fresh), other) if other.is_none_or(|other| fresh < other) => {
                     self.fresh.pop_first().map(|(_, candidate)| candidate)
                 }
-                _ => table.next().filter(|candidate| self.is_free(candidate.queued.recipient.id)),
+                _ => table.next().filter(|candidate| self.is_free(candidate.queued.recipient.id, number)),
             };
             if let Some(candidate) = candidate {
                 self.lease(&mut claims, candidate, now, length);
@@ -220,8 +222,10 @@ impl Ledger {
         claims.claims
     }
 
-    fn is_free(&self, recipient: RecipientId) -> bool {
-        !self.holds.contains_key(&recipient) && !self.touched.contains(&recipient)
+    /// Whether what a scan has seen of a recipient still holds.
+    fn is_free(&self, recipient: RecipientId, scan: u64) -> bool {
+        let is_stale = self.touched.get(&recipient).is_some_and(|last| *last >= scan);
+        !self.holds.contains_key(&recipient) && !is_stale
     }
 
     fn lease(&mut self, claims: &mut Claims, candidate: Candidate, now: Timestamp, length: Duration) {
@@ -342,7 +346,7 @@ impl Ledger {
     pub(super) fn settled(&mut self, changes: &[Change]) {
         for change in changes {
             if !self.scans.is_empty() {
-                self.touched.insert(change.recipient());
+                self.touched.insert(change.recipient(), self.scan_last);
             }
             match *change {
                 Change::End(recipient) => {
