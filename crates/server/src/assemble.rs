@@ -26,6 +26,7 @@ use wire::smtp::limits::{BareLineEnd, SessionLimits};
 
 use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol};
+use crate::descriptors;
 
 /// The running process.
 pub(crate) struct Server {
@@ -178,7 +179,7 @@ fn server_tls(boot: &Boot, configuration: &Configuration) -> anyhow::Result<Opti
 fn connection_limits(boot: &Boot) -> listen::ConnectionLimits {
     let defaults = listen::ConnectionLimits::default();
     listen::ConnectionLimits {
-        total: boot.limits.connections_max.unwrap_or(defaults.total),
+        total: descriptors::connections(boot.limits.connections_max.unwrap_or(defaults.total)),
         per_client: boot.limits.connections_per_client_max.unwrap_or(defaults.per_client),
     }
 }

@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod descriptors;
 mod explanation;
 mod log;
 mod message;

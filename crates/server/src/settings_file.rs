@@ -173,6 +173,16 @@ impl Remark {
         }
     }
 
+    /// Says it in the log.
+    pub(crate) fn log(&self, file: &Path) {
+        let (file, Remark { object, property, line, column, hint, .. }) = (file.display(), self);
+        if self.is_error() {
+            tracing::error!(%file, object, property, within = self.within, line, column, hint, "{}", self.message);
+        } else {
+            tracing::warn!(%file, object, property, within = self.within, line, column, hint, "{}", self.message);
+        }
+    }
+
     /// Whether it forbids the use of the settings.
     pub(crate) fn is_error(&self) -> bool {
         self.severity == "error"

@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 
 use crate::assemble::{Server, assemble};
-use crate::config::Boot;
+use crate::config::{Boot, LogFormat};
 use crate::paint::Paint;
 use crate::settings_file::load;
 use crate::shutdown::{Order, Orders};
@@ -42,12 +42,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The configuration, unless the settings have errors; all findings are printed.
+/// The configuration, unless the settings have errors; all findings are printed, or logged where machines read.
 fn usable(boot: &Boot, may_be_missing: bool) -> Option<Configuration> {
     let file = boot.settings_file();
     let loaded = load(&file, boot, may_be_missing);
-    if !loaded.findings.is_empty() {
-        eprint!("{}", super::check::text(&file, &loaded, Paint::for_stderr()));
+    match boot.log.format {
+        LogFormat::Json => loaded.findings.iter().for_each(|remark| remark.log(&file)),
+        LogFormat::Text if loaded.findings.is_empty() => {}
+        LogFormat::Text => eprint!("{}", super::check::text(&file, &loaded, Paint::for_stderr())),
     }
     loaded.configuration
 }

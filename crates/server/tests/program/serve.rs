@@ -8,7 +8,13 @@ use crate::fixture::{Place, SETTINGS};
 fn wrong_settings_refuse_the_start() {
     let place = Place::with(&SETTINGS.replace("\"'mx'\"", "\"mx\""));
     let run = place.waypost(&["serve", "--config", "waypost.toml"]).exits(1);
-    assert!(run.err.contains("MtaOutboundStrategy") && run.err.contains("line 1, column 1"), "{}", run.err);
+    let line = run.err.lines().find(|line| line.contains("MtaOutboundStrategy")).unwrap();
+    let finding: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&finding["level"], &finding["line"], &finding["column"]),
+        (&"ERROR".into(), &1.into(), &1.into())
+    );
+
     assert!(!place.path("data").join("settings.json").exists());
 }
 
