@@ -28,6 +28,8 @@ pub(crate) struct Line {
     reply: String,
     next_attempt: Option<Timestamp>,
     in_doubt: bool,
+    /// It failed, and there is nobody to tell: what is returned to nobody is only told here.
+    double_bounce: bool,
 }
 
 /// What became of a recipient in an attempt, or without one if there is no way. None if nobody listens.
@@ -66,6 +68,7 @@ pub(crate) fn line(
         reply: one_line(&words, TEXT_CHARS_MAX),
         next_attempt,
         in_doubt,
+        double_bounce: outcome == "failed" && envelope.reverse_path.address().is_none(),
     })
 }
 
@@ -73,6 +76,7 @@ impl Line {
     /// Says it.
     pub(crate) fn log(&self) {
         let way = self.way.as_ref();
+        let (host, tls) = (way.and_then(|way| said(&way.host)), way.and_then(|way| said(&way.tls)));
         let outcome = self.outcome;
         info!(
             target: "delivery",
@@ -83,14 +87,15 @@ impl Line {
             route = self.next_hop.as_ref().map(route),
             next_hop = self.next_hop.as_ref().map(tracing::field::display),
             why = self.why,
-            host = way.map(|way| one_line(&way.host, TEXT_CHARS_MAX)),
+            host,
             address = way.and_then(|way| way.address).map(tracing::field::display),
-            tls = way.map(|way| way.tls.as_str()),
+            tls,
             reused = way.map(|way| way.reused),
             retry_num = self.retry_num,
             reply = self.reply,
             next_attempt = self.next_attempt.map(tracing::field::display),
             duplicate_risk = self.in_doubt.then_some(true),
+            double_bounce = self.double_bounce.then_some(true),
             "{outcome}"
         );
     }
@@ -107,6 +112,11 @@ fn why(
     let facts = Facts { envelope, forward_path, progress, now, host: None };
     let (_, explained) = explain_route(configuration, &facts, &LookupAnswers::default());
     explained.reason().map(|reason| one_line(&reason, TEXT_CHARS_MAX))
+}
+
+/// What stands in a line, if it came so far that there is something to say.
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| one_line(text, TEXT_CHARS_MAX))
 }
 
 fn route(next_hop: &NextHop) -> &str {

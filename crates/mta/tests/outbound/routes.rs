@@ -146,6 +146,33 @@ async fn the_next_address_then_the_next_host() {
 }
 
 #[tokio::test]
+async fn the_name_we_give_is_that_of_the_source_address_else_of_the_strategy() {
+    let settings = r#"{
+        "SystemSettings": {"defaultHostname": "me.example.org"},
+        "MtaTlsStrategy": [{"name": "plain", "startTls": "disable"}],
+        "MtaConnectionStrategy": [{"name": "ours", "ehloHostname": "strategy.example", "sourceIps": [
+            {"sourceIp": "192.0.2.77", "ehloHostname": "source.example"}, {"sourceIp": "192.0.2.77"}]}],
+        "MtaOutboundStrategy": {"tls": "'plain'", "connection": "'ours'"}
+    }"#;
+    let named = settings.replace(r#", {"sourceIp": "192.0.2.77"}"#, "");
+    let unnamed = settings.replace(r#"{"sourceIp": "192.0.2.77", "ehloHostname": "source.example"}, "#, "");
+    for (settings, address, name, source) in [
+        (&named, "192.0.2.1", "source.example", Some("192.0.2.77")),
+        (&unnamed, "192.0.2.1", "strategy.example", Some("192.0.2.77")),
+        // No source address fits the family: the system chooses one.
+        (&named, "2001:db8::1", "strategy.example", None),
+    ] {
+        let peer = Peer::plays(&[&taken().replace("EHLO me.example.org", &format!("EHLO {name}"))]).await;
+        let stage =
+            Setting::new().mx(10, "mx1.example.net", &[address]).road(address, peer.address).build(settings);
+        assert_eq!(stage.delivers(mx(), letter(&["a@example.net"])).await, ["delivered 250"]);
+        assert_eq!(stage.sources(), [source.map(crate::stage::ip)]);
+        stage.connections.close().await;
+        peer.over().await;
+    }
+}
+
+#[tokio::test]
 async fn the_next_host_before_anything_was_taken() {
     for first in [
         "S: 421 busy".to_owned(),

@@ -66,13 +66,13 @@ impl Resolver for Names {
 #[derive(Default)]
 struct Roads {
     to: BTreeMap<IpAddr, SocketAddr>,
-    tried: Mutex<Vec<IpAddr>>,
+    tried: Mutex<Vec<(IpAddr, Option<IpAddr>)>>,
 }
 
 #[async_trait]
 impl Transport for Roads {
-    async fn connect(&self, to: SocketAddr, _from: Option<IpAddr>) -> io::Result<Box<dyn Stream>> {
-        self.tried.lock().expect("not poisoned").push(to.ip());
+    async fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<Box<dyn Stream>> {
+        self.tried.lock().expect("not poisoned").push((to.ip(), from));
         match self.to.get(&to.ip()) {
             Some(peer) => TcpTransport.connect(*peer, None).await,
             None => Err(io::ErrorKind::ConnectionRefused.into()),
@@ -260,7 +260,12 @@ impl Stage {
 
     /// The addresses that were connected to, or tried to be.
     pub(crate) fn tried(&self) -> Vec<String> {
-        self.roads.tried.lock().expect("not poisoned").iter().map(ToString::to_string).collect()
+        self.roads.tried.lock().expect("not poisoned").iter().map(|(to, _)| to.to_string()).collect()
+    }
+
+    /// The source addresses of all connections that were tried, in order.
+    pub(crate) fn sources(&self) -> Vec<Option<IpAddr>> {
+        self.roads.tried.lock().expect("not poisoned").iter().map(|(_, from)| *from).collect()
     }
 
     /// Frees every recipient of a lease.
