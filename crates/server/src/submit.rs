@@ -5,22 +5,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use mail::Reply;
 use mta::Stream;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use wire::sasl::encode_plain;
+use wire::smtp::reply::ReplyParser;
+use wire::smtp::stuffing::{BareLineEnd, Stuffer};
 
-/// Bytes of one reply line at most.
-const REPLY_LINE_BYTES_MAX: u64 = 4096;
-/// Lines of one reply at most.
-const REPLY_LINES_MAX: usize = 100;
+/// Bytes of replies read at once.
+const READ_BYTES: usize = 4096;
 /// The server must answer within this; the content may take it longer (RFC 5321 section 4.5.3.2).
 const ANSWER_MAX: Duration = Duration::from_secs(5 * 60);
 
@@ -92,6 +91,9 @@ pub(crate) enum SubmitError {
         /// Each with the reason.
         refused: Vec<(String, Reply)>,
     },
+    /// The message cannot be said.
+    #[error(transparent)]
+    Content(#[from] BareLineEnd),
     /// A password would have crossed a network in the clear.
     #[error("a password is not sent to {server} without TLS: only to a server on this machine")]
     PasswordInTheClear {
@@ -106,6 +108,7 @@ fn list(refused: &[(String, Reply)]) -> String {
 
 /// Connects, says it all, and waits for the last word.
 pub(crate) async fn submit(submission: &Submission) -> Result<Submitted, SubmitError> {
+    let content = stuffed(&submission.content)?;
     let mut dialogue = Dialogue::connect(submission).await?;
     dialogue.expect("the greeting").await?;
     dialogue.hello().await?;
@@ -115,8 +118,7 @@ pub(crate) async fn submit(submission: &Submission) -> Result<Submitted, SubmitE
         dialogue.hello().await?;
     }
     if let Some((user, password)) = &submission.login {
-        let response = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
-        dialogue.command("AUTH", &format!("AUTH PLAIN {response}")).await?;
+        dialogue.command("AUTH", &format!("AUTH PLAIN {}", encode_plain(user, password))).await?;
     }
     let eight_bit = if submission.content.is_ascii() { "" } else { " BODY=8BITMIME" };
     let mut paths = submission.forward_paths.iter().chain([&submission.reverse_path]);
@@ -133,15 +135,20 @@ pub(crate) async fn submit(submission: &Submission) -> Result<Submitted, SubmitE
     if refused.len() == submission.forward_paths.len() {
         return Err(SubmitError::NoRecipient { refused });
     }
-    dialogue.command("DATA", "DATA").await?;
-    let reply = dialogue.exchange("the message", &stuffed(&submission.content)).await?;
+    let reply = dialogue.command("DATA", "DATA").await?;
+    if reply.code != 354 {
+        // It would take the message for commands.
+        return Err(SubmitError::Refused { command: "DATA", reply });
+    }
+    let reply = dialogue.exchange("the message", &content).await?;
     // The message is theirs now; whether they also say goodbye does not matter.
     let _ = dialogue.command("QUIT", "QUIT").await;
     Ok(Submitted { reply, refused })
 }
 
 struct Dialogue {
-    stream: BufReader<Box<dyn Stream>>,
+    stream: Box<dyn Stream>,
+    replies: ReplyParser,
     own_name: String,
 }
 
@@ -162,16 +169,16 @@ impl Dialogue {
             IpAddr::V4(ip) => format!("[{ip}]"),
             IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
         };
-        Ok(Dialogue { stream: BufReader::new(Box::new(stream)), own_name })
+        Ok(Dialogue { stream: Box::new(stream), replies: ReplyParser::default(), own_name })
     }
 
     async fn secured(self, tls: &StartTls) -> Result<Self, SubmitError> {
         let connector = TlsConnector::from(tls.config.clone());
-        // What came after the reply to STARTTLS is dropped with the buffer: it was not protected.
-        let shaken = timeout(ANSWER_MAX, connector.connect(tls.name.clone(), self.stream.into_inner()));
+        let shaken = timeout(ANSWER_MAX, connector.connect(tls.name.clone(), self.stream));
         let shaken = shaken.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let stream = shaken.map_err(|source| SubmitError::Broken { command: "STARTTLS", source })?;
-        Ok(Dialogue { stream: BufReader::new(Box::new(stream)), ..self })
+        // What came after the reply to STARTTLS is dropped: it was not protected.
+        Ok(Dialogue { stream: Box::new(stream), replies: ReplyParser::default(), own_name: self.own_name })
     }
 
     async fn hello(&mut self) -> Result<Reply, SubmitError> {
@@ -184,7 +191,7 @@ impl Dialogue {
     }
 
     async fn exchange(&mut self, command: &'static str, bytes: &[u8]) -> Result<Reply, SubmitError> {
-        let written = timeout(ANSWER_MAX, write(self.stream.get_mut(), bytes));
+        let written = timeout(ANSWER_MAX, write(&mut self.stream, bytes));
         let written = written.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         // A server that refuses early may close before it has read all; its reply says why.
         match self.expect(command).await {
@@ -204,23 +211,16 @@ impl Dialogue {
     }
 
     async fn reply(&mut self) -> io::Result<Reply> {
-        let malformed = || io::Error::new(io::ErrorKind::InvalidData, "this is not an SMTP reply");
-        let mut lines = Vec::new();
-        for _ in 0..REPLY_LINES_MAX {
-            let mut line = Vec::new();
-            let read = (&mut self.stream).take(REPLY_LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+        let mut bytes = [0; READ_BYTES];
+        loop {
+            if let Some(reply) = self.replies.next_reply() {
+                return reply.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
             }
-            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            let code = text.get(..3).and_then(|digits| digits.parse::<u16>().ok());
-            let code = code.filter(|code| (200..600).contains(code)).ok_or_else(malformed)?;
-            lines.push(text.get(4..).unwrap_or("").to_owned());
-            if text.as_bytes().get(3) != Some(&b'-') {
-                return Ok(Reply::new(code, None, lines.join("\n")));
+            match self.stream.read(&mut bytes).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => self.replies.push(&bytes[..count]),
             }
         }
-        Err(malformed())
     }
 }
 
@@ -229,20 +229,12 @@ async fn write(stream: &mut Box<dyn Stream>, bytes: &[u8]) -> io::Result<()> {
     stream.flush().await
 }
 
-/// The content with dots doubled at the beginning of lines, and the final dot (RFC 5321 section 4.5.2).
-fn stuffed(content: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(content.len() + 64);
-    for line in content.split_inclusive(|&b| b == b'\n') {
-        if line.starts_with(b".") {
-            wire.push(b'.');
-        }
-        wire.extend_from_slice(line);
-    }
-    if !wire.is_empty() && !wire.ends_with(b"\r\n") {
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire.extend_from_slice(b".\r\n");
-    wire
+/// The content as it follows DATA.
+fn stuffed(content: &[u8]) -> Result<Vec<u8>, BareLineEnd> {
+    let (mut stuffer, mut pieces) = (Stuffer::default(), Vec::new());
+    stuffer.push(content, &mut pieces)?;
+    pieces.push(stuffer.finish()?);
+    Ok(pieces.concat())
 }
 
 #[cfg(test)]
@@ -251,7 +243,7 @@ mod tests {
 
     #[track_caller]
     fn check(content: &str, expected: &str) {
-        assert_eq!(String::from_utf8_lossy(&stuffed(content.as_bytes())), expected);
+        assert_eq!(stuffed(content.as_bytes()).as_deref(), Ok(expected.as_bytes()));
     }
 
     #[test]
@@ -259,5 +251,6 @@ mod tests {
         check("a\r\n.b\r\n..\r\n", "a\r\n..b\r\n...\r\n.\r\n");
         check("a.b", "a.b\r\n.\r\n");
         check("", ".\r\n");
+        assert!(stuffed(b"a\n.\nb").is_err());
     }
 }

@@ -198,6 +198,7 @@ fn message_id(now: Timestamp, hostname: &str) -> String {
 fn exit_code(error: &SubmitError) -> u8 {
     match error {
         SubmitError::Connect { .. } | SubmitError::Broken { .. } => code::TEMPORARY,
+        SubmitError::Content(_) => code::DATA,
         SubmitError::PasswordInTheClear { .. } => code::NO_PERMISSION,
         SubmitError::Refused { command: "AUTH", .. } => code::NO_PERMISSION,
         SubmitError::Refused { reply, .. } if reply.code < 500 => code::TEMPORARY,
