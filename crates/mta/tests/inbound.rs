@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use mail::Source;
 use mta::listen::ConnectionLimits;
+use socket2::SockRef;
 use store::MemoryStore;
 use support::failing_store::{Failing, Failure};
 use support::{Server, listener};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use wire::smtp::limits::BareLineEnd;
 
 const HELLO: &str = "EHLO client.example";
@@ -267,6 +270,30 @@ async fn the_slow_are_not_waited_for() {
     client.send("one line, then nothing\r\n").await;
     client.expect("421 4.4.2").await;
     assert!(client.is_closed().await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_never_reads_our_replies_is_left() {
+    let mut settings = listener("smtp");
+    settings.times.write = Duration::from_millis(100);
+    let server = Server::start_with(vec![settings], ConnectionLimits::default());
+    let mut deaf = TcpStream::connect(server.address("smtp")).await.unwrap();
+    SockRef::from(&deaf).set_recv_buffer_size(4096).unwrap();
+    let mut heard = [0; 1024];
+    assert!(deaf.read(&mut heard).await.unwrap() > 0);
+    deaf.write_all(format!("{HELLO}\r\n").as_bytes()).await.unwrap();
+    assert!(deaf.read(&mut heard).await.unwrap() > 0);
+    // From here on it only talks.
+    let flood = format!("{RCPT}\r\n").repeat(1000);
+    let flooding = async {
+        let begin = format!("{MAIL}\r\n");
+        let mut written = deaf.write_all(begin.as_bytes()).await;
+        while written.is_ok() {
+            written = deaf.write_all(flood.as_bytes()).await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, flooding).await.unwrap();
     server.stop().await;
 }
 
