@@ -73,7 +73,8 @@ fn first_settings(directory: &Path, path: &Path) -> anyhow::Result<()> {
     let settings = json!({
         "SystemSettings": { "defaultHostname": DOMAIN, "defaultDomain": DOMAIN },
         "Domain": [{ "name": DOMAIN }],
-        "Account": [{ "name": ACCOUNT, "secret": password()? }],
+        // RFC 5321 section 4.5.1: postmaster is always somebody.
+        "Account": [{ "name": ACCOUNT, "secret": password()?, "aliases": [format!("postmaster@{DOMAIN}")] }],
     });
     writeln!(file, "{}", serde_json::to_string_pretty(&settings)?).with_context(doing)
 }
