@@ -68,6 +68,17 @@ pub async fn attempt(
     connections: &Connections,
     delivery: &Delivery,
 ) -> Report {
+    attempt_until(world, configuration, connections, delivery, std::future::pending()).await
+}
+
+/// [`attempt`], until `cut` resolves. Who was not answered by then is not in the report, and may be in doubt.
+pub async fn attempt_until(
+    world: &World,
+    configuration: &Arc<Configuration>,
+    connections: &Connections,
+    delivery: &Delivery,
+    cut: impl Future<Output = ()>,
+) -> Report {
     let ids: Vec<RecipientId> = delivery.recipients.iter().map(|queued| queued.recipient.id).collect();
     let now = world.clock.now();
     if let Err(error) = world.store.begin(delivery.lease, &ids, now, limits::LEASE).await {
@@ -75,19 +86,23 @@ pub async fn attempt(
     }
     match &delivery.next_hop {
         NextHop::Local { .. } => {
-            let (outcomes, deposits) =
-                local::deliver(world, configuration, &delivery.envelope, &delivery.recipients).await;
+            let (outcomes, deposits) = tokio::select! {
+                biased;
+                delivered = local::deliver(world, configuration, &delivery.envelope, &delivery.recipients) => delivered,
+                () = cut => return Report::begun(Vec::new()),
+            };
             let ways = vec![Way { host: "localhost".to_owned(), ..Way::default() }; ids.len()];
             let outcomes = ids.into_iter().zip(outcomes).collect();
             Report { ways, deposits, ..Report::begun(outcomes) }
         }
         NextHop::Mx { .. } | NextHop::Relay { .. } => {
-            let places = Remote::new(world, configuration, connections, delivery).run().await;
+            let places = Remote::new(world, configuration, connections, delivery).run(cut).await;
             let mut report = Report::begun(Vec::new());
             for (id, place) in ids.into_iter().zip(places) {
-                let outcome = place.outcome.expect("run leaves no place without an outcome");
-                report.outcomes.push((id, outcome));
-                report.ways.push(place.way);
+                if let Some(outcome) = place.outcome {
+                    report.outcomes.push((id, outcome));
+                    report.ways.push(place.way);
+                }
             }
             report
         }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::attempt::{Delivery, Report, attempt};
+use crate::attempt::{Delivery, Report, Way, attempt_until};
 use crate::claims::Next;
 use crate::connections::Connections;
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
@@ -86,12 +86,14 @@ pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
     let report = try_within_limit(&means, &delivery).await;
     let shown = feedback(report.outcomes.iter().map(|(_, outcome)| outcome));
     let (begun, lease_lost) = (report.begun, report.lease_lost);
+    let untried = if begun { unanswered(&delivery, &report) } else { ids(&delivery.recipients) };
     if begun {
         judge_report(&means, &delivery, report, &mut decisions).await;
-    } else {
-        give_back(&means.world, lease, &ids(&delivery.recipients)).await;
     }
     let mut ended = Ended::new(lease, settle(&means.world, &means.configuration, decisions).await);
+    if !untried.is_empty() {
+        give_back(&means.world, lease, &untried).await;
+    }
     ended.feedback = shown;
     if !begun {
         ended.stored = lease_lost;
@@ -125,29 +127,39 @@ async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {
     if delivery.recipients.is_empty() {
         return Report::begun(Vec::new());
     }
-    let attempt = attempt(&means.world, &means.configuration, &means.connections, delivery);
-    let ended = tokio::select! {
-        biased;
-        ended = tokio::time::timeout(DELIVERY_MAX + DELIVERY_GRACE, attempt) => ended,
-        () = means.cut.cancelled() => {
-            warn!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
-                "a delivery is cut off, as we stop");
-            return Report { begun: false, ..Report::begun(Vec::new()) };
+    let cut = async {
+        tokio::select! {
+            biased;
+            () = means.cut.cancelled() => {}
+            () = tokio::time::sleep(DELIVERY_MAX + DELIVERY_GRACE) => {}
         }
     };
-    match ended {
-        Ok(report) => report,
-        Err(_) => {
-            error!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
-                "a delivery took too long and was cut off");
-            let mut trouble = Trouble::ours(format!("the delivery took longer than {DELIVERY_MAX:?}"));
-            trouble.in_doubt = true;
-            let cut =
-                |queued: &QueuedRecipient| (queued.recipient.id, AttemptOutcome::Deferred(trouble.clone()));
-            let outcomes = delivery.recipients.iter().map(cut).collect();
-            Report::begun(outcomes)
-        }
+    let mut report =
+        attempt_until(&means.world, &means.configuration, &means.connections, delivery, cut).await;
+    let unanswered = unanswered(delivery, &report);
+    if unanswered.is_empty() {
+        return report;
     }
+    if means.cut.is_cancelled() {
+        warn!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
+            "a delivery is cut off, as we stop");
+        return report;
+    }
+    error!(id = %delivery.envelope.message, next_hop = %delivery.next_hop, duplicate_risk = true,
+        "a delivery took too long and was cut off");
+    let mut trouble = Trouble::ours(format!("the delivery took longer than {DELIVERY_MAX:?}"));
+    trouble.in_doubt = true;
+    for id in unanswered {
+        report.outcomes.push((id, AttemptOutcome::Deferred(trouble.clone())));
+        report.ways.push(Way::default());
+    }
+    report
+}
+
+/// Recipients of which a delivery that was cut off knows nothing.
+fn unanswered(delivery: &Delivery, report: &Report) -> Vec<RecipientId> {
+    let answered = |id: &RecipientId| report.outcomes.iter().any(|(other, _)| other == id);
+    ids(&delivery.recipients).into_iter().filter(|id| !answered(id)).collect()
 }
 
 async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisions: &mut Decisions) {

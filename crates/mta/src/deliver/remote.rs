@@ -66,9 +66,15 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// Tries the hosts in their order. Every place has an outcome then.
-    pub(crate) async fn run(mut self) -> Vec<Place<'a>> {
-        if let Err(trouble) = self.try_hosts().await {
+    /// Tries the hosts in their order. Every place has an outcome then, unless `cut` came before: what was answered
+    /// until then stays answered.
+    pub(crate) async fn run(mut self, cut: impl Future<Output = ()>) -> Vec<Place<'a>> {
+        let tried = tokio::select! {
+            biased;
+            tried = self.try_hosts() => tried,
+            () = cut => return self.places,
+        };
+        if let Err(trouble) = tried {
             let all = self.pending();
             self.note(&all, &trouble);
         }
