@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
 use mail::dsn::{Action, DeliveryStatus, Dsn, RecipientStatus, Returned, one_line};
+use mail::header::header_end;
 use mail::{
     Address, Body, ContentTraits, Domain, EnhancedStatus, Envelope, LocalPart, MessageId, Notify, Origin,
     Parameters, Recipient, Reply, Ret, ReversePath, Source, Timestamp,
@@ -171,14 +172,8 @@ fn returned(envelope: &Envelope, happenings: &[(Recipient, Happening)], original
 fn header(original: &[u8]) -> &[u8] {
     let bytes_max = usize::try_from(DSN_HEADER_BYTES_MAX).unwrap_or(usize::MAX).min(original.len());
     let start = &original[..bytes_max];
-    let find = |needle: &[u8]| start.windows(needle.len()).position(|window| window == needle);
-    if start.starts_with(b"\r\n") {
-        return &[];
-    }
-    match find(b"\r\n\r\n") {
-        Some(end) => &start[..end + 2],
-        None => start.iter().rposition(|byte| *byte == b'\n').map_or(&[], |end| &start[..=end]),
-    }
+    let header = &start[..header_end(start)];
+    &header[..header.iter().rposition(|byte| *byte == b'\n').map_or(0, |lf| lf + 1)]
 }
 
 fn action(happening: &Happening) -> Action {

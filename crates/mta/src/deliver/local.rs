@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mail::header::delivery_prefix;
 use mail::{Address, EnhancedStatus, Envelope, Reply};
 use policy::outcome::Delivered;
 use policy::settings::Account;
@@ -42,7 +43,8 @@ pub(crate) async fn deliver(
                 recipient: queued.recipient.id,
                 account: account.name.clone(),
                 mailbox: INBOX.to_owned(),
-                prefix: prefix(envelope, forward_path).into(),
+                // RFC 5321 section 4.4: the last hop writes down the reverse-path.
+                prefix: delivery_prefix(&envelope.reverse_path, forward_path).into(),
                 received_at: world.clock.now(),
             });
         }
@@ -82,11 +84,6 @@ async fn over_quota(
         }
         Err(error) => Some(Trouble::ours(error.to_string())),
     }
-}
-
-/// RFC 5321 section 4.4: the last hop writes down the reverse-path.
-fn prefix(envelope: &Envelope, forward_path: &Address) -> String {
-    format!("Return-Path: <{}>\r\nDelivered-To: {forward_path}\r\n", envelope.reverse_path)
 }
 
 fn unknown(forward_path: &Address) -> Trouble {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mail::Stage;
+use mail::header::header_end;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{PlannedHost, planned_host};
@@ -468,8 +469,7 @@ async fn header_has_eight_bits(content: &Content) -> Result<bool, Trouble> {
             .map_err(|error| Trouble::ours(format!("cannot read the content: {error}")))?
             .into(),
     };
-    let end = head.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(head.len());
-    Ok(!head[..end].is_ascii())
+    Ok(!head[..header_end(&head)].is_ascii())
 }
 
 async fn read_head(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
