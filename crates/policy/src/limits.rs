@@ -93,6 +93,8 @@ const _: () = assert!(DESTINATION_START <= MX_DELIVERIES_MAX && MX_DELIVERIES_MA
 const _: () = assert!(TRIAL_DELAY_MIN.as_secs() <= TRIAL_DELAY_MAX.as_secs());
 const _: () = assert!(TRIAL_DELAY_MAX.as_secs() < FAILURES_FORGOTTEN_AFTER.as_secs());
 
+/// A delivery to so many recipients at most is a letter, and does not wait behind those of a long list.
+pub const LETTER_RECIPIENTS_MAX: usize = 10;
 /// Deliveries at once of a virtual queue that the configuration does not name any more.
 pub const VIRTUAL_QUEUE_CAP_DEFAULT: usize = 25;
 /// Next hops that something is remembered about, unless more are busy at once.

@@ -1,7 +1,8 @@
 //! Who is next?
 //!
 //! Deliveries wait in a line per virtual queue and next hop. The lines of a virtual queue take turns, so that
-//! a long one delays no other; the virtual queues take turns too. A delivery starts when its virtual queue has
+//! a long one delays no other; the virtual queues take turns too. Within a line, deliveries to few recipients and
+//! those of long lists alternate, so that a list to many does not hold up a letter to one. A delivery starts when its virtual queue has
 //! a place and its next hop bears one more. Next hops that have not answered lately may hold no more than half
 //! of a virtual queue's places, so that many dead ones cannot take them all.
 
@@ -12,8 +13,8 @@ use mail::Timestamp;
 
 use crate::destination::{Destination, Down, Feedback};
 use crate::limits::{
-    CROWDED_AFTER, CROWDED_DELAY_MAX, CROWDED_DELAY_MIN, DESTINATIONS_MAX, VIRTUAL_QUEUE_CAP_DEFAULT,
-    WAITING_RECIPIENTS_MAX, WORKED_OFF_WITHIN,
+    CROWDED_AFTER, CROWDED_DELAY_MAX, CROWDED_DELAY_MIN, DESTINATIONS_MAX, LETTER_RECIPIENTS_MAX,
+    VIRTUAL_QUEUE_CAP_DEFAULT, WAITING_RECIPIENTS_MAX, WORKED_OFF_WITHIN,
 };
 use crate::route::NextHop;
 
@@ -61,7 +62,9 @@ struct VirtualQueue<D> {
 
 #[derive(Debug)]
 struct Line<D> {
-    waiting: VecDeque<Waiting<D>>,
+    letters: VecDeque<Waiting<D>>,
+    lists: VecDeque<Waiting<D>>,
+    list_is_next: bool,
     in_turn: bool,
 }
 
@@ -130,7 +133,7 @@ impl<D> Scheduler<D> {
         let queue = self.queue_number(virtual_queue);
         let queue = &mut self.queues[queue];
         let line = queue.lines.entry(number).or_insert_with(Line::empty);
-        line.waiting.push_back(Waiting { delivery, recipients, since: now });
+        line.push(Waiting { delivery, recipients, since: now });
         queue.take_turn(number, unproven);
         Ok(())
     }
@@ -206,9 +209,7 @@ impl<D> Scheduler<D> {
         let mut taken = Vec::new();
         for queue in &mut self.queues {
             let Some(line) = queue.lines.get_mut(&hop) else { continue };
-            let kept = keep.min(line.waiting.len());
-            keep -= kept;
-            for waiting in line.waiting.drain(kept..) {
+            for waiting in line.take(&mut keep) {
                 self.waiting_recipients -= waiting.recipients;
                 self.hops[hop].waiting -= 1;
                 taken.push(waiting.delivery);
@@ -219,8 +220,8 @@ impl<D> Scheduler<D> {
 
     /// Since when the first in any line to a next hop waits.
     fn waiting_since(&self, hop: usize, now: Timestamp) -> Timestamp {
-        let firsts = self.queues.iter().filter_map(|queue| queue.lines.get(&hop)?.waiting.front());
-        firsts.map(|first| first.since).min().unwrap_or(now)
+        let firsts = self.queues.iter().filter_map(|queue| queue.lines.get(&hop)?.since());
+        firsts.min().unwrap_or(now)
     }
 
     fn queue_number(&mut self, name: &str) -> usize {
@@ -295,7 +296,7 @@ impl<D> VirtualQueue<D> {
     /// Gives the line of a next hop its turn, if something waits in it and it has none yet.
     fn take_turn(&mut self, hop: usize, unproven: bool) {
         let Some(line) = self.lines.get_mut(&hop) else { return };
-        if line.in_turn || line.waiting.is_empty() {
+        if line.in_turn || line.is_empty() {
             return;
         }
         line.in_turn = true;
@@ -319,8 +320,8 @@ impl<D> VirtualQueue<D> {
         self.in_flight += 1;
         self.unproven_in_flight += usize::from(unproven);
         let line = self.lines.get_mut(&hop)?;
-        let waiting = line.waiting.pop_front()?;
-        if line.waiting.is_empty() {
+        let waiting = line.pop()?;
+        if line.is_empty() {
             self.lines.remove(&hop);
         } else {
             self.take_turn(hop, unproven);
@@ -354,7 +355,7 @@ impl<D> VirtualQueue<D> {
     fn may_start(&mut self, hop: usize, hops: &[Hop]) -> bool {
         let Some(line) = self.lines.get_mut(&hop) else { return false };
         line.in_turn = false;
-        !line.waiting.is_empty() && hops[hop].in_flight < hops[hop].destination.limit()
+        !line.is_empty() && hops[hop].in_flight < hops[hop].destination.limit()
     }
 
     fn unproven_cap(&self) -> usize {
@@ -370,7 +371,43 @@ impl<D> VirtualQueue<D> {
 
 impl<D> Line<D> {
     fn empty() -> Self {
-        Line { waiting: VecDeque::new(), in_turn: false }
+        Line { letters: VecDeque::new(), lists: VecDeque::new(), list_is_next: false, in_turn: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.letters.is_empty() && self.lists.is_empty()
+    }
+
+    fn push(&mut self, waiting: Waiting<D>) {
+        let kind =
+            if waiting.recipients <= LETTER_RECIPIENTS_MAX { &mut self.letters } else { &mut self.lists };
+        kind.push_back(waiting);
+    }
+
+    fn pop(&mut self) -> Option<Waiting<D>> {
+        let is_list = self.letters.is_empty() || self.list_is_next && !self.lists.is_empty();
+        self.list_is_next = !is_list;
+        if is_list { self.lists.pop_front() } else { self.letters.pop_front() }
+    }
+
+    /// Since when the first waits.
+    fn since(&self) -> Option<Timestamp> {
+        [&self.letters, &self.lists]
+            .into_iter()
+            .filter_map(|kind| kind.front())
+            .map(|first| first.since)
+            .min()
+    }
+
+    /// Takes out all but for the first `keep`, letters before lists; `keep` is then how many more may be kept.
+    fn take(&mut self, keep: &mut usize) -> Vec<Waiting<D>> {
+        let mut taken = Vec::new();
+        for kind in [&mut self.letters, &mut self.lists] {
+            let kept = (*keep).min(kind.len());
+            *keep -= kept;
+            taken.extend(kind.drain(kept..));
+        }
+        taken
     }
 }
 
@@ -474,6 +511,20 @@ mod tests {
         }
         scheduler.offer("remote", &mx(1), 1, 10, at(0)).unwrap();
         assert_eq!(numbers(&start_all(&mut scheduler, at(0))), [0, 10, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn letters_and_long_lists_to_one_next_hop_alternate() {
+        let mut scheduler = scheduler(&[("local", 100)]);
+        let local = NextHop::Local { route: "local".to_owned() };
+        for number in 0..5 {
+            scheduler.offer("local", &local, LETTER_RECIPIENTS_MAX + 1, number, at(0)).unwrap();
+        }
+        for number in 10..13 {
+            scheduler.offer("local", &local, LETTER_RECIPIENTS_MAX, number, at(0)).unwrap();
+        }
+        assert_eq!(numbers(&start_all(&mut scheduler, at(0))), [10, 0, 11, 1, 12, 2, 3, 4]);
+        assert_eq!(scheduler.room(), WAITING_RECIPIENTS_MAX);
     }
 
     #[test]
