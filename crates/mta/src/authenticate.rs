@@ -46,7 +46,7 @@ pub(crate) enum Authentication {
     NotNow,
 }
 
-/// Asks the owner of the table.
+/// Asks the owner of the tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Authenticator(mpsc::Sender<Request>);
 
