@@ -16,10 +16,11 @@ use policy::mx::{DnsError, Family, MxRecord, MxRules};
 use policy::route::next_hop;
 use policy::{Configuration, Progress, Trouble, TroubleKind};
 use store::MemoryStore;
+use wire::smtp::server::AUTHENTICATE_FIRST;
 
 use crate::assemble::{admission_rules, mx_rules, resolver_settings};
 use crate::clock::SystemClock;
-use crate::config::Boot;
+use crate::config::{Boot, Listener};
 use crate::explanation::report::{Report, schedule_words};
 use crate::explanation::{Sketch, Subject, envelope, first_progress, plan};
 use crate::paint::Paint;
@@ -147,12 +148,15 @@ async fn explain(
         forward_path: &to,
         authenticated_as: args.auth.as_deref(),
         client_ip: args.source_ip,
-        listener: &listener.0,
-        local_port: listener.1,
+        listener: listener.map_or("smtp", |listener| &listener.name),
+        local_port: listener.map_or(25, |listener| listener.bind.port()),
         size: args.size,
         now,
     };
-    let (forward_path, refusal) = admit(boot, configuration, &sketch)?;
+    let (forward_path, mut refusal) = admit(boot, configuration, &sketch)?;
+    if listener.is_some_and(|listener| listener.submission) && args.auth.is_none() {
+        refusal = Some(AUTHENTICATE_FIRST.0.to_owned());
+    }
     let sketch = Sketch { forward_path: &forward_path, ..sketch };
     let envelope = envelope(&sketch).with_context(|| format!("`{from}` is not an address"))?;
     let unscheduled = first_progress(now);
@@ -235,18 +239,11 @@ fn admit(
     })
 }
 
-/// Name and port of the listener that the message comes to.
-fn listener(args: &Args, boot: &Boot) -> anyhow::Result<(String, u16)> {
-    let found = match &args.listener {
-        Some(name) => Some(
-            boot.listeners
-                .iter()
-                .find(|listener| listener.name == *name)
-                .with_context(|| format!("there is no listener `{name}`"))?,
-        ),
-        None => boot.listeners.first(),
-    };
-    Ok(found.map_or(("smtp".to_owned(), 25), |listener| (listener.name.clone(), listener.bind.port())))
+/// The listener that the message comes to; none if the boot file has none.
+fn listener<'a>(args: &Args, boot: &'a Boot) -> anyhow::Result<Option<&'a Listener>> {
+    let Some(name) = &args.listener else { return Ok(boot.listeners.first()) };
+    let found = boot.listeners.iter().find(|listener| listener.name == *name);
+    found.map(Some).with_context(|| format!("there is no listener `{name}`"))
 }
 
 fn address(text: &str) -> anyhow::Result<Address> {

@@ -145,3 +145,15 @@ fn settings_with_errors_explain_nothing() {
         .waypost(&["explain", "--config", "settings.json", "--from", "a@a.example", "--to", "b@b.example"])
         .exits(1);
 }
+
+#[test]
+fn a_listener_for_submission_asks_for_authentication() {
+    let place = Place::with(SETTINGS);
+    let boot = std::fs::read_to_string(place.path("waypost.toml")).unwrap();
+    place.write("waypost.toml", &boot.replace("bind =", "submission = true\nbind ="));
+    let explain =
+        ["explain", "--config", "waypost.toml", "--from", "a@b.example", "--to", "ann@home.example"];
+    assert!(place.waypost(&explain).exits(0).out.contains("530 5.7.0"));
+    let run = place.waypost(&[&explain[..], &["--auth", "bob@home.example"]].concat()).exits(0);
+    assert!(!run.out.contains("530"), "{}", run.out);
+}

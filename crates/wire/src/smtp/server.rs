@@ -15,6 +15,7 @@ use std::sync::Arc;
 use mail::{Body, ContentTraits, Reply};
 
 use self::auth::Exchange;
+pub use self::dispatch::AUTHENTICATE_FIRST;
 use self::intake::Intake;
 use super::answer::{Answer, append_reply};
 use super::command::{HelloVerb, MailFrom, RcptTo};

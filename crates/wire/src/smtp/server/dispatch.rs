@@ -12,6 +12,8 @@ use crate::smtp::lines::Line;
 /// Command lines that are not text at most until a message is accepted.
 const BROKEN_LINES_MAX: u32 = 3;
 
+/// What a client hears that sends mail to a listener for submission and has not authenticated.
+pub const AUTHENTICATE_FIRST: Answer = Answer("530 5.7.0 Authenticate first");
 const HELLO_FIRST: Answer = Answer("503 5.5.1 Say EHLO first");
 const MAIL_FIRST: Answer = Answer("503 5.5.1 Say MAIL first");
 const RCPT_FIRST: Answer = Answer("503 5.5.1 There is no valid recipient");
@@ -179,7 +181,7 @@ impl<T> ServerSession<T> {
         } else if self.profile.require_tls && !self.tls {
             Some(Answer("530 5.7.0 Say STARTTLS first"))
         } else if self.profile.require_auth && self.user.is_none() {
-            Some(Answer("530 5.7.0 Authenticate first"))
+            Some(AUTHENTICATE_FIRST)
         } else {
             None
         }
