@@ -1,5 +1,6 @@
 //! From host to host, until each recipient has its outcome or no host is left.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -143,15 +144,16 @@ impl<'a> Remote<'a> {
             self.note_loop(&pending);
             return ControlFlow::Break(());
         }
-        let mut waiting = pending;
-        while !waiting.is_empty() {
-            let (group, strategy) = match self.next_group(&mut waiting, host).await {
-                Ok(found) => found,
-                Err((place, trouble)) => {
-                    self.end(&[place], &trouble.outcome());
+        let mut waiting = VecDeque::from(pending);
+        while let Some(first) = waiting.pop_front() {
+            let strategy = match self.tls_strategy(first, host).await {
+                Ok(strategy) => strategy,
+                Err(trouble) => {
+                    self.end(&[first], &trouble.outcome());
                     continue;
                 }
             };
+            let group = self.group(first, &strategy.name, &mut waiting, host).await;
             let envelope = &self.delivery.envelope;
             let planned =
                 planned_host(self.configuration, route, &strategy, envelope, host, addresses.clone(), rules);
@@ -163,32 +165,23 @@ impl<'a> Remote<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Takes from `waiting` the first place and all that have the same TLS strategy at this host: security is
+    /// The place with all of `waiting` that have the same TLS strategy at this host; they are taken out. Security is
     /// chosen for each recipient, never for the one that happens to come first.
-    async fn next_group(
+    async fn group(
         &self,
-        waiting: &mut Vec<usize>,
+        first: usize,
+        strategy: &str,
+        waiting: &mut VecDeque<usize>,
         host: &Host,
-    ) -> Result<(Vec<usize>, Arc<MtaTlsStrategy>), (usize, Trouble)> {
-        let mut queue = std::mem::take(waiting).into_iter();
-        let Some(first) = queue.next() else {
-            return Err((0, Trouble::ours("nobody waits for this host")));
-        };
-        let strategy = match self.tls_strategy(first, host).await {
-            Ok(strategy) => strategy,
-            Err(trouble) => {
-                waiting.extend(queue);
-                return Err((first, trouble));
-            }
-        };
+    ) -> Vec<usize> {
         let mut group = vec![first];
-        for place in queue {
+        for place in std::mem::take(waiting) {
             match self.tls_strategy(place, host).await {
-                Ok(other) if other.name == strategy.name => group.push(place),
-                Ok(_) | Err(_) => waiting.push(place),
+                Ok(other) if other.name == strategy => group.push(place),
+                Ok(_) | Err(_) => waiting.push_back(place),
             }
         }
-        Ok((group, strategy))
+        group
     }
 
     async fn tls_strategy(&self, place: usize, host: &Host) -> Result<Arc<MtaTlsStrategy>, Trouble> {

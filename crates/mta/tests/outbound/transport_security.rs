@@ -123,6 +123,24 @@ async fn without_starttls_it_goes_in_clear_unless_required() {
 }
 
 #[tokio::test]
+async fn security_is_chosen_for_each_recipient() {
+    let clear = format!("{HELLO}S: 250 PIPELINING\n");
+    let peer = Peer::plays(&[&clear, &format!("{clear}{TRANSACTION}")]).await;
+    let settings = settings(PLAIN_RELAY);
+    let strategy = r#", "MtaOutboundStrategy": {"tls": {
+        "match": [{"if": "rcpt == 's@example.net'", "then": "'strict'"}], "else": "'default'"}}}"#;
+    let settings = format!("{}{strategy}", settings.trim_end().trim_end_matches('}'));
+    let stage = Setting::new()
+        .mx(10, "mx1.example.net", &["192.0.2.1"])
+        .road("192.0.2.1", peer.address)
+        .build(&settings);
+    let outcomes = stage.delivers(mx(), letter(&["s@example.net", "a@example.net"])).await;
+    assert_eq!(outcomes, ["failed 5.7.10 tls", "delivered 250"]);
+    stage.connections.close().await;
+    peer.over().await;
+}
+
+#[tokio::test]
 async fn words_injected_behind_the_starttls_reply_end_the_connection() {
     let identity = Identity::of("mx1.example.net");
     let script = format!("{HELLO}S: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nS: 250 injected");
