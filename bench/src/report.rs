@@ -45,15 +45,15 @@ fn row(text: &mut String, runs: &[&Run]) {
     let median_of = |value: fn(&Run) -> f64| median(runs.iter().map(|run| value(run)).collect());
     let rates: Vec<f64> = runs.iter().filter_map(|run| run.rate).collect();
     let rate = if rates.len() == runs.len() { spread_whole(rates) } else { "incomplete".to_owned() };
+    let (p50, p99) = (median_of(|run| run.end_to_end_ms.p50), median_of(|run| run.end_to_end_ms.p99));
+    let end_to_end = if p99 > 0.0 { format!("{p50:.1} / {p99:.1} ms") } else { "-".to_owned() };
     let columns = format!(
-        "| {} | {} | {rate} | {:.3} ms | {:.2} / {:.1} ms | {:.1} / {:.1} ms | {:.0} MB |",
+        "| {} | {} | {rate} | {:.3} ms | {:.2} / {:.1} ms | {end_to_end} | {:.0} MB |",
         name(first.case),
         format!("{:?}", first.peer).to_lowercase(),
         median_of(|run| run.cpu_ms_per_message),
         median_of(|run| run.dot_ms.p50),
         median_of(|run| run.dot_ms.p99),
-        median_of(|run| run.end_to_end_ms.p50),
-        median_of(|run| run.end_to_end_ms.p99),
         median_of(|run| run.proportional_bytes as f64 / 1e6),
     );
     line(text, &columns);
