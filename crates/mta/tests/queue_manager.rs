@@ -200,3 +200,21 @@ async fn stops_in_half_a_minute_whatever_is_under_way() {
     assert_eq!(yard.stop().await, 30);
     assert_eq!(yard.queued().await, ["a@one.example 0"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_keeps_what_was_answered_of_a_delivery_that_it_cuts_off() {
+    let mut yard = Yard::open(configuration(BY_DOMAIN, PATIENT));
+    yard.peers.set(1, Manner::TakesOneAndSleeps);
+    yard.accept(&["a@one.example", "b@one.example"], Notify::DEFAULT).await;
+    yard.wait(10).await;
+    assert_eq!(yard.stop().await, 30);
+    let taken = yard.peers.taken.lock().unwrap().clone();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    let left = yard.queued().await;
+    assert_eq!(left.len(), 1, "who was taken is not sent again: {left:?}");
+    assert!(!left[0].starts_with(&taken[0].2[0]), "{left:?} and {taken:?}");
+    assert!(
+        left[0].ends_with(" 0"),
+        "the other was not tried to its end, so that nothing is counted: {left:?}"
+    );
+}

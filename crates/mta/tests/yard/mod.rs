@@ -49,6 +49,8 @@ pub enum Manner {
     Takes,
     /// Takes everything, but each final dot is answered after this time.
     TakesSlowly(Duration),
+    /// Takes one recipient in a transaction, and never answers the MAIL of a second one.
+    TakesOneAndSleeps,
     /// Is not there.
     IsAway,
     /// Answers RCPT so.
@@ -80,7 +82,7 @@ impl Peers {
         let (read, mut write) = tokio::io::split(stream);
         let mut lines = BufReader::new(read).lines();
         let mut recipients = Vec::new();
-        let mut in_data = false;
+        let (mut in_data, mut done) = (false, false);
         let mut say = String::from("220 peer ESMTP\r\n");
         loop {
             if !say.is_empty() && write.write_all(say.as_bytes()).await.is_err() {
@@ -99,11 +101,16 @@ impl Peers {
                 }
                 let taken = (self.seconds(), last, std::mem::take(&mut recipients));
                 self.taken.lock().unwrap().push(taken);
+                done = true;
                 "250 2.0.0 taken\r\n".to_owned()
             } else {
                 match (verb.as_str(), &manner) {
                     ("EHLO", _) => "250-peer\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n".to_owned(),
                     ("RCPT", Manner::Says(reply)) => format!("{reply}\r\n"),
+                    ("RCPT", Manner::TakesOneAndSleeps) if !recipients.is_empty() => {
+                        "452 4.5.3 one at a time\r\n".to_owned()
+                    }
+                    ("MAIL", Manner::TakesOneAndSleeps) if done => std::future::pending().await,
                     ("RCPT", _) => {
                         recipients.push(line[9..].trim_end_matches('>').to_owned());
                         "250 ok\r\n".to_owned()
@@ -141,7 +148,7 @@ impl Transport for Wires {
         match manner {
             Manner::IsAway => Err(io::ErrorKind::ConnectionRefused.into()),
             Manner::Crashes => panic!("a bug that this peer brings out"),
-            Manner::Takes | Manner::TakesSlowly(_) | Manner::Says(_) => {
+            Manner::Takes | Manner::TakesSlowly(_) | Manner::TakesOneAndSleeps | Manner::Says(_) => {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
                 let sessions = peers.sessions.clone();
                 sessions.spawn(peers.serve(last, manner, theirs));
