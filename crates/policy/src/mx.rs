@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mail::{Domain, EnhancedStatus};
+use mail::Domain;
 use thiserror::Error;
 
 use crate::outcome::{Scope, Trouble, TroubleKind};
@@ -255,24 +255,11 @@ pub fn is_ourselves(addresses: &[IpAddr], rules: &MxRules) -> bool {
 }
 
 fn dns_trouble(status: (u8, u16, u16), text: String) -> Trouble {
-    Trouble {
-        scope: Scope::Destination,
-        kind: TroubleKind::Dns,
-        status: EnhancedStatus::new(status.0, status.1, status.2),
-        text,
-        host: String::new(),
-        reply: None,
-        in_doubt: false,
-    }
+    Trouble::new(Scope::Destination, TroubleKind::Dns, status, text)
 }
 
 fn host_trouble(status: (u8, u16, u16), text: String, host: &Host) -> Trouble {
-    Trouble {
-        scope: Scope::Host,
-        kind: TroubleKind::Connection,
-        host: host.name.clone(),
-        ..dns_trouble(status, text)
-    }
+    Trouble::new(Scope::Host, TroubleKind::Connection, status, text).at(&host.name)
 }
 
 #[cfg(test)]

@@ -113,17 +113,25 @@ impl Trouble {
         if self.status.class == 5 { AttemptOutcome::Failed(self) } else { AttemptOutcome::Deferred(self) }
     }
 
+    /// Trouble without a reply and without a doubt: class, subject and detail of the status, and what to say.
+    pub fn new(
+        scope: Scope,
+        kind: TroubleKind,
+        (class, subject, detail): (u8, u16, u16),
+        text: impl Into<String>,
+    ) -> Trouble {
+        let status = EnhancedStatus::new(class, subject, detail);
+        Trouble { scope, kind, status, text: text.into(), host: String::new(), reply: None, in_doubt: false }
+    }
+
     /// Trouble of our own side; temporary, since it is not the message's fault.
     pub fn ours(text: impl Into<String>) -> Trouble {
-        Trouble {
-            scope: Scope::Message,
-            kind: TroubleKind::Io,
-            status: EnhancedStatus::new(4, 3, 0),
-            text: text.into(),
-            host: String::new(),
-            reply: None,
-            in_doubt: false,
-        }
+        Trouble::new(Scope::Message, TroubleKind::Io, (4, 3, 0), text)
+    }
+
+    /// Names the host that it came from or is about.
+    pub fn at(self, host: &str) -> Trouble {
+        Trouble { host: host.to_owned(), ..self }
     }
 
     /// The same, but as a reason to try again later.
@@ -195,29 +203,17 @@ pub fn is_too_many_recipients(reply: &Reply) -> bool {
 /// the peer may have the message, so no other host is asked (RFC 1047).
 pub fn broken(stage: Stage, why: &str, host: &str, in_doubt: bool) -> Judgement {
     let possible_duplicate = if in_doubt { ", possible duplicate" } else { "" };
-    let trouble = Trouble {
-        scope: if in_doubt { Scope::Message } else { Scope::Host },
-        kind: TroubleKind::Connection,
-        status: EnhancedStatus::new(4, 4, 2),
-        text: format!("{host}, at {stage}: {why}{possible_duplicate}"),
-        host: host.to_owned(),
-        reply: None,
-        in_doubt,
-    };
+    let scope = if in_doubt { Scope::Message } else { Scope::Host };
+    let text = format!("{host}, at {stage}: {why}{possible_duplicate}");
+    let trouble = Trouble::new(scope, TroubleKind::Connection, (4, 4, 2), text).at(host);
+    let trouble = Trouble { in_doubt, ..trouble };
     if in_doubt { Judgement::Final(trouble.outcome()) } else { Judgement::NextHost(trouble) }
 }
 
 /// No connection could be made to this address of a host.
 pub fn unreachable(host: &str, address: std::net::SocketAddr, why: &str) -> Trouble {
-    Trouble {
-        scope: Scope::Host,
-        kind: TroubleKind::Connection,
-        status: EnhancedStatus::new(4, 4, 1),
-        text: format!("cannot connect to {host} ({address}): {why}"),
-        host: host.to_owned(),
-        reply: None,
-        in_doubt: false,
-    }
+    let text = format!("cannot connect to {host} ({address}): {why}");
+    Trouble::new(Scope::Host, TroubleKind::Connection, (4, 4, 1), text).at(host)
 }
 
 /// What a peer's capabilities do not allow.
@@ -245,28 +241,13 @@ pub fn incapable(lack: Incapable, host: &str) -> Trouble {
             ((5, 7, 30), "does not offer REQUIRETLS, which the sender demanded".to_owned())
         }
     };
-    Trouble {
-        scope: Scope::Message,
-        kind: TroubleKind::UnexpectedReply,
-        status: EnhancedStatus::new(status.0, status.1, status.2),
-        text: format!("{host} {what}"),
-        host: host.to_owned(),
-        reply: None,
-        in_doubt: false,
-    }
+    Trouble::new(Scope::Message, TroubleKind::UnexpectedReply, status, format!("{host} {what}")).at(host)
 }
 
 /// The relay offers no mechanism of AUTH that we know. Like a refused password it only defers.
 pub fn no_mechanism(host: &str) -> Trouble {
-    Trouble {
-        scope: Scope::Host,
-        kind: TroubleKind::Connection,
-        status: EnhancedStatus::new(4, 7, 4),
-        text: format!("{host} offers neither AUTH PLAIN nor AUTH LOGIN"),
-        host: host.to_owned(),
-        reply: None,
-        in_doubt: false,
-    }
+    let text = format!("{host} offers neither AUTH PLAIN nor AUTH LOGIN");
+    Trouble::new(Scope::Host, TroubleKind::Connection, (4, 7, 4), text).at(host)
 }
 
 fn temporary(trouble: Trouble) -> Trouble {

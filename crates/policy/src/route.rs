@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use mail::{Address, Domain, EnhancedStatus};
+use mail::{Address, Domain};
 
 use crate::configuration::Configuration;
 use crate::explain::describe;
@@ -238,15 +238,8 @@ impl<T> Strategy<'_, T> {
     }
 
     fn undecidable(&self, place: Place, reason: String) -> Choice<Arc<T>> {
-        Choice::Undecidable(Trouble {
-            scope: Scope::Recipient,
-            kind: TroubleKind::Io,
-            status: EnhancedStatus::new(4, 3, 5),
-            text: format!("MtaOutboundStrategy {}.{place}: {reason}", self.property),
-            host: String::new(),
-            reply: None,
-            in_doubt: false,
-        })
+        let text = format!("MtaOutboundStrategy {}.{place}: {reason}", self.property);
+        Choice::Undecidable(Trouble::new(Scope::Recipient, TroubleKind::Io, (4, 3, 5), text))
     }
 }
 

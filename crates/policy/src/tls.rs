@@ -1,7 +1,5 @@
 //! Which security must the hop have?
 
-use mail::EnhancedStatus;
-
 use crate::outcome::{Scope, Trouble, TroubleKind};
 use crate::plan::TlsRequirement;
 use crate::settings::{MtaTlsStrategy, RelayRoute, TlsLevel};
@@ -84,15 +82,7 @@ pub fn handshake_failed(host: &str, why: &str) -> Trouble {
 }
 
 fn tls_trouble(kind: TroubleKind, status: (u8, u16, u16), text: String, host: &str) -> Trouble {
-    Trouble {
-        scope: Scope::Host,
-        kind,
-        status: EnhancedStatus::new(status.0, status.1, status.2),
-        text,
-        host: host.to_owned(),
-        reply: None,
-        in_doubt: false,
-    }
+    Trouble::new(Scope::Host, kind, status, text).at(host)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What becomes of the recipient after an attempt?
 
-use mail::{EnhancedStatus, Envelope, RecipientId, Timestamp};
+use mail::{Envelope, RecipientId, Timestamp};
 
 use crate::limits::LIMITED_DELAY;
 use crate::outcome::{AttemptOutcome, Delivered, Scope, Trouble, TroubleKind};
@@ -65,15 +65,10 @@ pub fn postponed(progress: &Progress, until: Timestamp, trouble: Trouble) -> Ver
 pub fn expired(progress: &Progress) -> Verdict {
     Verdict::Failed(match &progress.last {
         Some(trouble) => given_up(trouble.clone()),
-        None => Trouble {
-            scope: Scope::Recipient,
-            kind: TroubleKind::Io,
-            status: EnhancedStatus::new(5, 4, 7),
-            text: "message expired without any delivery attempt".to_owned(),
-            host: String::new(),
-            reply: None,
-            in_doubt: false,
-        },
+        None => {
+            let text = "message expired without any delivery attempt";
+            Trouble::new(Scope::Recipient, TroubleKind::Io, (5, 4, 7), text)
+        }
     })
 }
 

@@ -80,7 +80,7 @@ async fn over_quota(
         Ok(used) if used.saturating_add(envelope.size) <= quota => None,
         Ok(_) => {
             let text = format!("the mailbox of {forward_path} is full");
-            Some(local_trouble(Scope::Recipient, TroubleKind::Io, (4, 2, 2), text))
+            Some(local_trouble(TroubleKind::Io, (4, 2, 2), text))
         }
         Err(error) => Some(Trouble::ours(error.to_string())),
     }
@@ -88,17 +88,9 @@ async fn over_quota(
 
 fn unknown(forward_path: &Address) -> Trouble {
     let text = format!("there is no mailbox for {forward_path}");
-    local_trouble(Scope::Recipient, TroubleKind::UnexpectedReply, (5, 1, 1), text)
+    local_trouble(TroubleKind::UnexpectedReply, (5, 1, 1), text)
 }
 
-fn local_trouble(scope: Scope, kind: TroubleKind, status: (u8, u16, u16), text: String) -> Trouble {
-    Trouble {
-        scope,
-        kind,
-        status: EnhancedStatus::new(status.0, status.1, status.2),
-        text,
-        host: LOCAL_HOST.to_owned(),
-        reply: None,
-        in_doubt: false,
-    }
+fn local_trouble(kind: TroubleKind, status: (u8, u16, u16), text: String) -> Trouble {
+    Trouble::new(Scope::Recipient, kind, status, text).at(LOCAL_HOST)
 }

@@ -44,7 +44,7 @@ pub(crate) async fn open(
     if connections.credentials_are_held(&key) {
         let text =
             format!("{} refused our credentials a moment ago; they are not offered again yet", key.host);
-        return Err(NoConnection::Host(Trouble { host: key.host.clone(), ..Trouble::ours(text) }));
+        return Err(NoConnection::Host(Trouble::ours(text).at(&key.host)));
     }
     let mut stream = connect(world, &key, patience).await?;
     connections.count_opened();

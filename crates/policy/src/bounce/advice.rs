@@ -48,7 +48,7 @@ fn by_kind(kind: TroubleKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use mail::{EnhancedStatus, Reply};
+    use mail::Reply;
 
     use super::*;
     use crate::outcome::Scope;
@@ -56,13 +56,8 @@ mod tests {
     #[track_caller]
     fn check(kind: TroubleKind, status: (u16, u16), code: Option<u16>, expected: &str) {
         let trouble = Trouble {
-            scope: Scope::Recipient,
-            kind,
-            status: EnhancedStatus::new(5, status.0, status.1),
-            text: String::new(),
-            host: "mx".to_owned(),
             reply: code.map(|code| ("RCPT TO".to_owned(), Reply::new(code, None, "no"))),
-            in_doubt: false,
+            ..Trouble::new(Scope::Recipient, kind, (5, status.0, status.1), "")
         };
         assert!(advice(&trouble).contains(expected), "{}", advice(&trouble));
     }

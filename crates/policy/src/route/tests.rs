@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mail::{ContentTraits, Envelope, MessageId, Origin, Parameters, Reply, ReversePath, Source, Timestamp};
+use mail::{
+    ContentTraits, EnhancedStatus, Envelope, MessageId, Origin, Parameters, Reply, ReversePath, Source,
+    Timestamp,
+};
 
 use super::*;
 use crate::check::Environment;
