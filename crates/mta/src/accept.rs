@@ -103,9 +103,11 @@ impl Incoming {
         let content = writer.finish().await?;
         let (now, size) = (world.clock.now(), content.len());
         let Incoming { admission, configuration, .. } = self;
-        let decided =
-            gather::decide(world, |answers| admission.schedule(&configuration, answers, traits, size, now))
-                .await;
+        let count = admission.forward_paths().len();
+        let decided = gather::decide_for(world, count, |answers| {
+            admission.schedule(&configuration, answers, traits, size, now)
+        })
+        .await;
         let first = match decided {
             Ok(first) => first,
             Err(trouble) => {

@@ -9,18 +9,28 @@ use crate::world::World;
 
 /// How often an expression may ask for more: one lookup may depend on another's answer.
 const ROUNDS_MAX: usize = 8;
-/// Lookups for one decision at most.
+/// Lookups for one decision at most; for a decision about several recipients, for each of them.
 const LOOKUPS_MAX: usize = 32;
 
 /// Asks until there is a decision, with all that was found out so far.
 pub async fn decide<T>(world: &World, ask: impl Fn(&LookupAnswers) -> Choice<T>) -> Result<T, Trouble> {
+    decide_for(world, 1, ask).await
+}
+
+/// The same for a decision about so many recipients.
+pub(crate) async fn decide_for<T>(
+    world: &World,
+    recipients: usize,
+    ask: impl Fn(&LookupAnswers) -> Choice<T>,
+) -> Result<T, Trouble> {
+    let lookups_max = LOOKUPS_MAX.saturating_mul(recipients);
     let mut answers = LookupAnswers::default();
     for _ in 0..ROUNDS_MAX {
         match ask(&answers) {
             Choice::Decided(decided) => return Ok(decided),
             Choice::Undecidable(trouble) => return Err(trouble),
             Choice::Needs(lookups) => {
-                if answers.len().saturating_add(lookups.len()) > LOOKUPS_MAX {
+                if answers.len().saturating_add(lookups.len()) > lookups_max {
                     break;
                 }
                 for lookup in lookups {

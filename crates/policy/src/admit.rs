@@ -4,6 +4,7 @@ mod recipient;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -264,7 +265,8 @@ impl Admission {
         &self.parameters
     }
 
-    /// Which schedule each recipient has, now that the content is there.
+    /// Which schedule each recipient has, now that the content is there. What must be looked up for it is asked for
+    /// all recipients at once.
     pub fn schedule(
         &self,
         configuration: &Configuration,
@@ -285,17 +287,24 @@ impl Admission {
         };
         let unscheduled = Progress::unscheduled(now);
         let mut places = Vec::with_capacity(self.recipients.len());
+        let mut needed = BTreeSet::new();
         for (nth, forward_path) in self.forward_paths().enumerate() {
             let facts = Facts { envelope: &envelope, forward_path, progress: &unscheduled, now, host: None };
             let first = match choose_schedule(configuration, &facts, answers) {
                 Choice::Decided(schedule) => Progress::first(&schedule, now, &self.parameters).in_turn(nth),
-                Choice::Needs(lookups) => return Choice::Needs(lookups),
+                Choice::Needs(lookups) => {
+                    needed.extend(lookups);
+                    continue;
+                }
                 Choice::Undecidable(trouble) => return Choice::Undecidable(trouble),
             };
             places.push(match self.deliver_by {
                 Some(by) => until(first, by, now),
                 None => first,
             });
+        }
+        if !needed.is_empty() {
+            return Choice::Needs(needed.into_iter().collect());
         }
         Choice::Decided(FirstPlaces { accepted_at: now, traits, size, places })
     }

@@ -231,3 +231,24 @@ fn a_hold_and_a_deadline_shape_the_first_place() {
     let progress = accepted(soon, "bert@elsewhere.example", None).recipients()[0].progress.clone();
     assert_eq!(progress.expiry, Expiry::At(later));
 }
+
+#[test]
+fn what_schedules_must_look_up_is_asked_for_all_recipients_at_once() {
+    let environment = Environment { hostname: Some("mx.example.org".to_owned()), ..Environment::default() };
+    let settings = r#"{ "MtaOutboundStrategy": { "schedule": {
+        "match": [{ "if": "dns_query(rcpt_domain, 'mx') == 'mx.example.com'", "then": "'local'" }],
+        "else": "'remote'" } } }"#;
+    let configuration = Configuration::from_settings_json(settings, &environment).unwrap();
+    let mut admission = user();
+    for to in ["a@one.example", "b@two.example", "c@one.example", "d@three.example"] {
+        admission.recipient(&configuration, address(to), None, None).unwrap();
+    }
+    let mut answers = LookupAnswers::default();
+    let traits = ContentTraits::default();
+    let Choice::Needs(lookups) = admission.schedule(&configuration, &answers, traits, 100, NOW) else {
+        panic!("DNS must be asked")
+    };
+    assert_eq!(lookups.len(), 3);
+    lookups.into_iter().for_each(|lookup| answers.insert_dns(lookup, Ok(Vec::new())));
+    assert!(matches!(admission.schedule(&configuration, &answers, traits, 100, NOW), Choice::Decided(_)));
+}
