@@ -411,7 +411,7 @@ fn parameters_are_sent_only_where_offered() {
         &mut client,
         "C: MAIL FROM:<from@example.org> SIZE=10 BODY=8BITMIME SMTPUTF8 REQUIRETLS MT-PRIORITY=3 RET=HDRS ENVID=a+3Db+20c
         C: RCPT TO:<a@example.net> NOTIFY=NEVER
-        C: RCPT TO:<b@example.net> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;b+2Bx@example.net
+        C: RCPT TO:<b@example.net> NOTIFY=SUCCESS,DELAY,FAILURE ORCPT=rfc822;b+2Bx@example.net
         C: RCPT TO:<c@example.net> ORCPT=utf-8;j\u{fc}\\x{2B}@example.net
         C: DATA",
     );

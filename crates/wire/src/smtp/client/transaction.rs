@@ -418,7 +418,7 @@ fn rcpt_command(offered: &Capabilities, request: &Request<'_>, forward: &Forward
 }
 
 fn notify_value(notify: mail::Notify) -> String {
-    let wanted = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
+    let wanted = [(notify.success, "SUCCESS"), (notify.delay, "DELAY"), (notify.failure, "FAILURE")];
     let words: Vec<&str> = wanted.into_iter().filter_map(|(asked, word)| asked.then_some(word)).collect();
     if words.is_empty() { "NEVER".to_owned() } else { words.join(",") }
 }
