@@ -1,12 +1,15 @@
-//! The seams: all that mail transfer asks of the outside goes through these four.
+//! The seams: all that mail transfer asks of the outside goes through these.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mail::{Clock, Domain};
+use policy::expr::{Lookup, LookupValue};
 use policy::mx::{DnsError, Family, MxRecord};
+use policy::settings::{Secret, SecretReference};
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -21,6 +24,48 @@ pub struct World {
     pub transport: Arc<dyn Transport>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The web.
+    pub web: Arc<dyn Web>,
+    /// The stores that expressions look into.
+    pub lookups: Arc<dyn Lookups>,
+    /// Secrets that lie outside the settings.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+impl World {
+    /// A world without web, lookup stores and secrets.
+    pub fn new(
+        store: Arc<dyn Store>,
+        resolver: Arc<dyn Resolver>,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let absent = Arc::new(Absent);
+        World {
+            store,
+            resolver,
+            transport,
+            clock,
+            web: absent.clone(),
+            lookups: absent.clone(),
+            secrets: absent,
+        }
+    }
+
+    /// The same with a web.
+    pub fn with_web(self, web: Arc<dyn Web>) -> Self {
+        World { web, ..self }
+    }
+
+    /// The same with lookup stores.
+    pub fn with_lookups(self, lookups: Arc<dyn Lookups>) -> Self {
+        World { lookups, ..self }
+    }
+
+    /// The same with secrets.
+    pub fn with_secrets(self, secrets: Arc<dyn Secrets>) -> Self {
+        World { secrets, ..self }
+    }
 }
 
 /// DNS as mail transfer needs it. An error is never an empty answer.
@@ -34,6 +79,89 @@ pub trait Resolver: Send + Sync {
     async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError>;
     /// The names of an address.
     async fn ptr(&self, ip: IpAddr) -> Result<Vec<String>, DnsError>;
+}
+
+/// HTTPS, one request at a time. Redirects are not followed.
+#[async_trait]
+pub trait Web: Send + Sync {
+    /// Gets a page; whatever its status, it is an answer.
+    async fn fetch(&self, url: &str, limits: WebLimits) -> io::Result<WebAnswer>;
+    /// Posts a body.
+    async fn post(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        limits: WebLimits,
+    ) -> io::Result<WebAnswer>;
+}
+
+/// How much of an answer is waited for, and how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WebLimits {
+    /// Bytes of the body at most; more is an error.
+    pub body_bytes_max: usize,
+    /// From the lookup of the name to the last byte.
+    pub time_max: Duration,
+}
+
+/// What a web server answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WebAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The `Content-Type`, if there is one.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The stores that expressions look into. An error is never an empty answer.
+#[async_trait]
+pub trait Lookups: Send + Sync {
+    /// Answers one lookup; the reason if it cannot be answered.
+    async fn answer(&self, lookup: &Lookup) -> Result<LookupValue, String>;
+}
+
+/// Reads secrets where they are kept.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The secret as it is now. The reason names where it should be, never what was found there.
+    async fn secret(&self, reference: &SecretReference) -> Result<Secret, String>;
+}
+
+/// What is not there.
+struct Absent;
+
+#[async_trait]
+impl Web for Absent {
+    async fn fetch(&self, _url: &str, _limits: WebLimits) -> io::Result<WebAnswer> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn post(
+        &self,
+        _url: &str,
+        _content_type: &str,
+        _body: Vec<u8>,
+        _limits: WebLimits,
+    ) -> io::Result<WebAnswer> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[async_trait]
+impl Lookups for Absent {
+    async fn answer(&self, lookup: &Lookup) -> Result<LookupValue, String> {
+        Err(format!("there is no lookup store to answer {lookup}"))
+    }
+}
+
+#[async_trait]
+impl Secrets for Absent {
+    async fn secret(&self, reference: &SecretReference) -> Result<Secret, String> {
+        Err(format!("the secret in {reference} is out of reach"))
+    }
 }
 
 /// Opens byte streams.

@@ -46,12 +46,8 @@ pub(crate) struct Server {
 pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
     let store = open_store(boot)?;
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
-    let world = World {
-        store: Arc::new(store),
-        resolver: Arc::new(resolver),
-        transport: Arc::new(TcpTransport),
-        clock: Arc::new(SteadyClock::new()),
-    };
+    let world =
+        World::new(Arc::new(store), Arc::new(resolver), Arc::new(TcpTransport), Arc::new(SteadyClock::new()));
     let client_tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));

@@ -151,7 +151,7 @@ impl Setting {
         let roads = Arc::new(self.roads);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let transport: Arc<dyn Transport> = Arc::clone(&roads) as _;
-        let world = World { store, resolver: Arc::new(self.names), transport, clock: Arc::new(StillClock) };
+        let world = World::new(store, Arc::new(self.names), transport, Arc::new(StillClock));
         let tls = ClientTls::new(self.roots).expect("a TLS configuration");
         let connections = Connections::new(self.limits, self.rules, tls);
         Stage { world, configuration, connections, roads }

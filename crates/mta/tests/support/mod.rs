@@ -126,12 +126,7 @@ impl Server {
     ) -> Self {
         let listeners = Listeners::bind(listeners, limits).unwrap();
         let addresses = listeners.addresses();
-        let world = World {
-            store,
-            resolver: Arc::new(Nothing),
-            transport: Arc::new(Nothing),
-            clock: Arc::new(WallClock),
-        };
+        let world = World::new(store, Arc::new(Nothing), Arc::new(Nothing), Arc::new(WallClock));
         let (_, configuration) = watch::channel(Arc::new(configuration()));
         let shutdown = CancellationToken::new();
         let tls = ServerTls::self_signed(HOST).unwrap();

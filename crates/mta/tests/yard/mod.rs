@@ -221,12 +221,12 @@ impl Yard {
             taken: Mutex::default(),
             sessions: TaskTracker::new(),
         });
-        let world = World {
-            store: Arc::new(MemoryStore::new()) as Arc<dyn Store>,
-            resolver: Arc::new(NoNames),
-            transport: Arc::new(Wires(Arc::clone(&peers))),
-            clock: Arc::new(LeapingClock(begun)),
-        };
+        let world = World::new(
+            Arc::new(MemoryStore::new()) as Arc<dyn Store>,
+            Arc::new(NoNames),
+            Arc::new(Wires(Arc::clone(&peers))),
+            Arc::new(LeapingClock(begun)),
+        );
         let tls = ClientTls::new(Vec::new()).unwrap();
         let connections = Arc::new(Connections::new(ConnectionLimits::default(), MxRules::default(), tls));
         let (changes, watched) = watch::channel(Arc::new(configuration));

@@ -124,12 +124,7 @@ fn world(args: &Args, boot: &Boot) -> anyhow::Result<World> {
     } else {
         Arc::new(HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?)
     };
-    Ok(World {
-        store: Arc::new(MemoryStore::new()),
-        resolver,
-        transport: Arc::new(TcpTransport),
-        clock: Arc::new(SystemClock),
-    })
+    Ok(World::new(Arc::new(MemoryStore::new()), resolver, Arc::new(TcpTransport), Arc::new(SystemClock)))
 }
 
 async fn explain(

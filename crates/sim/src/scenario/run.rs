@@ -236,12 +236,12 @@ impl<'a> Run<'a> {
         let store: Arc<dyn Store> = Arc::new(store);
         let rules = MxRules { own_names: vec![HOSTNAME.to_owned()], ..MxRules::default() };
         let connections = Arc::new(Connections::new(ConnectionLimits::default(), rules, self.tls.clone()));
-        let world = World {
-            store: Arc::clone(&store),
-            resolver: Arc::clone(&self.resolver),
-            transport: Arc::clone(&self.transport),
-            clock: Arc::new(self.clock),
-        };
+        let world = World::new(
+            Arc::clone(&store),
+            Arc::clone(&self.resolver),
+            Arc::clone(&self.transport),
+            Arc::new(self.clock),
+        );
         let (shutdown, gone) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let configuration = self.configuration.subscribe();
