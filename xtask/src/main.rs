@@ -1,7 +1,8 @@
-//! The project's own chores: `cargo xtask test | ci | rfc | bench`.
+//! The project's own chores: `cargo xtask test | ci | rfc | proofs | bench`.
 
 mod bench;
 mod peers;
+mod proofs;
 mod rfc;
 mod tree;
 
@@ -13,6 +14,7 @@ const USAGE: &str = "\
 cargo xtask test [ARGS]    all tests; installs what the tests with real peers need, or says what is missing
 cargo xtask ci             what must hold before a change lands: format, lints, licences, tests
 cargo xtask rfc            where each RFC is mentioned, by RFC and section
+cargo xtask proofs [--check]  which test proves which row of the fault catalogue, as docs/faults.md
 cargo xtask bench [ARGS]   Waypost and Postfix in turn under the same load; figures as a table";
 
 fn main() -> Result<()> {
@@ -23,6 +25,7 @@ fn main() -> Result<()> {
         Some("test") => test(&rest),
         Some("ci") => run(Command::new(tree::root().join(".ci/run"))),
         Some("rfc") => rfc::list(),
+        Some("proofs") => proofs::run(&rest),
         Some("bench") => bench::compare(&rest),
         _ => bail!("say what to do:\n{USAGE}"),
     }

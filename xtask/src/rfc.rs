@@ -11,7 +11,7 @@ use crate::tree;
 pub(crate) fn list() -> Result<()> {
     let mut places: BTreeMap<(u32, String), Vec<String>> = BTreeMap::new();
     let root = tree::root();
-    for path in tree::rust_files(&root.join("crates")) {
+    for path in tree::files(&root.join("crates"), &["rs"]) {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let name = path.strip_prefix(root.join("crates")).unwrap_or(&path).display().to_string();
         for (number, line) in text.lines().enumerate() {

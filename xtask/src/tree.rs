@@ -13,23 +13,24 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Every file under `folder` whose name ends in `.rs`, sorted.
-pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
+/// Every file under `folder` whose name ends in one of these, sorted.
+pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    collect(folder, &mut files);
+    collect(folder, extensions, &mut files);
     files.sort();
     files
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
             if path.file_name().is_some_and(|name| name != "target") {
-                collect(&path, files);
+                collect(&path, extensions, files);
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension))
+        {
             files.push(path);
         }
     }
