@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::check::{Checked, Environment, Finding, check};
 use crate::expr::{CheckedExpression, Surroundings};
+use crate::reporter::ReportRules;
 use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
     Secret, Settings,
@@ -41,6 +42,8 @@ pub struct Configuration {
     pub connection: CheckedExpression,
     /// Which TLS strategy.
     pub tls_strategy: CheckedExpression,
+    /// In whose name notifications and reports are written, and who gets them.
+    pub reports: ReportRules,
 }
 
 impl Configuration {

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod mx;
 pub mod outcome;
 pub mod plan;
+pub mod reporter;
 pub mod retry;
 pub mod route;
 pub mod scheduler;

@@ -5,6 +5,7 @@ mod directory;
 mod implication;
 mod names;
 mod relays;
+mod reports;
 mod strategies;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::configuration::Configuration;
+use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
 use strategies::Compiled;
 
@@ -70,6 +72,7 @@ pub struct Finding {
 pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let mut findings = Vec::new();
     let compiled = strategies::compile(settings, environment, &mut findings);
+    let reports = reports::compile(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
@@ -79,7 +82,10 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
         strategies::check_demands(settings, compiled, &mut findings);
     }
     let usable = findings.iter().all(|finding| finding.severity != Severity::Error);
-    let configuration = compiled.filter(|_| usable).map(|compiled| assemble(settings, environment, compiled));
+    let configuration = compiled
+        .zip(reports)
+        .filter(|_| usable)
+        .map(|(compiled, reports)| assemble(settings, environment, compiled, reports));
     if let Some(configuration) = &configuration {
         directory::check_routes(configuration, &mut findings);
     }
@@ -88,7 +94,12 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
 }
 
 /// The configuration that the settings make. Everything that could be missing was found to be there.
-fn assemble(settings: &Settings, environment: &Environment, compiled: Compiled) -> Configuration {
+fn assemble(
+    settings: &Settings,
+    environment: &Environment,
+    compiled: Compiled,
+    reports: ReportRules,
+) -> Configuration {
     let hostname = hostname(settings, environment);
     Configuration {
         domain: settings.system.default_domain.clone().unwrap_or_else(|| hostname.clone()),
@@ -105,6 +116,7 @@ fn assemble(settings: &Settings, environment: &Environment, compiled: Compiled) 
         schedule: compiled.schedule,
         connection: compiled.connection,
         tls_strategy: compiled.tls,
+        reports,
     }
 }
 

@@ -73,7 +73,8 @@ fn names<T>(objects: &BTreeMap<String, T>) -> BTreeSet<String> {
     objects.keys().cloned().collect()
 }
 
-fn source(expression: &Expression, place: Place) -> &str {
+/// The text at a place of a property as written.
+pub(super) fn source(expression: &Expression, place: Place) -> &str {
     match place {
         Place::If(branch) => expression.matches.get(branch).map_or("", |branch| &branch.condition),
         Place::Then(branch) => expression.matches.get(branch).map_or("", |branch| &branch.then),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::delivery_schedule::{hours, minutes};
 use super::{
-    DeliveryExpiration, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
-    MtaTlsStrategy, MtaVirtualQueue, MxRoute, RouteKind, Settings, SystemSettings,
+    DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
+    MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, Settings, SystemSettings,
 };
 
 pub(super) fn settings() -> Settings {
@@ -24,6 +24,8 @@ pub(super) fn settings() -> Settings {
             .into(),
         connections: [("default".to_owned(), MtaConnectionStrategy::named("default"))].into(),
         tls: [MtaTlsStrategy::named("default"), invalid_tls].map(|tls| (tls.name.clone(), tls)).into(),
+        dsn_report: DsnReportSettings::default(),
+        report: ReportSettings::default(),
         domains: [].into(),
         accounts: [].into(),
     }

@@ -6,10 +6,12 @@ use std::fmt;
 pub mod connection_strategy;
 pub mod delivery_schedule;
 pub mod directory;
+pub mod dsn_report;
 mod expression;
 mod fresh;
 mod json;
 pub mod outbound_strategy;
+pub mod report;
 pub mod route;
 pub mod secret;
 pub mod system;
@@ -22,7 +24,9 @@ mod tests;
 pub use connection_strategy::{MtaConnectionStrategy, SourceIp};
 pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
+pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use outbound_strategy::MtaOutboundStrategy;
+pub use report::ReportSettings;
 pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RelayProtocol, RelayRoute, RouteKind};
 pub use secret::{Secret, SecretKeyOptional, SecretReference};
 pub use system::SystemSettings;
@@ -46,6 +50,10 @@ pub struct Settings {
     pub connections: BTreeMap<String, MtaConnectionStrategy>,
     /// TLS strategies by name.
     pub tls: BTreeMap<String, MtaTlsStrategy>,
+    /// In whose name notifications are written.
+    pub dsn_report: DsnReportSettings,
+    /// Which host says that it reports.
+    pub report: ReportSettings,
     /// Local domains by name.
     pub domains: BTreeMap<mail::Domain, Domain>,
     /// Accounts by name.

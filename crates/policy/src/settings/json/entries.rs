@@ -9,8 +9,8 @@ use super::tree::{Json, Member, Node};
 use crate::expr::suggest::closest;
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
-    MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, RouteKind, Settings, SettingsError, SystemSettings,
+    Account, Domain, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
+    MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, ReportSettings, RouteKind, Settings, SettingsError, SystemSettings,
 };
 
 /// The types of objects.
@@ -23,6 +23,8 @@ enum Type {
     VirtualQueue,
     Connection,
     Tls,
+    DsnReport,
+    Report,
     Domain,
     Account,
 }
@@ -35,6 +37,8 @@ const TYPES: &[(&str, Type)] = &[
     ("MtaVirtualQueue", Type::VirtualQueue),
     ("MtaConnectionStrategy", Type::Connection),
     ("MtaTlsStrategy", Type::Tls),
+    ("DsnReportSettings", Type::DsnReport),
+    ("ReportSettings", Type::Report),
     ("Domain", Type::Domain),
     ("Account", Type::Account),
 ];
@@ -48,7 +52,7 @@ impl Type {
     }
 
     fn is_singleton(self) -> bool {
-        matches!(self, Type::System | Type::Outbound)
+        matches!(self, Type::System | Type::Outbound | Type::DsnReport | Type::Report)
     }
 
     fn named(name: &str, at: usize) -> Result<Type, Fault> {
@@ -182,6 +186,14 @@ impl Loader<'_> {
             }
             Type::Outbound => {
                 self.settings.outbound = read::<MtaOutboundStrategy>(json)?;
+                self.once(entry, "")
+            }
+            Type::DsnReport => {
+                self.settings.dsn_report = read::<DsnReportSettings>(json)?;
+                self.once(entry, "")
+            }
+            Type::Report => {
+                self.settings.report = read::<ReportSettings>(json)?;
                 self.once(entry, "")
             }
             Type::Route => {
