@@ -77,7 +77,11 @@ pub fn choose_reporter(
 }
 
 /// The host that says it reports to somebody in the domain `told`.
-pub fn choose_submitter(configuration: &Configuration, told: &Domain, answers: &LookupAnswers) -> Choice<Domain> {
+pub fn choose_submitter(
+    configuration: &Configuration,
+    told: &Domain,
+    answers: &LookupAnswers,
+) -> Choice<Domain> {
     let facts = DomainFact(told.as_str());
     match text(configuration, &configuration.reports.submitter, &facts, answers) {
         Ok(name) => Choice::Decided(domain_of(name).unwrap_or_else(|| configuration.hostname.clone())),

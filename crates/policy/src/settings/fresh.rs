@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::delivery_schedule::{hours, minutes};
 use super::{
-    DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
-    MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, Settings, SystemSettings,
+    DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy,
+    MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, Settings, SystemSettings,
 };
 
 pub(super) fn settings() -> Settings {

@@ -9,8 +9,9 @@ use super::tree::{Json, Member, Node};
 use crate::expr::suggest::closest;
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, Domain, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy, MtaRoute,
-    MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, ReportSettings, RouteKind, Settings, SettingsError, SystemSettings,
+    Account, Domain, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy,
+    MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, ReportSettings, RouteKind, Settings,
+    SettingsError, SystemSettings,
 };
 
 /// The types of objects.
