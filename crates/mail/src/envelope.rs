@@ -107,6 +107,26 @@ pub enum Ret {
     Headers,
 }
 
+/// What is to happen when the time to deliver within is over (RFC 2852 section 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeliverByMode {
+    /// `R`: the message is returned.
+    Return,
+    /// `N`: the sender is told of the delay, and delivery goes on.
+    Notify,
+}
+
+/// Until when to deliver (`BY=`, RFC 2852 section 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DeliverBy {
+    /// The point in time; with `Notify` it may have passed before the message came.
+    pub until: Timestamp,
+    /// What is to happen then.
+    pub mode: DeliverByMode,
+    /// Whether each handing on is to be told (`T`).
+    pub trace: bool,
+}
+
 /// What MAIL FROM asked for besides the reverse-path.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Parameters {
@@ -124,6 +144,8 @@ pub struct Parameters {
     pub priority: i8,
     /// `HOLDFOR=`/`HOLDUNTIL=` (RFC 4865): not before this.
     pub hold_until: Option<Timestamp>,
+    /// `BY=` (RFC 2852).
+    pub deliver_by: Option<DeliverBy>,
 }
 
 /// What the bytes of the content are like, found while they were accepted.

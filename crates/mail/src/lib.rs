@@ -15,8 +15,8 @@ pub mod xtext;
 
 pub use address::{Address, AddressError, Domain, LocalPart, ReversePath};
 pub use envelope::{
-    Body, ContentTraits, Envelope, MessageId, Notify, Origin, OriginalRecipient, Parameters, Recipient,
-    RecipientId, Ret, Source,
+    Body, ContentTraits, DeliverBy, DeliverByMode, Envelope, MessageId, Notify, Origin, OriginalRecipient,
+    Parameters, Recipient, RecipientId, Ret, Source,
 };
 pub use status::{EnhancedStatus, Reply, Severity, Stage};
 pub use time::{Clock, Timestamp};

@@ -36,6 +36,24 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(millis).min(Self::NEVER.0))
     }
 
+    /// This many seconds later, or earlier if negative; stops at [`Timestamp::NEVER`] and at the epoch.
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        let span = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 {
+            Timestamp(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        } else {
+            self.plus(span)
+        }
+    }
+
+    /// Whole seconds from `now` to here; negative if it has passed.
+    pub fn seconds_from(self, now: Timestamp) -> i64 {
+        let span = |later: Timestamp, earlier: Timestamp| {
+            i64::try_from(later.since(earlier).as_secs()).unwrap_or(i64::MAX)
+        };
+        if self >= now { span(self, now) } else { -span(now, self) }
+    }
+
     /// The time from `earlier` to here; zero if `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{
-    Address, ContentTraits, Domain, EnhancedStatus, Envelope, LocalPart, MessageId, Notify, Origin,
-    OriginalRecipient, Parameters, Reply, ReversePath, Source, Timestamp,
+    Address, ContentTraits, DeliverBy, DeliverByMode, Domain, EnhancedStatus, Envelope, LocalPart, MessageId,
+    Notify, Origin, OriginalRecipient, Parameters, Reply, ReversePath, Source, Timestamp,
 };
 
 use self::recipient::Admitted;
@@ -145,15 +145,6 @@ pub fn postmaster(configuration: &Configuration) -> Address {
     Address { local_part, domain: default_domain(configuration).clone() }
 }
 
-/// When the sender wants it to be over (`BY=`, RFC 2852).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DeliverBy {
-    /// Seconds from acceptance.
-    pub seconds: i64,
-    /// Whether to tell rather than to return when the time is over.
-    pub notify: bool,
-}
-
 /// A message on its way in: what MAIL FROM said and the recipients admitted so far.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -163,7 +154,6 @@ pub struct Admission {
     origin: Origin,
     reverse_path: ReversePath,
     parameters: Parameters,
-    deliver_by: Option<DeliverBy>,
     recipients: Vec<Admitted>,
     /// Places in `recipients`, in the order of the forward-paths.
     sorted: Vec<usize>,
@@ -187,14 +177,13 @@ impl Admission {
         origin: Origin,
         reverse_path: ReversePath,
         parameters: Parameters,
-        deliver_by: Option<DeliverBy>,
         now: Timestamp,
     ) -> Result<Self, Box<Reply>> {
         let hold = parameters.hold_until.map_or(Duration::ZERO, |until| until.since(now));
         if hold > rules.hold_max {
             return Err(refusal(501, 5, 5, 4, "Mail is not held back for so long."));
         }
-        let within = deliver_by.map_or(0, |by| by.seconds.unsigned_abs());
+        let within = parameters.deliver_by.map_or(0, |by| by.until.seconds_from(now).unsigned_abs());
         if within > rules.deliver_by_max.as_secs() {
             return Err(refusal(501, 5, 5, 4, "The time to deliver within is too long."));
         }
@@ -214,7 +203,6 @@ impl Admission {
             origin: Origin { source, ..origin },
             reverse_path,
             parameters,
-            deliver_by,
             recipients: Vec::new(),
             sorted: Vec::new(),
         })
@@ -298,7 +286,7 @@ impl Admission {
                 }
                 Choice::Undecidable(trouble) => return Choice::Undecidable(trouble),
             };
-            places.push(match self.deliver_by {
+            places.push(match self.parameters.deliver_by {
                 Some(by) => until(first, by, now),
                 None => first,
             });
@@ -335,9 +323,10 @@ impl Admission {
 }
 
 fn until(first: Progress, by: DeliverBy, now: Timestamp) -> Progress {
-    match u32::try_from(by.seconds) {
-        Ok(seconds) if !by.notify => first.returned_after(now, seconds),
-        _ => first.told_after(now, by.seconds),
+    let seconds = by.until.seconds_from(now);
+    match by.mode {
+        DeliverByMode::Return => first.returned_after(now, u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)),
+        DeliverByMode::Notify => first.told_after(now, seconds),
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::header::{Received, With};
-use mail::{EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
-use policy::admit::{self, Admission, DeliverBy};
+use mail::{DeliverBy, EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
+use policy::admit::{self, Admission};
 use wire::sasl::PlainCredentials;
 use wire::smtp::command::{ForwardPath, HelloVerb, Hold, MailFrom, MailParameters, RcptTo};
 use wire::smtp::line_ends::LineEndMender;
@@ -20,14 +20,11 @@ impl Session {
     pub(super) fn mail(&mut self, mail: MailFrom) {
         let configuration = Arc::clone(&self.around.configuration.borrow());
         let now = self.around.world.clock.now();
-        let deliver_by = mail.parameters.deliver_by;
-        let deliver_by = deliver_by.map(|by| DeliverBy { seconds: by.seconds, notify: by.notify });
         let begun = Admission::begin(
             &self.listener.admission,
             self.origin(),
             mail.reverse_path,
             parameters(mail.parameters, now),
-            deliver_by,
             now,
         );
         match begun {
@@ -149,6 +146,11 @@ fn parameters(given: MailParameters, now: Timestamp) -> Parameters {
         hold_until: given.hold.map(|hold| match hold {
             Hold::For(seconds) => now.plus(Duration::from_secs(seconds)),
             Hold::Until(at) => at,
+        }),
+        deliver_by: given.deliver_by.map(|by| DeliverBy {
+            until: now.plus_seconds(by.seconds),
+            mode: by.mode,
+            trace: by.trace,
         }),
     }
 }

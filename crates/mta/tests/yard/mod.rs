@@ -249,7 +249,7 @@ impl Yard {
         };
         let from = ReversePath::Address(Address::parse(SENDER).unwrap());
         let rules = AdmissionRules::default();
-        let mut admission = Admission::begin(&rules, origin, from, Parameters::default(), None, now).unwrap();
+        let mut admission = Admission::begin(&rules, origin, from, Parameters::default(), now).unwrap();
         for recipient in recipients {
             let forward_path = Address::parse(recipient).unwrap();
             admission.recipient(&configuration, forward_path, None, Some(notify)).unwrap();

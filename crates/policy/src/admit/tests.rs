@@ -44,21 +44,17 @@ fn rules() -> AdmissionRules {
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-fn begin_with(
-    origin: Origin,
-    parameters: Parameters,
-    by: Option<DeliverBy>,
-) -> Result<Admission, Box<Reply>> {
-    Admission::begin(&rules(), origin, ReversePath::Null, parameters, by, NOW)
+fn begin_with(origin: Origin, parameters: Parameters) -> Result<Admission, Box<Reply>> {
+    Admission::begin(&rules(), origin, ReversePath::Null, parameters, NOW)
 }
 
 fn stranger() -> Admission {
     let parameters = Parameters { smtputf8: true, ..Parameters::default() };
-    begin_with(origin("192.0.2.1", None), parameters, None).unwrap()
+    begin_with(origin("192.0.2.1", None), parameters).unwrap()
 }
 
 fn user() -> Admission {
-    begin_with(origin("192.0.2.1", Some("anna@example.org")), Parameters::default(), None).unwrap()
+    begin_with(origin("192.0.2.1", Some("anna@example.org")), Parameters::default()).unwrap()
 }
 
 /// What becomes of a forward-path: where it goes and what is kept of it, or the reply.
@@ -98,14 +94,14 @@ fn users_and_listed_networks_reach_anybody() {
     check(user(), "bert@elsewhere.example", anybody);
     for client in ["10.1.2.3", "::ffff:10.1.2.3", "2001:db8::9"] {
         check(
-            begin_with(origin(client, None), Parameters::default(), None).unwrap(),
+            begin_with(origin(client, None), Parameters::default()).unwrap(),
             "bert@elsewhere.example",
             anybody,
         );
     }
     for client in ["11.1.2.3", "127.0.0.1", "::1", "2001:db9::9"] {
         check(
-            begin_with(origin(client, None), Parameters::default(), None).unwrap(),
+            begin_with(origin(client, None), Parameters::default()).unwrap(),
             "bert@elsewhere.example",
             NO_RELAY,
         );
@@ -178,8 +174,7 @@ fn utf8_needs_to_be_asked_for() {
         user().recipient(&configuration(), address("jos\u{e9}@example.org"), None, None).unwrap_err();
     assert_eq!((refused.code, refused.enhanced), (553, EnhancedStatus::parse("5.6.7")));
     let path = ReversePath::Address(address("jos\u{e9}@example.org"));
-    let refused =
-        Admission::begin(&rules(), origin("192.0.2.1", None), path, Parameters::default(), None, NOW);
+    let refused = Admission::begin(&rules(), origin("192.0.2.1", None), path, Parameters::default(), NOW);
     assert_eq!(refused.unwrap_err().code, 553);
 }
 
@@ -189,12 +184,19 @@ fn holds_and_deadlines_are_bounded() {
         hold_until: Some(NOW.plus(Duration::from_secs(seconds))),
         ..Parameters::default()
     };
-    let by = |seconds| Some(DeliverBy { seconds, notify: true });
+    let by = |seconds| Parameters {
+        deliver_by: Some(DeliverBy {
+            until: NOW.plus_seconds(seconds),
+            mode: DeliverByMode::Notify,
+            trace: false,
+        }),
+        ..Parameters::default()
+    };
     let who = || origin("192.0.2.1", Some("anna@example.org"));
-    assert!(begin_with(who(), hold(7 * 86_400), None).is_ok());
-    assert_eq!(begin_with(who(), hold(7 * 86_400 + 1), None).unwrap_err().code, 501);
-    assert!(begin_with(who(), Parameters::default(), by(-86_400)).is_ok());
-    assert_eq!(begin_with(who(), Parameters::default(), by(i64::MIN)).unwrap_err().code, 501);
+    assert!(begin_with(who(), hold(7 * 86_400)).is_ok());
+    assert_eq!(begin_with(who(), hold(7 * 86_400 + 1)).unwrap_err().code, 501);
+    assert!(begin_with(who(), by(-86_400)).is_ok());
+    assert_eq!(begin_with(who(), by(i64::MAX)).unwrap_err().code, 501);
 }
 
 fn accepted(mut admission: Admission, to: &str, notify: Option<Notify>) -> Accepted {
@@ -223,11 +225,12 @@ fn what_is_accepted_says_by_which_right() {
 fn a_hold_and_a_deadline_shape_the_first_place() {
     let later = NOW.plus(Duration::from_secs(60));
     let parameters = Parameters { hold_until: Some(later), ..Parameters::default() };
-    let held = begin_with(origin("192.0.2.1", Some("anna@example.org")), parameters, None).unwrap();
+    let held = begin_with(origin("192.0.2.1", Some("anna@example.org")), parameters).unwrap();
     assert_eq!(accepted(held, "bert@elsewhere.example", None).recipients()[0].progress.due, later);
 
-    let by = Some(DeliverBy { seconds: 60, notify: false });
-    let soon = begin_with(origin("192.0.2.1", Some("anna@example.org")), Parameters::default(), by).unwrap();
+    let by = DeliverBy { until: later, mode: DeliverByMode::Return, trace: true };
+    let parameters = Parameters { deliver_by: Some(by), ..Parameters::default() };
+    let soon = begin_with(origin("192.0.2.1", Some("anna@example.org")), parameters).unwrap();
     let progress = accepted(soon, "bert@elsewhere.example", None).recipients()[0].progress.clone();
     assert_eq!(progress.expiry, Expiry::At(later));
 }

@@ -222,7 +222,7 @@ fn admit(
         text => ReversePath::Address(address(text)?),
     };
     let rules = admission_rules(boot);
-    let begun = Admission::begin(&rules, sketch.origin(), reverse_path, Default::default(), None, sketch.now);
+    let begun = Admission::begin(&rules, sketch.origin(), reverse_path, Default::default(), sketch.now);
     let asked = sketch.forward_path.clone();
     let admitted = begun.and_then(|mut admission| {
         admission.recipient(configuration, asked.clone(), None, None)?;

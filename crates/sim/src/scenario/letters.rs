@@ -145,7 +145,7 @@ pub fn admit(
     let parameters = Parameters { body, ret: letter.ret, ..Parameters::default() };
     let reply = |reply: Box<mail::Reply>| reply.to_string();
     let mut admission =
-        Admission::begin(rules, origin, letter.reverse_path.clone(), parameters, None, now).map_err(reply)?;
+        Admission::begin(rules, origin, letter.reverse_path.clone(), parameters, now).map_err(reply)?;
     let mut taken = 0;
     for (forward_path, notify) in &letter.recipients {
         let answer = admission.recipient(configuration, forward_path.clone(), None, *notify);

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use mail::{
-    Address, Body, ContentTraits, Domain, EnhancedStatus, Envelope, LocalPart, MessageId, Notify, Origin,
-    OriginalRecipient, Parameters, Reply, Ret, ReversePath, Source, Timestamp,
+    Address, Body, ContentTraits, DeliverBy, DeliverByMode, Domain, EnhancedStatus, Envelope, LocalPart,
+    MessageId, Notify, Origin, OriginalRecipient, Parameters, Reply, Ret, ReversePath, Source, Timestamp,
 };
 use policy::outcome::Delivered;
 use policy::{Expiry, Progress, Scope, Trouble, TroubleKind};
@@ -22,6 +22,7 @@ const SOURCES: [Source; 6] = [
 ];
 const BODIES: [Body; 3] = [Body::SevenBit, Body::EightBitMime, Body::BinaryMime];
 const RETS: [Ret; 2] = [Ret::Full, Ret::Headers];
+const BY_MODES: [DeliverByMode; 2] = [DeliverByMode::Return, DeliverByMode::Notify];
 const SCOPES: [Scope; 4] = [Scope::Recipient, Scope::Message, Scope::Host, Scope::Destination];
 const KINDS: [TroubleKind; 9] = [
     TroubleKind::Dns,
@@ -168,6 +169,13 @@ fn write_parameters(w: &mut Writer, parameters: &Parameters) {
     if let Some(until) = parameters.hold_until {
         w.number(6, until.as_millis());
     }
+    if let Some(by) = parameters.deliver_by {
+        w.nested(7, |w| {
+            w.number(1, by.until.as_millis());
+            w.number(2, place(&BY_MODES, &by.mode));
+            w.number(3, u64::from(by.trace));
+        });
+    }
 }
 
 fn read_parameters(parameters: &mut Parameters, fields: Reader<'_>) -> Result<(), Damage> {
@@ -182,10 +190,24 @@ fn read_parameters(parameters: &mut Parameters, fields: Reader<'_>) -> Result<()
             }
             (5, value) => parameters.priority = value.number::<u8>()?.cast_signed(),
             (6, value) => parameters.hold_until = Some(time(value)?),
+            (7, value) => parameters.deliver_by = Some(read_deliver_by(value.nested()?)?),
             _ => {}
         }
     }
     Ok(())
+}
+
+fn read_deliver_by(fields: Reader<'_>) -> Result<DeliverBy, Damage> {
+    let mut by = DeliverBy { until: Timestamp::NEVER, mode: DeliverByMode::Notify, trace: false };
+    for field in fields {
+        match field? {
+            (1, value) => by.until = time(value)?,
+            (2, value) => by.mode = at(&BY_MODES, value)?,
+            (3, value) => by.trace = flag(value)?,
+            _ => {}
+        }
+    }
+    Ok(by)
 }
 
 /// Writes what a recipient has of its own besides its address, which stands in the envelope.

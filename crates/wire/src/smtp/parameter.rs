@@ -1,6 +1,6 @@
 //! What do the parameters of MAIL and RCPT say?
 
-use mail::{Body, Notify, OriginalRecipient, Ret, Timestamp, xtext};
+use mail::{Body, DeliverByMode, Notify, OriginalRecipient, Ret, Timestamp, xtext};
 
 use super::answer::Answer;
 
@@ -56,10 +56,12 @@ pub enum Hold {
 /// Until when (RFC 2852).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeliverBy {
-    /// Seconds from now; negative only with `notify`.
+    /// Seconds from now; zero or negative only with `Notify`.
     pub seconds: i64,
-    /// Whether to tell (`N`) rather than to return (`R`) when the time is over.
-    pub notify: bool,
+    /// What is to happen when the time is over.
+    pub mode: DeliverByMode,
+    /// Whether each handing on is to be told (`T`).
+    pub trace: bool,
 }
 
 /// What follows the forward-path.
@@ -228,18 +230,23 @@ fn parse_hold(for_seconds: bool, value: &str) -> Result<Hold, Answer> {
     Timestamp::parse_rfc3339(value).map(Hold::Until).ok_or(BAD_VALUE)
 }
 
-/// RFC 2852 section 4: `seconds;R` or `seconds;N`, with `T` behind if tracing is asked for, which we leave out.
+/// RFC 2852 section 4: `seconds;R` or `seconds;N`, with `T` behind if tracing is asked for.
 fn parse_deliver_by(value: &str) -> Result<DeliverBy, Answer> {
     let (time, mode) = value.split_once(';').ok_or(BAD_VALUE)?;
     let digits = time.strip_prefix(['-', '+']).unwrap_or(time);
     let seconds = i64::try_from(number(digits, SECONDS_DIGITS_MAX)?).map_err(|_| BAD_VALUE)?;
     let seconds = if time.starts_with('-') { -seconds } else { seconds };
-    let notify = match mode.as_bytes() {
-        [b'N' | b'n'] | [b'N' | b'n', b'T' | b't'] => true,
-        [b'R' | b'r'] | [b'R' | b'r', b'T' | b't'] if seconds > 0 => false,
+    let (mode, trace) = match mode.as_bytes() {
+        [mode] => (mode, false),
+        [mode, b'T' | b't'] => (mode, true),
         _ => return Err(BAD_VALUE),
     };
-    Ok(DeliverBy { seconds, notify })
+    let mode = match mode {
+        b'N' | b'n' => DeliverByMode::Notify,
+        b'R' | b'r' if seconds > 0 => DeliverByMode::Return,
+        _ => return Err(BAD_VALUE),
+    };
+    Ok(DeliverBy { seconds, mode, trace })
 }
 
 /// RFC 3461 section 4.1: `NEVER` alone, or some of the others.
@@ -309,12 +316,13 @@ mod tests {
         check_mail(" HOLDFOR=60", Ok(MailParameters { hold: Some(Hold::For(60)), ..none() }));
         let until = Hold::Until(Timestamp::from_millis(1_795_509_910_000));
         check_mail(" HOLDUNTIL=2026-11-24T08:45:10Z", Ok(MailParameters { hold: Some(until), ..none() }));
-        let by = |seconds, notify| {
-            Ok(MailParameters { deliver_by: Some(DeliverBy { seconds, notify }), ..none() })
+        let by = |seconds, mode, trace| {
+            Ok(MailParameters { deliver_by: Some(DeliverBy { seconds, mode, trace }), ..none() })
         };
-        check_mail(" BY=120;R", by(120, false));
-        check_mail(" BY=-120;N", by(-120, true));
-        check_mail(" BY=120;RT", by(120, false));
+        check_mail(" BY=120;R", by(120, DeliverByMode::Return, false));
+        check_mail(" BY=-120;N", by(-120, DeliverByMode::Notify, false));
+        check_mail(" BY=120;rt", by(120, DeliverByMode::Return, true));
+        check_mail(" BY=999999999;NT", by(999_999_999, DeliverByMode::Notify, true));
     }
 
     #[test]

@@ -92,16 +92,17 @@ fn any_envelope() -> impl Strategy<Value = Envelope> {
             authenticated_as,
         },
     );
-    let parameters =
-        (
-            select(&BODIES[..]),
-            option::of(select(&RETS[..])),
-            any::<(Option<String>, bool, bool, i8)>(),
-            option::of(any_time()),
-        )
-            .prop_map(|(body, ret, (envelope_id, smtputf8, require_tls, priority), hold_until)| {
-                Parameters { body, ret, envelope_id, smtputf8, require_tls, priority, hold_until }
-            });
+    let parameters = (
+        select(&BODIES[..]),
+        option::of(select(&RETS[..])),
+        any::<(Option<String>, bool, bool, i8)>(),
+        option::of(any_time()),
+        option::of((any_time(), select(&BY_MODES[..]), any::<bool>())),
+    )
+        .prop_map(|(body, ret, (envelope_id, smtputf8, require_tls, priority), hold_until, by)| {
+            let deliver_by = by.map(|(until, mode, trace)| DeliverBy { until, mode, trace });
+            Parameters { body, ret, envelope_id, smtputf8, require_tls, priority, hold_until, deliver_by }
+        });
     let traits = any::<(bool, bool, bool)>().prop_map(|(eight_bit, binary, long_lines)| ContentTraits {
         eight_bit,
         binary,

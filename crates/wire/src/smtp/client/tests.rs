@@ -395,6 +395,7 @@ fn parameters_are_sent_only_where_offered() {
         require_tls: true,
         priority: 3,
         hold_until: None,
+        deliver_by: None,
     };
     envelope.traits.eight_bit = true;
     let mut recipients = recipients(&["a", "b", "c"]);
