@@ -1,8 +1,8 @@
 //! Finds out what an expression must be told from outside, then lets it decide.
 
 use policy::Trouble;
+use policy::dns::{Answer, DnsError, Family};
 use policy::expr::{DnsKind, Lookup, LookupAnswers};
-use policy::mx::{DnsError, Family};
 use policy::route::Choice;
 
 use crate::world::World;
@@ -61,7 +61,7 @@ async fn answer(world: &World, lookup: Lookup, answers: &mut LookupAnswers) {
 
 async fn ask_dns(world: &World, name: &str, kind: DnsKind) -> Result<Vec<String>, DnsError> {
     let resolver = &world.resolver;
-    let texts = |addresses: Vec<std::net::IpAddr>| addresses.iter().map(ToString::to_string).collect();
+    let texts = |answer: Answer<std::net::IpAddr>| answer.records.iter().map(ToString::to_string).collect();
     match kind {
         DnsKind::Ipv4 => resolver.addresses(name, Family::V4).await.map(texts),
         DnsKind::Ipv6 => resolver.addresses(name, Family::V6).await.map(texts),
@@ -71,14 +71,14 @@ async fn ask_dns(world: &World, name: &str, kind: DnsKind) -> Result<Vec<String>
         ),
         DnsKind::Mx => {
             let domain = mail::Domain::parse(name).map_err(|error| DnsError::Failed(error.to_string()))?;
-            let mut records = resolver.mx(&domain).await?;
+            let mut records = resolver.mx(&domain).await?.records;
             records.sort_by(|a, b| (a.preference, &a.exchange).cmp(&(b.preference, &b.exchange)));
             Ok(records.into_iter().map(|record| record.exchange).collect())
         }
-        DnsKind::Txt => resolver.txt(name).await,
+        DnsKind::Txt => resolver.txt(name).await.map(|answer| answer.records),
         DnsKind::Ptr => {
             let ip = name.parse().map_err(|_| DnsError::Failed(format!("'{name}' is not an IP address")))?;
-            resolver.ptr(ip).await
+            resolver.ptr(ip).await.map(|answer| answer.records)
         }
     }
 }
@@ -94,7 +94,7 @@ fn both(
             Ok(v4)
         }
         (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
-        (Err(failed @ DnsError::Failed(_)), Err(_)) => Err(failed),
+        (Err(why), Err(absence)) if absence.is_absence() => Err(why),
         (Err(_), Err(other)) => Err(other),
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mail::Envelope;
+use policy::dns::Answer;
 use policy::facts::{Facts, HostFacts};
 use policy::mx::{self, Host, HostRole, MxRules};
 use policy::route::{Choice, choose_connection, choose_tls};
@@ -40,7 +41,7 @@ pub async fn hosts(
     match (&route.kind, next_hop) {
         (RouteKind::Mx(route), NextHop::Mx { domain, .. }) => {
             let answer = match domain.literal() {
-                Some(_) => Ok(Vec::new()),
+                Some(_) => Ok(Answer::unchecked(Vec::new())),
                 None => world.resolver.mx(domain).await,
             };
             mx::mx_hosts(domain, answer, seed, rules, route.max_mx_hosts)
@@ -67,7 +68,7 @@ pub async fn addresses(
         RouteKind::Relay(_) | RouteKind::Local => (IpLookupStrategy::V4ThenV6, RELAY_ADDRESSES_MAX),
     };
     let answers = match (host.role, literal(&host.name)) {
-        (HostRole::Literal(ip), _) | (HostRole::Relay, Some(ip)) => vec![Ok(vec![ip])],
+        (HostRole::Literal(ip), _) | (HostRole::Relay, Some(ip)) => vec![Ok(Answer::unchecked(vec![ip]))],
         (HostRole::Mx { .. } | HostRole::Implicit | HostRole::Relay, _) => {
             let lookups =
                 mx::families(strategy).iter().map(|family| world.resolver.addresses(&host.name, *family));

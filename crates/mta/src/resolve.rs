@@ -11,7 +11,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as HickoryDnsError, NetError};
 use mail::Domain;
-use policy::mx::{DnsError, Family, MxRecord};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
 use tokio::sync::Semaphore;
 
 use crate::world::Resolver;
@@ -69,7 +69,12 @@ impl HickoryResolver {
         Ok(HickoryResolver { inner, lookups: Semaphore::new(LOOKUPS_MAX) })
     }
 
-    async fn records(&self, name: Name, kind: RecordType) -> Result<Vec<RData>, DnsError> {
+    async fn records<T>(
+        &self,
+        name: Name,
+        kind: RecordType,
+        read: impl Fn(&RData) -> Option<T>,
+    ) -> Result<Answer<T>, DnsError> {
         let lookup = async {
             let _permit =
                 self.lookups.acquire().await.map_err(|closed| DnsError::Failed(closed.to_string()))?;
@@ -78,14 +83,12 @@ impl HickoryResolver {
         let found = tokio::time::timeout(LOOKUP_TIME_MAX, lookup)
             .await
             .map_err(|_| DnsError::Failed("no answer in time".to_owned()))??;
-        let records: Vec<RData> = found
-            .answers()
-            .iter()
-            .filter(|record| record.record_type() == kind)
-            .take(RECORDS_MAX)
-            .map(|record| record.data.clone())
-            .collect();
-        if records.is_empty() { Err(DnsError::NoData) } else { Ok(records) }
+        let of_kind = found.answers().iter().filter(|record| record.record_type() == kind);
+        let records: Vec<T> = of_kind.take(RECORDS_MAX).filter_map(|record| read(&record.data)).collect();
+        if records.is_empty() {
+            return Err(DnsError::NoData(Security::Unchecked));
+        }
+        Ok(Answer::unchecked(records))
     }
 }
 
@@ -113,8 +116,8 @@ fn set_options(options: &mut ResolverOpts, settings: &ResolverSettings) {
 fn told_apart(error: NetError) -> DnsError {
     match error {
         NetError::Dns(HickoryDnsError::NoRecordsFound(nothing)) => match nothing.response_code {
-            ResponseCode::NXDomain => DnsError::NoSuchName,
-            ResponseCode::NoError => DnsError::NoData,
+            ResponseCode::NXDomain => DnsError::NoSuchName(Security::Unchecked),
+            ResponseCode::NoError => DnsError::NoData(Security::Unchecked),
             other => DnsError::Failed(other.to_string()),
         },
         NetError::Dns(HickoryDnsError::ResponseCode(code)) => DnsError::Failed(code.to_string()),
@@ -141,44 +144,69 @@ fn without_dot(name: &Name) -> String {
 
 #[async_trait]
 impl Resolver for HickoryResolver {
-    async fn mx(&self, domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
-        let records = self.records(absolute(domain.as_str())?, RecordType::MX).await?;
-        let mx = |data| match data {
+    async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
+        let read = |data: &RData| match data {
             RData::MX(mx) => {
                 Some(MxRecord { preference: mx.preference, exchange: without_dot(&mx.exchange) })
             }
             _ => None,
         };
-        Ok(records.into_iter().filter_map(mx).collect())
+        self.records(absolute(domain.as_str())?, RecordType::MX, read).await
     }
 
-    async fn addresses(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, DnsError> {
+    async fn addresses(&self, host: &str, family: Family) -> Addresses {
         let kind = match family {
             Family::V4 => RecordType::A,
             Family::V6 => RecordType::AAAA,
         };
-        let address = |data| match data {
+        let read = |data: &RData| match data {
             RData::A(a) => Some(IpAddr::V4(a.0)),
             RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
             _ => None,
         };
-        Ok(self.records(absolute(host)?, kind).await?.into_iter().filter_map(address).collect())
+        self.records(absolute(host)?, kind, read).await
     }
 
-    async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError> {
-        let text = |data| match data {
+    async fn txt(&self, name: &str) -> Result<Answer<String>, DnsError> {
+        let read = |data: &RData| match data {
             RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
             _ => None,
         };
-        Ok(self.records(absolute(name)?, RecordType::TXT).await?.into_iter().filter_map(text).collect())
+        self.records(absolute(name)?, RecordType::TXT, read).await
     }
 
-    async fn ptr(&self, ip: IpAddr) -> Result<Vec<String>, DnsError> {
-        let name = |data| match data {
+    async fn ptr(&self, ip: IpAddr) -> Result<Answer<String>, DnsError> {
+        let read = |data: &RData| match data {
             RData::PTR(ptr) => Some(without_dot(&ptr.0)),
             _ => None,
         };
-        Ok(self.records(Name::from(ip), RecordType::PTR).await?.into_iter().filter_map(name).collect())
+        self.records(Name::from(ip), RecordType::PTR, read).await
+    }
+
+    async fn tlsa(&self, name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        let read = |data: &RData| match data {
+            RData::TLSA(tlsa) => Some(TlsaRecord {
+                usage: tlsa.cert_usage.into(),
+                selector: tlsa.selector.into(),
+                matching: tlsa.matching.into(),
+                data: tlsa.cert_data.clone(),
+            }),
+            _ => None,
+        };
+        self.records(absolute(name)?, RecordType::TLSA, read).await
+    }
+
+    async fn srv(&self, name: &str) -> Result<Answer<SrvRecord>, DnsError> {
+        let read = |data: &RData| match data {
+            RData::SRV(srv) => Some(SrvRecord {
+                priority: srv.priority,
+                weight: srv.weight,
+                port: srv.port,
+                target: without_dot(&srv.target),
+            }),
+            _ => None,
+        };
+        self.records(absolute(name)?, RecordType::SRV, read).await
     }
 }
 
@@ -271,27 +299,28 @@ mod tests {
     #[tokio::test]
     async fn records_come_as_they_are() {
         let (resolver, _server) = resolver().await;
-        let mut mx = resolver.mx(&Domain::parse("example.net").expect("valid")).await.expect("records");
+        let mut mx =
+            resolver.mx(&Domain::parse("example.net").expect("valid")).await.expect("records").records;
         mx.sort_by_key(|record| record.preference);
         let mx: Vec<(u16, String)> =
             mx.into_iter().map(|record| (record.preference, record.exchange.to_ascii_lowercase())).collect();
         assert_eq!(mx, [(10, "mx1.example.net".to_owned()), (20, "mx2.example.net".to_owned())]);
         let null = resolver.mx(&Domain::parse("null.example").expect("valid")).await;
-        assert_eq!(null, Ok(vec![MxRecord { preference: 0, exchange: ".".to_owned() }]));
+        assert_eq!(null, Ok(Answer::unchecked(vec![MxRecord { preference: 0, exchange: ".".to_owned() }])));
         let v4 = resolver.addresses("mx1.example.net", Family::V4).await;
-        assert_eq!(v4, Ok(vec!["192.0.2.1".parse().expect("an address")]));
+        assert_eq!(v4, Ok(Answer::unchecked(vec!["192.0.2.1".parse().expect("an address")])));
         let v6 = resolver.addresses("mx1.example.net.", Family::V6).await;
-        assert_eq!(v6, Ok(vec!["2001:db8::1".parse().expect("an address")]));
+        assert_eq!(v6, Ok(Answer::unchecked(vec!["2001:db8::1".parse().expect("an address")])));
         assert_eq!(resolver.addresses("alias.example", Family::V4).await, v4);
-        assert_eq!(resolver.txt("text.example").await, Ok(vec!["onetwo".to_owned()]));
+        assert_eq!(resolver.txt("text.example").await, Ok(Answer::unchecked(vec!["onetwo".to_owned()])));
     }
 
     #[tokio::test]
     async fn nothing_is_told_apart_from_not_knowing() {
         let (resolver, _server) = resolver().await;
         let ask = |host| resolver.addresses(host, Family::V4);
-        assert_eq!(ask("example.net").await, Err(DnsError::NoData));
-        assert_eq!(ask("nowhere.example").await, Err(DnsError::NoSuchName));
+        assert_eq!(ask("example.net").await, Err(DnsError::NoData(Security::Unchecked)));
+        assert_eq!(ask("nowhere.example").await, Err(DnsError::NoSuchName(Security::Unchecked)));
         for host in ["broken.example", "refused.example", "silent.example", "bad..name"] {
             let answer = ask(host).await;
             assert!(matches!(answer, Err(DnsError::Failed(_))), "{host}: {answer:?}");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mail::{Clock, Domain};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, TlsaRecord};
 use policy::expr::{Lookup, LookupValue};
-use policy::mx::{DnsError, Family, MxRecord};
 use policy::settings::{Secret, SecretReference};
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -72,13 +72,17 @@ impl World {
 #[async_trait]
 pub trait Resolver: Send + Sync {
     /// The MX records of a domain, in no order.
-    async fn mx(&self, domain: &Domain) -> Result<Vec<MxRecord>, DnsError>;
+    async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError>;
     /// The addresses of a host in one family, in the order of the answer.
-    async fn addresses(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, DnsError>;
+    async fn addresses(&self, host: &str, family: Family) -> Addresses;
     /// The TXT records of a name, each joined to one string.
-    async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError>;
+    async fn txt(&self, name: &str) -> Result<Answer<String>, DnsError>;
     /// The names of an address.
-    async fn ptr(&self, ip: IpAddr) -> Result<Vec<String>, DnsError>;
+    async fn ptr(&self, ip: IpAddr) -> Result<Answer<String>, DnsError>;
+    /// The TLSA records of a name (RFC 6698).
+    async fn tlsa(&self, name: &str) -> Result<Answer<TlsaRecord>, DnsError>;
+    /// The SRV records of a name (RFC 2782), in no order.
+    async fn srv(&self, name: &str) -> Result<Answer<SrvRecord>, DnsError>;
 }
 
 /// HTTPS, one request at a time. Redirects are not followed.

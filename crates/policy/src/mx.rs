@@ -3,42 +3,10 @@
 use std::net::IpAddr;
 
 use mail::Domain;
-use thiserror::Error;
 
+use crate::dns::{Addresses, Answer, DnsError, Family, MxRecord};
 use crate::outcome::{Scope, Trouble, TroubleKind};
 use crate::settings::IpLookupStrategy;
-
-/// One MX record.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MxRecord {
-    /// Lower is better.
-    pub preference: u16,
-    /// The exchange as the record says, without the trailing dot; `.` alone for a null MX (RFC 7505).
-    pub exchange: String,
-}
-
-/// An address family.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Family {
-    /// A records.
-    V4,
-    /// AAAA records.
-    V6,
-}
-
-/// Why there is no answer from DNS.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum DnsError {
-    /// The name does not exist (NXDOMAIN).
-    #[error("there is no such name")]
-    NoSuchName,
-    /// The name exists, but has no records of this type.
-    #[error("there are no records of this type")]
-    NoData,
-    /// SERVFAIL, REFUSED, a time-out, a malformed answer: nothing is known.
-    #[error("{0}")]
-    Failed(String),
-}
 
 /// What holds for the hosts of every Mx route, as the operator set it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,7 +57,7 @@ pub enum HostRole {
 /// Whether a domain without MX records exists at all, its addresses decide.
 pub fn mx_hosts(
     domain: &Domain,
-    answer: Result<Vec<MxRecord>, DnsError>,
+    answer: Result<Answer<MxRecord>, DnsError>,
     seed: u64,
     rules: &MxRules,
     hosts_max: usize,
@@ -98,9 +66,9 @@ pub fn mx_hosts(
         return Ok(vec![Host { name: ip.to_string(), role: HostRole::Literal(ip) }]);
     }
     let records = match answer {
-        Ok(records) => records,
-        Err(DnsError::NoSuchName | DnsError::NoData) => Vec::new(),
-        Err(DnsError::Failed(why)) => {
+        Ok(answer) => answer.records,
+        Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Vec::new(),
+        Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => {
             return Err(dns_trouble((4, 4, 3), format!("cannot look up the MX of {domain}: {why}")));
         }
     };
@@ -187,7 +155,7 @@ pub fn families(strategy: IpLookupStrategy) -> &'static [Family] {
 /// nothing.
 pub fn addresses(
     host: &Host,
-    answers: Vec<Result<Vec<IpAddr>, DnsError>>,
+    answers: Vec<Addresses>,
     rules: &MxRules,
     addresses_max: usize,
 ) -> Result<Vec<IpAddr>, Trouble> {
@@ -196,13 +164,13 @@ pub fn addresses(
     let mut exists = false;
     for answer in answers {
         match answer {
-            Ok(addresses) => {
+            Ok(answer) => {
                 exists = true;
-                found.extend(addresses);
+                found.extend(answer.records);
             }
-            Err(DnsError::NoData) => exists = true,
-            Err(DnsError::NoSuchName) => {}
-            Err(DnsError::Failed(why)) => failed = failed.or(Some(why)),
+            Err(DnsError::NoData(_)) => exists = true,
+            Err(DnsError::NoSuchName(_)) => {}
+            Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => failed = failed.or(Some(why)),
         }
     }
     if found.is_empty() {
@@ -220,7 +188,7 @@ pub fn addresses(
     Ok(found)
 }
 
-fn no_address(host: &Host, failed: Option<String>, exists: bool) -> Trouble {
+fn no_address(host: &Host, failed: Option<DnsError>, exists: bool) -> Trouble {
     let name = &host.name;
     match (failed, host.role) {
         (Some(why), _) => {
@@ -265,6 +233,7 @@ fn host_trouble(status: (u8, u16, u16), text: String, host: &Host) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::Security;
 
     fn domain() -> Domain {
         Domain::parse("example.org").expect("valid")
@@ -291,7 +260,7 @@ mod tests {
     }
 
     fn ask(answer: Result<Vec<MxRecord>, DnsError>, seed: u64) -> Result<Vec<String>, String> {
-        mx_hosts(&domain(), answer, seed, &rules(), 3)
+        mx_hosts(&domain(), answer.map(Answer::unchecked), seed, &rules(), 3)
             .map(|hosts| hosts.into_iter().map(|host| host.name).collect())
             .map_err(|trouble| trouble.status.to_string())
     }
@@ -326,13 +295,13 @@ mod tests {
         check(&[(10, "a"), (20, "ME.example.org."), (20, "b"), (30, "c")], Ok(&["a"]));
         check(&[(10, "me.example.org"), (20, "a")], Err("5.4.6"));
         let ours = Domain::parse("me.example.org").expect("valid");
-        let implicit = mx_hosts(&ours, Err(DnsError::NoData), 0, &rules(), 5);
+        let implicit = mx_hosts(&ours, Err(DnsError::NoData(Security::Unchecked)), 0, &rules(), 5);
         assert_eq!(implicit.map_err(|trouble| trouble.status.to_string()), Err("5.4.6".to_owned()));
     }
 
     #[test]
     fn no_mx_means_the_domain_itself_but_no_answer_means_nothing() {
-        for error in [DnsError::NoData, DnsError::NoSuchName] {
+        for error in [DnsError::NoData(Security::Unchecked), DnsError::NoSuchName(Security::Unchecked)] {
             assert_eq!(ask(Err(error), 0), Ok(vec!["example.org".to_owned()]));
         }
         assert_eq!(ask(Err(DnsError::Failed("SERVFAIL".to_owned())), 0), Err("4.4.3".to_owned()));
@@ -341,7 +310,8 @@ mod tests {
     #[test]
     fn a_literal_is_its_own_host() {
         let literal = Domain::parse("[192.0.2.1]").expect("valid");
-        let hosts = mx_hosts(&literal, Err(DnsError::NoData), 0, &rules(), 5).expect("hosts");
+        let hosts =
+            mx_hosts(&literal, Err(DnsError::NoData(Security::Unchecked)), 0, &rules(), 5).expect("hosts");
         assert_eq!(hosts[0].role, HostRole::Literal(ip("192.0.2.1")));
     }
 
@@ -362,8 +332,10 @@ mod tests {
         expected: Result<&[&str], (&str, TroubleKind)>,
     ) {
         let host = Host { name: "mx.example.org".to_owned(), role };
-        let answers: Vec<_> =
-            answers.into_iter().map(|answer| answer.map(|list| list.into_iter().map(ip).collect())).collect();
+        let answers: Vec<_> = answers
+            .into_iter()
+            .map(|answer| answer.map(|list| Answer::unchecked(list.into_iter().map(ip).collect())))
+            .collect();
         let got = addresses(&host, answers.clone(), &rules(), 2);
         let expected: Result<Vec<IpAddr>, _> =
             expected.map(|list| list.iter().map(|text| ip(text)).collect());
@@ -384,14 +356,21 @@ mod tests {
             vec![Ok(vec!["192.0.2.1", "192.0.2.2", "192.0.2.3"])],
             Ok(&["192.0.2.1", "192.0.2.2"]),
         );
-        check_addresses(mx, vec![Err(DnsError::NoData), Ok(vec!["2001:db8::1"])], Ok(&["2001:db8::1"]));
+        check_addresses(
+            mx,
+            vec![Err(DnsError::NoData(Security::Unchecked)), Ok(vec!["2001:db8::1"])],
+            Ok(&["2001:db8::1"]),
+        );
     }
 
     #[test]
     fn what_is_not_known_beats_what_is_not_there() {
         let failed = || Err(DnsError::Failed("SERVFAIL".to_owned()));
         let mx = HostRole::Mx { preference: 10 };
-        for answers in [vec![failed(), Err(DnsError::NoData)], vec![Err(DnsError::NoSuchName), failed()]] {
+        for answers in [
+            vec![failed(), Err(DnsError::NoData(Security::Unchecked))],
+            vec![Err(DnsError::NoSuchName(Security::Unchecked)), failed()],
+        ] {
             for role in [mx, HostRole::Implicit, HostRole::Relay] {
                 check_addresses(role, answers.clone(), Err(("4.4.3", TroubleKind::Connection)));
             }
@@ -401,13 +380,18 @@ mod tests {
 
     #[test]
     fn nothing_there_is_final_but_for_a_relay() {
-        let nothing = || vec![Err(DnsError::NoSuchName), Err(DnsError::NoSuchName)];
+        let nothing = || {
+            vec![
+                Err(DnsError::NoSuchName(Security::Unchecked)),
+                Err(DnsError::NoSuchName(Security::Unchecked)),
+            ]
+        };
         let mx = HostRole::Mx { preference: 10 };
         check_addresses(mx, nothing(), Err(("5.4.4", TroubleKind::Connection)));
         check_addresses(HostRole::Implicit, nothing(), Err(("5.1.2", TroubleKind::Dns)));
         check_addresses(
             HostRole::Implicit,
-            vec![Err(DnsError::NoData), Err(DnsError::NoData)],
+            vec![Err(DnsError::NoData(Security::Unchecked)), Err(DnsError::NoData(Security::Unchecked))],
             Err(("5.4.4", TroubleKind::Dns)),
         );
         check_addresses(HostRole::Relay, nothing(), Err(("4.4.3", TroubleKind::Connection)));
@@ -435,7 +419,7 @@ mod tests {
         let host = Host { name: "mx".to_owned(), role: mx };
         let permissive = MxRules { allow_loopback: true, ..rules() };
         assert_eq!(
-            addresses(&host, vec![Ok(vec![ip("127.0.0.1")])], &permissive, 2),
+            addresses(&host, vec![Ok(Answer::unchecked(vec![ip("127.0.0.1")]))], &permissive, 2),
             Ok(vec![ip("127.0.0.1")])
         );
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mail::{Domain, Timestamp};
 use mta::Resolver;
-use policy::mx::{DnsError, Family, MxRecord};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
 
 use crate::chance::Chance;
 use crate::fault::Fault;
@@ -16,6 +16,9 @@ use crate::history::{Event, History};
 
 /// What a panic of the world's own making says.
 pub const INJECTED_PANIC: &str = "the world makes this task panic";
+
+const NO_SUCH_NAME: DnsError = DnsError::NoSuchName(Security::Unchecked);
+const NO_DATA: DnsError = DnsError::NoData(Security::Unchecked);
 
 /// What the MX records of a domain are.
 #[derive(Clone, Debug)]
@@ -113,36 +116,47 @@ impl Names {
 
 #[async_trait]
 impl Resolver for Names {
-    async fn mx(&self, domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
+    async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         self.ask().await?;
-        let zone = self.zones.get(domain).ok_or(DnsError::NoSuchName)?;
+        let zone = self.zones.get(domain).ok_or(NO_SUCH_NAME)?;
         zone.faults.iter().for_each(|fault| self.history.fired(*fault));
         match &zone.mx {
-            MxScript::Records(records) => Ok(records.clone()),
+            MxScript::Records(records) => Ok(Answer::unchecked(records.clone())),
             MxScript::Moves(at, before, after) => {
-                Ok(if self.history.now() < *at { before } else { after }.clone())
+                let records = if self.history.now() < *at { before } else { after };
+                Ok(Answer::unchecked(records.clone()))
             }
-            MxScript::NoData => Err(DnsError::NoData),
-            MxScript::NoSuchName => Err(DnsError::NoSuchName),
+            MxScript::NoData => Err(NO_DATA),
+            MxScript::NoSuchName => Err(NO_SUCH_NAME),
         }
     }
 
-    async fn addresses(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, DnsError> {
+    async fn addresses(&self, host: &str, family: Family) -> Addresses {
         self.ask().await?;
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let all = self.addresses.get(&host).ok_or(DnsError::NoSuchName)?;
+        let all = self.addresses.get(&host).ok_or(NO_SUCH_NAME)?;
         let of_family = |ip: &&IpAddr| ip.is_ipv4() == (family == Family::V4);
         let found: Vec<IpAddr> = all.iter().filter(of_family).copied().collect();
-        if found.is_empty() { Err(DnsError::NoData) } else { Ok(found) }
+        if found.is_empty() { Err(NO_DATA) } else { Ok(Answer::unchecked(found)) }
     }
 
-    async fn txt(&self, _name: &str) -> Result<Vec<String>, DnsError> {
+    async fn txt(&self, _name: &str) -> Result<Answer<String>, DnsError> {
         self.ask().await?;
-        Err(DnsError::NoData)
+        Err(NO_DATA)
     }
 
-    async fn ptr(&self, _ip: IpAddr) -> Result<Vec<String>, DnsError> {
+    async fn ptr(&self, _ip: IpAddr) -> Result<Answer<String>, DnsError> {
         self.ask().await?;
-        Err(DnsError::NoSuchName)
+        Err(NO_SUCH_NAME)
+    }
+
+    async fn tlsa(&self, _name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        self.ask().await?;
+        Err(NO_DATA)
+    }
+
+    async fn srv(&self, _name: &str) -> Result<Answer<SrvRecord>, DnsError> {
+        self.ask().await?;
+        Err(NO_DATA)
     }
 }

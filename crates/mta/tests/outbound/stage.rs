@@ -16,7 +16,8 @@ use mta::connect::TcpTransport;
 use mta::connections::{ConnectionLimits, Connections};
 use mta::{Resolver, Stream, Transport, World};
 use policy::check::Environment;
-use policy::mx::{DnsError, Family, MxRecord, MxRules};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
+use policy::mx::MxRules;
 use policy::{Accepted, AttemptOutcome, Configuration, NewRecipient, NextHop, Progress, Trouble};
 use rustls_pki_types::CertificateDer;
 use store::memory::MemoryStore;
@@ -42,23 +43,36 @@ pub(crate) struct Names {
 
 #[async_trait]
 impl Resolver for Names {
-    async fn mx(&self, domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
-        self.mx.get(domain.as_str()).cloned().unwrap_or(Err(DnsError::NoSuchName))
+    async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
+        let records = self.mx.get(domain.as_str()).cloned();
+        records.unwrap_or(Err(DnsError::NoSuchName(Security::Unchecked))).map(Answer::unchecked)
     }
 
-    async fn addresses(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, DnsError> {
-        let all = self.addresses.get(host).ok_or(DnsError::NoSuchName)?;
+    async fn addresses(&self, host: &str, family: Family) -> Addresses {
+        let all = self.addresses.get(host).ok_or(DnsError::NoSuchName(Security::Unchecked))?;
         let fits = |ip: &&IpAddr| ip.is_ipv4() == (family == Family::V4);
         let found: Vec<IpAddr> = all.iter().filter(fits).copied().collect();
-        if found.is_empty() { Err(DnsError::NoData) } else { Ok(found) }
+        if found.is_empty() {
+            Err(DnsError::NoData(Security::Unchecked))
+        } else {
+            Ok(Answer::unchecked(found))
+        }
     }
 
-    async fn txt(&self, _name: &str) -> Result<Vec<String>, DnsError> {
-        Err(DnsError::NoData)
+    async fn txt(&self, _name: &str) -> Result<Answer<String>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
     }
 
-    async fn ptr(&self, _ip: IpAddr) -> Result<Vec<String>, DnsError> {
-        Err(DnsError::NoData)
+    async fn ptr(&self, _ip: IpAddr) -> Result<Answer<String>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
+    }
+
+    async fn tlsa(&self, _name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
+    }
+
+    async fn srv(&self, _name: &str) -> Result<Answer<SrvRecord>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
     }
 }
 

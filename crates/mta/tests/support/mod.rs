@@ -16,7 +16,7 @@ use mta::{Resolver, Stream, Transport, World};
 use policy::Configuration;
 use policy::admit::AdmissionRules;
 use policy::check::Environment;
-use policy::mx::{DnsError, Family, MxRecord};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
 use rustls_pki_types::ServerName;
 use store::{Claim, Content, MemoryStore, Queue, Spool, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,17 +48,25 @@ struct Nothing;
 
 #[async_trait]
 impl Resolver for Nothing {
-    async fn mx(&self, _domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
-        Err(DnsError::NoData)
+    async fn mx(&self, _domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
     }
-    async fn addresses(&self, _host: &str, _family: Family) -> Result<Vec<IpAddr>, DnsError> {
-        Err(DnsError::NoData)
+    async fn addresses(&self, _host: &str, _family: Family) -> Addresses {
+        Err(DnsError::NoData(Security::Unchecked))
     }
-    async fn txt(&self, _name: &str) -> Result<Vec<String>, DnsError> {
-        Err(DnsError::NoData)
+    async fn txt(&self, _name: &str) -> Result<Answer<String>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
     }
-    async fn ptr(&self, _ip: IpAddr) -> Result<Vec<String>, DnsError> {
-        Err(DnsError::NoData)
+    async fn ptr(&self, _ip: IpAddr) -> Result<Answer<String>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
+    }
+
+    async fn tlsa(&self, _name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
+    }
+
+    async fn srv(&self, _name: &str) -> Result<Answer<SrvRecord>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
     }
 }
 

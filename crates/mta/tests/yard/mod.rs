@@ -20,8 +20,9 @@ use mta::{Resolver, Stream, Transport, World, queue_manager};
 use policy::Configuration;
 use policy::admit::{Admission, AdmissionRules};
 use policy::check::Environment;
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
 use policy::expr::LookupAnswers;
-use policy::mx::{DnsError, Family, MxRecord, MxRules};
+use policy::mx::MxRules;
 use policy::route::Choice;
 use store::{Content, MemoryStore, Store};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
@@ -162,20 +163,26 @@ struct NoNames;
 
 #[async_trait]
 impl Resolver for NoNames {
-    async fn mx(&self, _domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
+    async fn mx(&self, _domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         Err(DnsError::Failed("SERVFAIL".to_owned()))
     }
-    async fn addresses(&self, _host: &str, _family: Family) -> Result<Vec<IpAddr>, DnsError> {
+    async fn addresses(&self, _host: &str, _family: Family) -> Addresses {
         Err(DnsError::Failed("SERVFAIL".to_owned()))
     }
-    async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError> {
+    async fn txt(&self, name: &str) -> Result<Answer<String>, DnsError> {
         match name {
-            "which.example" => Ok(vec!["two".to_owned()]),
+            "which.example" => Ok(Answer::unchecked(vec!["two".to_owned()])),
             _ => Err(DnsError::Failed("SERVFAIL".to_owned())),
         }
     }
-    async fn ptr(&self, _ip: IpAddr) -> Result<Vec<String>, DnsError> {
-        Err(DnsError::NoData)
+    async fn ptr(&self, _ip: IpAddr) -> Result<Answer<String>, DnsError> {
+        Err(DnsError::NoData(Security::Unchecked))
+    }
+    async fn tlsa(&self, _name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        Err(DnsError::Failed("SERVFAIL".to_owned()))
+    }
+    async fn srv(&self, _name: &str) -> Result<Answer<SrvRecord>, DnsError> {
+        Err(DnsError::Failed("SERVFAIL".to_owned()))
     }
 }
 

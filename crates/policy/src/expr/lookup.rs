@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::mx::DnsError;
+use crate::dns::DnsError;
 
 /// A question that an expression asks of the outside.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -110,8 +110,8 @@ impl LookupAnswers {
         let answer = match answer {
             Ok(records) if is_txt => Ok(LookupValue::Text(records.concat())),
             Ok(records) => Ok(LookupValue::List(records)),
-            Err(DnsError::NoSuchName | DnsError::NoData) => Ok(LookupValue::List(Vec::new())),
-            Err(DnsError::Failed(reason)) => Err(reason),
+            Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Ok(LookupValue::List(Vec::new())),
+            Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => Err(why.to_string()),
         };
         self.insert(lookup, answer);
     }

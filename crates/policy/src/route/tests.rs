@@ -143,7 +143,7 @@ fn lookups_are_asked_for_and_a_failed_one_defers() {
     answers.insert_dns(lookup.clone(), Ok(vec!["mx.example".to_owned()]));
     let choice = case.ask("a@example.net", choose_route, &answers);
     assert!(matches!(choice, Choice::Decided(route) if route.name == "fallback"));
-    answers.insert_dns(lookup, Err(crate::mx::DnsError::Failed("SERVFAIL".to_owned())));
+    answers.insert_dns(lookup, Err(crate::dns::DnsError::Failed("SERVFAIL".to_owned())));
     let Choice::Undecidable(trouble) = case.ask("a@example.net", choose_route, &answers) else {
         panic!("the lookup failed");
     };

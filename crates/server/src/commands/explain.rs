@@ -12,7 +12,8 @@ use mta::connect::TcpTransport;
 use mta::resolve::HickoryResolver;
 use mta::{Resolver, World};
 use policy::admit::Admission;
-use policy::mx::{DnsError, Family, MxRecord, MxRules};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, TlsaRecord};
+use policy::mx::MxRules;
 use policy::route::next_hop;
 use policy::{Configuration, Progress, Trouble, TroubleKind};
 use store::MemoryStore;
@@ -254,23 +255,29 @@ fn trouble(kind: TroubleKind) -> Trouble {
 struct Offline;
 
 impl Offline {
-    fn nothing<T>() -> Result<Vec<T>, DnsError> {
+    fn nothing<T>() -> Result<Answer<T>, DnsError> {
         Err(DnsError::Failed("DNS is not asked (--offline)".to_owned()))
     }
 }
 
 #[async_trait]
 impl Resolver for Offline {
-    async fn mx(&self, _: &Domain) -> Result<Vec<MxRecord>, DnsError> {
+    async fn mx(&self, _: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         Self::nothing()
     }
-    async fn addresses(&self, _: &str, _: Family) -> Result<Vec<IpAddr>, DnsError> {
+    async fn addresses(&self, _: &str, _: Family) -> Addresses {
         Self::nothing()
     }
-    async fn txt(&self, _: &str) -> Result<Vec<String>, DnsError> {
+    async fn txt(&self, _: &str) -> Result<Answer<String>, DnsError> {
         Self::nothing()
     }
-    async fn ptr(&self, _: IpAddr) -> Result<Vec<String>, DnsError> {
+    async fn ptr(&self, _: IpAddr) -> Result<Answer<String>, DnsError> {
+        Self::nothing()
+    }
+    async fn tlsa(&self, _: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        Self::nothing()
+    }
+    async fn srv(&self, _: &str) -> Result<Answer<SrvRecord>, DnsError> {
         Self::nothing()
     }
 }

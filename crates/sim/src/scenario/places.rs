@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use mail::{Address, Domain, Timestamp};
+use policy::dns::MxRecord;
 use policy::expr::{Branch, Expression};
 use policy::limits::{JITTER_PERCENT_MAX, MX_DELIVERIES_MAX, RELAY_DELIVERIES_MAX};
-use policy::mx::MxRecord;
 use policy::settings::{
     Account, DeliveryExpiration, IpLookupStrategy, MtaDeliverySchedule, MtaRoute, MtaVirtualQueue, MxRoute,
     RelayProtocol, RelayRoute, RouteKind, SecretKeyOptional, Settings, SystemSettings,

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use mail::{Domain, Timestamp};
 use mta::{Resolver, Transport};
 use policy::Verdict;
-use policy::mx::{DnsError, Family, MxRecord};
+use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, TlsaRecord};
 use policy::outcome::Delivered;
 use sim::scenario::{Plan, Twist, play_twisted};
 use store::{Content, MemoryStore, Store};
@@ -266,18 +266,24 @@ struct Panicking(Arc<dyn Resolver>);
 
 #[async_trait]
 impl Resolver for Panicking {
-    async fn mx(&self, domain: &Domain) -> Result<Vec<MxRecord>, DnsError> {
+    async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         assert!(domain.as_str() != "d1.example", "a bug");
         self.0.mx(domain).await
     }
-    async fn addresses(&self, host: &str, family: Family) -> Result<Vec<std::net::IpAddr>, DnsError> {
+    async fn addresses(&self, host: &str, family: Family) -> Addresses {
         self.0.addresses(host, family).await
     }
-    async fn txt(&self, name: &str) -> Result<Vec<String>, DnsError> {
+    async fn txt(&self, name: &str) -> Result<Answer<String>, DnsError> {
         self.0.txt(name).await
     }
-    async fn ptr(&self, ip: std::net::IpAddr) -> Result<Vec<String>, DnsError> {
+    async fn ptr(&self, ip: std::net::IpAddr) -> Result<Answer<String>, DnsError> {
         self.0.ptr(ip).await
+    }
+    async fn tlsa(&self, name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        self.0.tlsa(name).await
+    }
+    async fn srv(&self, name: &str) -> Result<Answer<SrvRecord>, DnsError> {
+        self.0.srv(name).await
     }
 }
 

@@ -219,9 +219,12 @@ fn lookups_are_asked_for_one_after_the_other() {
     let dns = |name: &str, kind| Lookup::Dns { name: name.to_owned(), kind };
     answers.insert_dns(dns("example.org", DnsKind::Mx), Ok(vec!["mx1.example.org".to_owned()]));
     assert_eq!(result(source, &answers), "needs dns_query('mx1.example.org', 'ipv6')");
-    answers.insert_dns(dns("mx1.example.org", DnsKind::Ipv6), Err(crate::mx::DnsError::NoData));
+    answers.insert_dns(
+        dns("mx1.example.org", DnsKind::Ipv6),
+        Err(crate::dns::DnsError::NoData(crate::dns::Security::Unchecked)),
+    );
     assert_eq!(result(source, &answers), "1");
-    let failed = crate::mx::DnsError::Failed("SERVFAIL".to_owned());
+    let failed = crate::dns::DnsError::Failed("SERVFAIL".to_owned());
     answers.insert_dns(dns("mx1.example.org", DnsKind::Ipv6), Err(failed));
     assert_eq!(result(source, &answers), "failed: dns_query('mx1.example.org', 'ipv6'): SERVFAIL");
     assert_eq!(result("dns_query('', 'mx')", &answers), "[]");
