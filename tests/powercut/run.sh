@@ -1,5 +1,6 @@
 #!/bin/bash
 # Power cuts under load: does everything that was acknowledged survive?
+# proves: A15, A16
 #
 #   tests/powercut/run.sh HARNESS [CUTS]
 #

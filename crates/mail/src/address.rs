@@ -286,6 +286,7 @@ mod tests {
         assert_eq!(got.as_deref().map_err(|error| *error), expected, "{text}");
     }
 
+    // proves: H10
     #[test]
     fn accepts_what_rfc_5321_allows() {
         check("a.b+c@Example.ORG", Ok("a.b+c@example.org"));
@@ -319,12 +320,14 @@ mod tests {
         check(&format!("a@{}", "b.".repeat(200)), Err(AddressError::TooLong));
     }
 
+    // proves: C18, H11
     #[test]
     fn u_label_equals_a_label() {
         assert_eq!(Domain::parse("B\u{dc}CHER.example"), Domain::parse("xn--bcher-kva.example"));
     }
 
     proptest! {
+        // proves: H10
         #[test]
         fn what_is_printed_parses_to_the_same(text in "\\PC{0,40}@[a-z]{1,10}") {
             if let Ok(address) = Address::parse(&text) {

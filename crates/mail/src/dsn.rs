@@ -508,6 +508,7 @@ Subject: x
             prop_assert_eq!(DeliveryStatus::find(&printed), Some(status));
         }
 
+        // proves: E12, H12
         #[test]
         fn no_text_of_others_adds_a_line(host: String, text: String, id: String, original: String) {
             let plain = status(vec![RecipientStatus {

@@ -229,6 +229,7 @@ mod tests {
     }
 
     proptest! {
+        // proves: H12
         #[test]
         fn nothing_from_outside_adds_a_line(helo in any::<String>(), id in any::<String>()) {
             let by = Domain::parse("mx.example.org").unwrap();

@@ -169,6 +169,7 @@ mod tests {
         }
     }
 
+    // proves: E18
     #[test]
     fn basic_code_overrules_enhanced_code() {
         let reply = Reply::new(550, Some(EnhancedStatus::new(2, 1, 5)), "odd");

@@ -268,6 +268,7 @@ mod tests {
         Authentication::Is(Address::parse(account).unwrap())
     }
 
+    // proves: H23
     #[test]
     fn a_client_has_a_few_tries() {
         let (mut failures, now) = (Failures::default(), Instant::now());
@@ -283,6 +284,7 @@ mod tests {
         assert!(!failures.too_many(&asker(1, "a@b"), now));
     }
 
+    // proves: H23
     #[test]
     fn many_clients_do_not_have_more_tries_at_one_account_and_lock_nobody_out() {
         let (mut failures, now) = (Failures::default(), Instant::now());

@@ -247,6 +247,7 @@ mod tests {
         sort(claim, nexts).deliveries.iter().map(text).collect()
     }
 
+    // proves: 5.17 grouping
     #[test]
     fn recipients_through_one_relay_travel_together_whatever_their_domains() {
         let sorted = deliveries(vec![

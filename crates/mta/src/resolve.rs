@@ -315,6 +315,7 @@ mod tests {
         assert_eq!(resolver.txt("text.example").await, Ok(Answer::unchecked(vec!["onetwo".to_owned()])));
     }
 
+    // proves: C1
     #[tokio::test]
     async fn nothing_is_told_apart_from_not_knowing() {
         let (resolver, _server) = resolver().await;

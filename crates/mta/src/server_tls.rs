@@ -130,6 +130,7 @@ mod tests {
         tls.current.0.read().unwrap().cert[0].clone()
     }
 
+    // proves: F15
     #[test]
     fn a_reload_takes_the_new_certificate_and_keeps_the_old_where_there_is_none() {
         let folder = tempfile::tempdir().unwrap();
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(in_use(&tls), second);
     }
 
+    // proves: F15
     #[test]
     fn a_key_of_another_certificate_is_refused() {
         let folder = tempfile::tempdir().unwrap();

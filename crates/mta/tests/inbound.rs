@@ -118,6 +118,7 @@ async fn large_content_comes_through_byte_by_byte() {
     server.stop().await;
 }
 
+// proves: A2, D12
 #[tokio::test]
 async fn a_client_that_vanishes_at_any_byte_leaves_a_whole_message_or_none() {
     let server = Server::start();
@@ -150,6 +151,7 @@ async fn a_client_that_vanishes_at_any_byte_leaves_a_whole_message_or_none() {
     server.stop().await;
 }
 
+// proves: A22
 #[tokio::test]
 async fn a_store_that_is_full_or_broken_is_no_loss() {
     let memory = Arc::new(MemoryStore::new());
@@ -186,6 +188,7 @@ async fn a_store_that_is_full_or_broken_is_no_loss() {
     server.stop().await;
 }
 
+// proves: A26
 #[tokio::test]
 async fn a_commit_that_takes_too_long_is_not_acknowledged() {
     let memory = Arc::new(MemoryStore::new());
@@ -206,6 +209,7 @@ async fn a_commit_that_takes_too_long_is_not_acknowledged() {
     server.stop().await;
 }
 
+// proves: K1
 #[tokio::test]
 async fn who_is_too_many_is_told_to_come_again() {
     let limits = ConnectionLimits { total: 100, per_client: 2 };
@@ -228,6 +232,7 @@ async fn who_is_too_many_is_told_to_come_again() {
     server.stop().await;
 }
 
+// proves: A34
 #[tokio::test]
 async fn shutdown_ends_idle_sessions_and_lets_transactions_finish() {
     let server = Server::start();
@@ -248,6 +253,7 @@ async fn shutdown_ends_idle_sessions_and_lets_transactions_finish() {
     server.stop().await;
 }
 
+// proves: D11
 #[tokio::test]
 async fn the_slow_are_not_waited_for() {
     let mut settings = listener("smtp");
@@ -273,6 +279,7 @@ async fn the_slow_are_not_waited_for() {
     server.stop().await;
 }
 
+// proves: H29
 #[tokio::test]
 async fn who_never_reads_our_replies_is_left() {
     let mut settings = listener("smtp");
@@ -297,6 +304,7 @@ async fn who_never_reads_our_replies_is_left() {
     server.stop().await;
 }
 
+// proves: H14
 #[tokio::test]
 async fn who_talks_before_the_greeting_is_turned_away() {
     let mut settings = listener("smtp");
@@ -309,6 +317,7 @@ async fn who_talks_before_the_greeting_is_turned_away() {
     server.stop().await;
 }
 
+// proves: H7
 #[tokio::test]
 async fn a_hundred_thousand_recipients_are_told_when_it_is_enough() {
     let server = Server::start();

@@ -29,6 +29,7 @@ fn assert_near(times: &[u64], plain: &[u64]) {
     }
 }
 
+// proves: G10, 5.4.1, 5.4.3
 #[tokio::test(start_paused = true)]
 async fn fails_twice_then_takes_the_fallback() {
     let yard = Yard::open(configuration(FAILOVER, PATIENT));
@@ -41,6 +42,7 @@ async fn fails_twice_then_takes_the_fallback() {
     assert!(yard.queued().await.is_empty());
 }
 
+// proves: 5.1.4
 #[tokio::test(start_paused = true)]
 async fn one_message_many_ways_and_one_notification_for_all() {
     let yard = Yard::open(configuration(BY_DOMAIN, PATIENT));
@@ -61,6 +63,7 @@ async fn one_message_many_ways_and_one_notification_for_all() {
     assert_eq!(yard.told().await, [expected]);
 }
 
+// proves: 5.17 attempts expiry
 #[tokio::test(start_paused = true)]
 async fn gives_up_right_after_the_last_allowed_attempt_and_says_so_once() {
     let schedule = patient_with(r#""expiry": {"@type": "Attempts", "maxAttempts": 3}"#);
@@ -74,6 +77,7 @@ async fn gives_up_right_after_the_last_allowed_attempt_and_says_so_once() {
     assert_eq!(yard.told().await.len(), 1);
 }
 
+// proves: 5.10.2
 #[tokio::test(start_paused = true)]
 async fn tells_of_delays_and_gives_up_at_the_deadline() {
     let schedule = patient_with(
@@ -96,6 +100,7 @@ async fn tells_of_delays_and_gives_up_at_the_deadline() {
     assert!(yard.queued().await.is_empty());
 }
 
+// proves: J1, 5.17 unknown names
 #[tokio::test(start_paused = true)]
 async fn a_route_that_nobody_wrote_defers_and_other_recipients_go_on() {
     let route =
@@ -119,6 +124,7 @@ async fn lookups_are_made_before_the_route_is_chosen() {
     assert_eq!(yard.peers.taken.lock().unwrap().len(), 1);
 }
 
+// proves: A31
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_crashes_gives_its_place_back_and_is_held_the_third_time() {
     let yard = Yard::open(configuration(BY_DOMAIN, PATIENT));
@@ -137,6 +143,7 @@ async fn a_delivery_that_crashes_gives_its_place_back_and_is_held_the_third_time
     assert!(yard.queued().await.is_empty());
 }
 
+// proves: K5
 #[tokio::test(start_paused = true)]
 async fn a_next_hop_that_is_down_is_tried_by_one_and_the_others_wait() {
     let yard = Yard::open(configuration(BY_DOMAIN, PATIENT));
@@ -161,6 +168,7 @@ async fn a_next_hop_that_is_down_is_tried_by_one_and_the_others_wait() {
     assert!(yard.queued().await.is_empty());
 }
 
+// proves: J8
 #[tokio::test(start_paused = true)]
 async fn a_new_configuration_holds_at_once_for_what_waits() {
     let yard = Yard::open(configuration(BY_DOMAIN, PATIENT));
@@ -178,6 +186,7 @@ async fn a_new_configuration_holds_at_once_for_what_waits() {
     assert!(yard.queued().await.is_empty());
 }
 
+// proves: A34
 #[tokio::test(start_paused = true)]
 async fn stops_when_what_is_under_way_has_ended() {
     let mut yard = Yard::open(configuration(BY_DOMAIN, PATIENT));
@@ -191,6 +200,7 @@ async fn stops_when_what_is_under_way_has_ended() {
     assert_eq!(yard.queued().await.len(), 3, "those that had not started are still there");
 }
 
+// proves: A34
 #[tokio::test(start_paused = true)]
 async fn stops_in_half_a_minute_whatever_is_under_way() {
     let mut yard = Yard::open(configuration(BY_DOMAIN, PATIENT));

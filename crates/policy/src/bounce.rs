@@ -450,6 +450,7 @@ mod tests {
         Some((accepted, String::from_utf8(content).unwrap()))
     }
 
+    // proves: 5.13.1
     #[test]
     fn tells_those_who_asked() {
         let flags = |success, delay, failure| Notify { success, delay, failure, explicit: true };
@@ -656,6 +657,7 @@ From: a
     }
 
     proptest! {
+        // proves: E12
         #[test]
         fn no_text_of_a_peer_adds_a_line(host: String, text: String, command: String, reply: String) {
             let hostile = Trouble { host, text, reply: Some((command, Reply::new(550, None, reply))), ..refused() };

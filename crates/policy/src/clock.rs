@@ -64,6 +64,7 @@ mod tests {
         assert_eq!(time.advance(START.plus(4 * HOUR), 3 * HOUR), START.plus(4 * HOUR), "a leap of two hours");
     }
 
+    // proves: B2
     #[test]
     fn takes_no_leap_of_a_year() {
         let mut time = SteadyTime::new(START, Duration::ZERO);
@@ -74,6 +75,7 @@ mod tests {
         assert!(!time.is_astray());
     }
 
+    // proves: B1
     #[test]
     fn goes_on_where_the_wall_clock_was_set_back() {
         let mut time = SteadyTime::new(START.plus(HOUR), Duration::ZERO);
@@ -82,6 +84,7 @@ mod tests {
     }
 
     proptest! {
+        // proves: B1
         #[test]
         fn never_goes_back(steps in proptest::collection::vec((any::<u32>(), any::<u32>()), 1..50)) {
             let mut time = SteadyTime::new(START, Duration::ZERO);

@@ -219,6 +219,7 @@ mod tests {
         assert_eq!(destination.limit(), MX_DELIVERIES_MAX);
     }
 
+    // proves: K5
     #[test]
     fn is_down_after_five_failures_in_a_row() {
         let mut destination = mx();
@@ -260,6 +261,7 @@ mod tests {
         assert_eq!(waits, [60, 120, 240, 300, 300, 300]);
     }
 
+    // proves: K7
     #[test]
     fn comes_back_slowly_after_a_trial_that_was_answered() {
         let mut destination = mx();

@@ -272,24 +272,28 @@ mod tests {
         assert_eq!(got, expected.map_err(str::to_owned), "{list:?}");
     }
 
+    // proves: C11, 5.17 cuts
     #[test]
     fn best_first_and_cut() {
         check(&[(30, "c"), (10, "a"), (20, "B."), (40, "d"), (50, "e")], Ok(&["a", "b", "c"]));
         check(&[(10, "a"), (20, "a"), (30, "b")], Ok(&["a", "b"]));
     }
 
+    // proves: C4, C5, 5.17 null MX
     #[test]
     fn null_mx_alone_is_final_and_among_others_is_ignored() {
         check(&[(0, ".")], Err("5.1.10"));
         check(&[(0, "."), (10, "a")], Ok(&["a"]));
     }
 
+    // proves: C6
     #[test]
     fn addresses_as_exchanges_are_skipped() {
         check(&[(10, "192.0.2.1"), (20, "a")], Ok(&["a"]));
         check(&[(10, "192.0.2.1"), (20, "2001:db8::1")], Err("5.4.4"));
     }
 
+    // proves: C9
     #[test]
     fn ourselves_and_all_that_is_not_better_are_left_out() {
         check(&[(10, "a"), (20, "ME.example.org."), (20, "b"), (30, "c")], Ok(&["a"]));
@@ -299,6 +303,7 @@ mod tests {
         assert_eq!(implicit.map_err(|trouble| trouble.status.to_string()), Err("5.4.6".to_owned()));
     }
 
+    // proves: C1, C3, 5.17 implicit MX
     #[test]
     fn no_mx_means_the_domain_itself_but_no_answer_means_nothing() {
         for error in [DnsError::NoData(Security::Unchecked), DnsError::NoSuchName(Security::Unchecked)] {
@@ -315,6 +320,7 @@ mod tests {
         assert_eq!(hosts[0].role, HostRole::Literal(ip("192.0.2.1")));
     }
 
+    // proves: C11, 5.17 equal preference
     #[test]
     fn equals_vary_with_the_seed_and_a_thousand_are_cut() {
         let equals: Vec<MxRecord> =
@@ -343,6 +349,7 @@ mod tests {
         assert_eq!(got.map_err(|t| (t.status.to_string(), t.kind)), expected, "{role:?} {answers:?}");
     }
 
+    // proves: 5.17 cuts
     #[test]
     fn addresses_keep_their_order_and_are_cut() {
         let mx = HostRole::Mx { preference: 10 };
@@ -363,6 +370,7 @@ mod tests {
         );
     }
 
+    // proves: 5.17 A error AAAA no data
     #[test]
     fn what_is_not_known_beats_what_is_not_there() {
         let failed = || Err(DnsError::Failed("SERVFAIL".to_owned()));
@@ -397,6 +405,7 @@ mod tests {
         check_addresses(HostRole::Relay, nothing(), Err(("4.4.3", TroubleKind::Connection)));
     }
 
+    // proves: C10, 5.17 loopback
     #[test]
     fn loopback_is_for_relays_only() {
         let mx = HostRole::Mx { preference: 10 };

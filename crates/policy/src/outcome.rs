@@ -275,6 +275,7 @@ mod tests {
         assert_eq!(got, expected, "{stage} {code} content_sent={content_sent}");
     }
 
+    // proves: E1, E2, E3
     #[test]
     fn each_stage_and_class() {
         for (stage, transient, permanent) in [
@@ -300,6 +301,7 @@ mod tests {
         check(Stage::Content, 421, true, "F4");
     }
 
+    // proves: E13
     #[test]
     fn a_full_transaction_is_not_a_refusal_for_good() {
         check(Stage::Rcpt, 552, false, "N4");
@@ -308,6 +310,7 @@ mod tests {
         assert!(is_too_many_recipients(&Reply::new(452, Some(EnhancedStatus::new(4, 5, 3)), "too many")));
     }
 
+    // proves: D4, D5
     #[test]
     fn only_a_break_after_the_content_is_in_doubt() {
         let before = broken(Stage::Content, "reset", "mx", false);

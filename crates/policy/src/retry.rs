@@ -327,6 +327,7 @@ mod tests {
         }
     }
 
+    // proves: K8
     #[test]
     fn a_long_list_comes_in_portions() {
         let place = |nth| {
@@ -413,6 +414,7 @@ mod tests {
         }
     }
 
+    // proves: 5.17 attempts expiry
     #[test]
     fn gives_up_right_after_the_last_allowed_attempt() {
         let schedule = schedule(&[minutes(1)], &[], DeliveryExpiration::Attempts(3));
@@ -456,6 +458,7 @@ mod tests {
         assert_eq!((late.notify_num, late.notify_due), (2, None), "two that are overdue are one");
     }
 
+    // proves: 5.10.4
     #[test]
     fn a_hold_delays_attempt_notice_and_expiry() {
         let held = Parameters { hold_until: Some(ACCEPTED.plus(hours(1))), ..Parameters::default() };
@@ -466,6 +469,7 @@ mod tests {
         assert_eq!(progress.next_event(), progress.due);
     }
 
+    // proves: 5.10.4
     #[test]
     fn deliver_by_is_not_extended_by_hold_nor_by_schedule() {
         let held =
@@ -477,6 +481,7 @@ mod tests {
         assert_eq!(moved.expiry, Expiry::At(ACCEPTED.plus(hours(1))));
     }
 
+    // proves: 5.10.5
     #[test]
     fn deliver_by_notice_comes_once() {
         let schedule = three_days(&[minutes(2)]);
@@ -489,6 +494,7 @@ mod tests {
         assert_eq!(first.told_after(ACCEPTED, -3600).notify_due, Some(ACCEPTED.plus(hours(71))));
     }
 
+    // proves: 5.17 schedule moves queue
     #[test]
     fn another_schedule_moves_to_another_virtual_queue_and_keeps_the_count() {
         let envelope = envelope(Parameters::default());
@@ -558,6 +564,7 @@ mod tests {
     }
 
     proptest! {
+        // proves: B7
         #[test]
         fn an_attempt_comes_after_its_interval_and_not_much_later(
             seconds in 0u64..400_000, retry_num in 0u32..200, recipient: u64, ttl in 1u64..1_000_000,

@@ -503,6 +503,7 @@ mod tests {
         started.iter().map(|started| started.delivery).collect()
     }
 
+    // proves: K5
     #[test]
     fn a_long_line_delays_no_other() {
         let mut scheduler = scheduler(&[("remote", 100)]);
@@ -513,6 +514,7 @@ mod tests {
         assert_eq!(numbers(&start_all(&mut scheduler, at(0))), [0, 10, 1, 2, 3, 4]);
     }
 
+    // proves: K8
     #[test]
     fn letters_and_long_lists_to_one_next_hop_alternate() {
         let mut scheduler = scheduler(&[("local", 100)]);
@@ -554,6 +556,7 @@ mod tests {
         assert_eq!(numbers(&start_all(&mut scheduler, at(0))), [3, 4]);
     }
 
+    // proves: K6
     #[test]
     fn next_hops_that_never_answered_hold_half_of_the_places() {
         let mut scheduler = scheduler(&[("remote", 10)]);

@@ -228,6 +228,7 @@ mod tests {
     use super::*;
     use rustix::fs::Mode;
 
+    // proves: J5
     #[test]
     fn a_secret_is_read_from_a_regular_file_of_modest_size() {
         let place = tempfile::tempdir().unwrap();
@@ -245,6 +246,7 @@ mod tests {
         check(large, "larger than");
     }
 
+    // proves: J5, 5.17 secrets
     #[test]
     fn secrets_come_only_from_where_the_boot_file_allows() {
         let inside = tempfile::tempdir().unwrap();

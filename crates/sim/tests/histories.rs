@@ -53,6 +53,7 @@ fn report(outcome: &Outcome) -> String {
     text
 }
 
+// proves: 5.1.5
 #[test]
 fn every_rule_holds_in_every_world() {
     if let Some(seed) = number("WAYPOST_SEED") {

@@ -32,6 +32,7 @@ impl Ids {
 mod tests {
     use super::*;
 
+    // proves: B4
     #[test]
     fn ids_grow_even_if_the_clock_goes_back() {
         let mut ids = Ids::after(0);

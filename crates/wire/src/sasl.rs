@@ -93,6 +93,7 @@ mod tests {
         assert_eq!(got, expected, "{plain:?}");
     }
 
+    // proves: H24
     #[test]
     fn plain_has_exactly_three_parts() {
         check("\0anna\0secret", Ok(("anna", "secret")));

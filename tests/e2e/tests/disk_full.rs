@@ -49,6 +49,7 @@ fn message(number: u64) -> String {
     format!("Subject: {SUBJECT}{number}\r\n\r\n{}", "A line of text that takes some room.\r\n".repeat(500))
 }
 
+// proves: A22
 #[test]
 fn mail_is_refused_for_now_and_taken_again_when_there_is_room() {
     let Some(disk) = SmallDisk::mount() else {

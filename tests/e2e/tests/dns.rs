@@ -54,6 +54,7 @@ impl Town {
     }
 }
 
+// proves: C22
 #[test]
 fn the_second_mx_host_takes_over_when_the_first_is_down() {
     let town = town();
@@ -61,6 +62,7 @@ fn the_second_mx_host_takes_over_when_the_first_is_down() {
     town.sink.wait_for(1, "X-Rcpt-Args: <ann@there.test>");
 }
 
+// proves: C7
 #[test]
 fn an_alias_leads_to_the_mx_hosts_of_what_it_names() {
     let town = town();
@@ -68,6 +70,7 @@ fn an_alias_leads_to_the_mx_hosts_of_what_it_names() {
     town.sink.wait_for(1, "Subject: ann@alias.there.test");
 }
 
+// proves: C3
 #[test]
 fn a_host_without_mx_records_takes_its_own_mail() {
     let town = town();
@@ -75,6 +78,7 @@ fn a_host_without_mx_records_takes_its_own_mail() {
     town.sink.wait_for(1, "X-Rcpt-Args: <ann@plain.there.test>");
 }
 
+// proves: C4
 #[test]
 fn a_null_mx_ends_the_recipient_at_once() {
     let town = town();
@@ -84,6 +88,7 @@ fn a_null_mx_ends_the_recipient_at_once() {
     assert!(town.sink.messages().is_empty());
 }
 
+// proves: C2
 #[test]
 fn a_domain_that_does_not_exist_ends_the_recipient_at_once() {
     let town = town();
@@ -92,6 +97,7 @@ fn a_domain_that_does_not_exist_ends_the_recipient_at_once() {
     assert!(report.contains("Action: failed") && report.contains("Status: 5.1.2"), "{report}");
 }
 
+// proves: C1
 #[test]
 fn a_name_server_that_fails_only_delays() {
     let town = town();

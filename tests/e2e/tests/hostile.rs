@@ -45,6 +45,7 @@ const RELAY_FORMS: [&str; 32] = [
     "<user@localhost>",
 ];
 
+// proves: H22
 #[test]
 fn no_form_of_address_makes_an_open_relay() {
     let waypost = closed();
@@ -83,6 +84,7 @@ const FALSE_ENDS: [&[u8]; 14] = [
     b"\n\r.\n\r",
 ];
 
+// proves: H1
 #[test]
 fn nothing_is_smuggled_behind_a_false_end() {
     let waypost = closed();
@@ -121,6 +123,7 @@ fn rest(client: &mut Client) -> Vec<Reply> {
     std::iter::from_fn(|| client.reply().ok()).collect()
 }
 
+// proves: H4
 #[test]
 fn a_malformed_command_is_refused_and_the_session_goes_on() {
     let waypost = closed();
@@ -167,6 +170,7 @@ fn a_malformed_command_is_refused_and_the_session_goes_on() {
     }
 }
 
+// proves: H16
 #[test]
 fn chunk_sizes_that_are_wrong_are_refused() {
     let waypost = closed();
@@ -189,6 +193,7 @@ fn chunk_sizes_that_are_wrong_are_refused() {
     client.say("BDAT 0 LAST", 503);
 }
 
+// proves: H5
 #[test]
 fn overlong_lines_are_refused_without_being_kept() {
     let waypost = closed();
@@ -207,6 +212,7 @@ fn overlong_lines_are_refused_without_being_kept() {
     Client::ready(waypost.port).say("NOOP", 250);
 }
 
+// proves: H7
 #[test]
 fn a_hundred_thousand_and_one_recipients_are_too_many() {
     const ALL: usize = 100_001;
@@ -249,6 +255,7 @@ fn a_hundred_thousand_and_one_recipients_are_too_many() {
     Client::ready(waypost.port).say("NOOP", 250);
 }
 
+// proves: A2
 #[test]
 fn a_client_may_vanish_at_any_byte() {
     let waypost = closed();
@@ -268,6 +275,7 @@ fn a_client_may_vanish_at_any_byte() {
     assert!(!inbox.contains("vanishing"), "nothing was taken before its final dot:\n{inbox}");
 }
 
+// proves: H17
 #[test]
 fn a_message_that_is_too_large_is_refused_and_the_session_goes_on() {
     let boot = "[limits]\nmessage_bytes_max = 100000\n";
@@ -282,6 +290,7 @@ fn a_message_that_is_too_large_is_refused_and_the_session_goes_on() {
     assert_eq!(reply.code, 250, "{}", reply.text);
 }
 
+// proves: H18
 #[test]
 fn a_message_that_goes_in_circles_is_stopped() {
     let waypost = closed();

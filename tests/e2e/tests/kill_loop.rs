@@ -27,6 +27,7 @@ fn recipient(number: u64) -> &'static str {
     if number.is_multiple_of(10) { ANN } else { "b@there.test" }
 }
 
+// proves: A3, A4, A5, A7, A8
 #[test]
 fn nothing_acknowledged_is_lost() {
     let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

@@ -6,6 +6,7 @@ use e2e::peers::Dovecot;
 use e2e::settings::SENDER;
 use e2e::{Client, Settings, Setup, eventually};
 
+// proves: G1
 #[test]
 fn each_recipient_has_its_own_end() {
     let dovecot = Dovecot::start(&["ann@inbox.test", "bob@inbox.test"]);

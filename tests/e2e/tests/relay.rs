@@ -55,6 +55,7 @@ fn what_smtp_source_sends_reaches_smtp_sink_once() {
     assert!(sink.messages().iter().all(|message| message.contains("Received: from ")));
 }
 
+// proves: 5.17 grouping
 #[test]
 fn fifty_recipients_of_one_relay_travel_in_one_transaction() {
     let sink = SmtpSink::start();
@@ -71,18 +72,21 @@ fn fifty_recipients_of_one_relay_travel_in_one_transaction() {
     assert_eq!(messages[0].matches("X-Rcpt-Args: ").count(), 50);
 }
 
+// proves: E1
 #[test]
 fn a_temporary_refusal_at_any_stage_defers_and_the_mail_comes_later_once() {
     let (settings, sinks) = stages("-r");
     later_once(settings, sinks);
 }
 
+// proves: E3
 #[test]
 fn a_421_at_any_stage_defers_and_the_mail_comes_later_once() {
     let (settings, sinks) = stages("-Q");
     later_once(settings, sinks);
 }
 
+// proves: D3
 #[test]
 fn a_connection_cut_at_any_stage_defers_and_the_mail_comes_later_once() {
     let (settings, sinks) = stages("-q");
@@ -114,6 +118,7 @@ fn later_once(settings: Settings, sinks: Vec<(String, SmtpSink)>) {
     assert!(waypost.inbox(SENDER).contains("no messages"), "nobody is told of a mere delay");
 }
 
+// proves: E2
 #[test]
 fn a_permanent_refusal_of_the_message_ends_it_and_the_sender_is_told_once() {
     for (option, stage) in [("-f", "MAIL"), ("-f", "RCPT"), ("-f", "DATA"), ("-f", ".")] {
@@ -136,6 +141,7 @@ fn a_permanent_refusal_of_the_message_ends_it_and_the_sender_is_told_once() {
     }
 }
 
+// proves: E23, 5.17 double bounce
 #[test]
 fn a_report_that_cannot_be_delivered_makes_no_further_report() {
     let sink = SmtpSink::with(&["-f", "RCPT"]);
@@ -147,6 +153,7 @@ fn a_report_that_cannot_be_delivered_makes_no_further_report() {
     assert!(waypost.print(&["mailbox", "list", "--config", "waypost.toml"]).contains("no mailboxes"));
 }
 
+// proves: D1
 #[test]
 fn mail_waits_while_the_relay_is_down_and_goes_when_it_is_up() {
     let port = free_port();

@@ -36,6 +36,7 @@ fn a_wrong_password_is_refused_and_may_not_relay() {
     assert!(sink.messages().is_empty());
 }
 
+// proves: H23
 #[test]
 fn an_unknown_user_gets_the_same_answer_as_a_wrong_password() {
     let sink = SmtpSink::start();
@@ -64,6 +65,7 @@ fn without_auth_only_local_recipients_are_taken() {
     });
 }
 
+// proves: H16
 #[test]
 fn a_message_may_come_in_chunks_of_any_size_and_in_one_write() {
     let sink = SmtpSink::start();

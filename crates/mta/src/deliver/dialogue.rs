@@ -478,6 +478,7 @@ mod tests {
         assert!(matches!(&answers[..], [Answer::Refused(Stage::Content, reply)] if reply.code == 552));
     }
 
+    // proves: D6
     #[tokio::test(start_paused = true)]
     async fn a_slow_receiver_is_given_up_and_is_not_in_doubt() {
         let content = Content::Memory("x".repeat(100_000).into());
@@ -493,6 +494,7 @@ mod tests {
         assert!(begun.elapsed() < 2000 * Duration::from_secs(1));
     }
 
+    // proves: D7
     #[tokio::test(start_paused = true)]
     async fn a_reply_that_drips_has_one_deadline() {
         let content = Content::Memory("x".into());

@@ -228,6 +228,7 @@ pub(crate) fn shows_content_sent(answer: &Answer) -> bool {
 mod tests {
     use super::*;
 
+    // proves: D13
     #[test]
     fn the_host_is_not_blamed_for_files_and_ports_that_we_lack() {
         let key = |address: &str, source: Option<&str>| ConnectionKey {

@@ -103,6 +103,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    // proves: D11
     #[tokio::test(start_paused = true)]
     async fn each_command_has_its_own_time() {
         let mut clockwork = Clockwork::new(SessionTimes::default());
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(clockwork.due(false, false), Due::TooSlow);
     }
 
+    // proves: D11
     #[tokio::test(start_paused = true)]
     async fn content_must_come_at_a_rate_and_a_session_must_end() {
         let mut clockwork = Clockwork::new(SessionTimes::default());

@@ -43,6 +43,7 @@ fn at(address: &str, peer: &Peer, more: &str) -> Stage {
 
 const LOGIN: &str = r#", "authUsername": "user", "authSecret": {"@type": "Value", "secret": "pass"}, "allowInvalidCerts": true"#;
 
+// proves: 5.17 grouping, 5.17 loopback
 #[tokio::test]
 async fn an_address_needs_no_dns_and_all_domains_share_one_transaction() {
     let peer = Peer::plays(&[&format!("{HELLO}S: 250 PIPELINING\n{TRANSACTION}")]).await;
@@ -52,12 +53,14 @@ async fn an_address_needs_no_dns_and_all_domains_share_one_transaction() {
     assert_eq!(peer.over().await, [format!("{CONTENT}.\r\n")]);
 }
 
+// proves: G7
 #[tokio::test]
 async fn a_relay_that_dns_does_not_know_only_defers() {
     let stage = Setting::new().build(&settings(r#""address": "relay.example.org""#));
     assert_eq!(stage.delivers(relay(), letter(TO)).await, ["deferred 4.4.3 connection"; 2]);
 }
 
+// proves: 5.17 AUTH
 #[tokio::test]
 async fn authenticates_on_loopback_without_tls() {
     let plain = format!(
@@ -76,6 +79,7 @@ async fn authenticates_on_loopback_without_tls() {
     }
 }
 
+// proves: G4, 5.17 AUTH
 #[tokio::test]
 async fn a_refused_password_defers_and_is_not_tried_again_at_once() {
     let refused = format!("{HELLO}S: 250 AUTH PLAIN\nC: AUTH PLAIN AHVzZXIAcGFzcw==\nS: 535 5.7.8 no");
@@ -87,6 +91,7 @@ async fn a_refused_password_defers_and_is_not_tried_again_at_once() {
     peer.over().await;
 }
 
+// proves: G4, 5.17 AUTH
 #[tokio::test]
 async fn no_mechanism_in_common_defers() {
     for offered in ["AUTH CRAM-MD5", "HELP"] {
@@ -97,6 +102,7 @@ async fn no_mechanism_in_common_defers() {
     }
 }
 
+// proves: G5, 5.17 AUTH
 #[tokio::test]
 async fn a_password_never_leaves_this_machine_in_clear() {
     // The TLS strategy disables STARTTLS: not even a connection is made.
@@ -125,6 +131,7 @@ fn lmtp(data: &str) -> String {
     )
 }
 
+// proves: G1, G3
 #[tokio::test]
 async fn lmtp_replies_belong_to_one_recipient_each() {
     for (data, expected) in [
@@ -165,6 +172,7 @@ async fn lmtp_is_the_last_hop() {
     peer.over().await;
 }
 
+// proves: G2, G11
 #[tokio::test]
 async fn a_server_that_does_not_speak_lmtp_defers() {
     let peer = Peer::plays(&["S: 220 smtp\nC: LHLO me.example.org\nS: 500 what"]).await;
@@ -174,6 +182,7 @@ async fn a_server_that_does_not_speak_lmtp_defers() {
     peer.over().await;
 }
 
+// proves: J1
 #[tokio::test]
 async fn an_unknown_route_only_defers() {
     let stage = Setting::new().build(&settings(r#""address": "192.0.2.1""#));

@@ -80,6 +80,7 @@ async fn a_connection_serves_again() {
     assert_eq!(peer.over().await.len(), 3);
 }
 
+// proves: D10
 #[tokio::test]
 async fn a_connection_that_died_while_it_idled_is_replaced_silently() {
     for end in [
@@ -131,6 +132,7 @@ async fn a_connection_ends_after_its_messages_or_its_time() {
     }
 }
 
+// proves: D1, C22
 #[tokio::test]
 async fn the_next_address_then_the_next_host() {
     let peer = Peer::plays(&[&taken()]).await;
@@ -145,6 +147,7 @@ async fn the_next_address_then_the_next_host() {
     peer.over().await;
 }
 
+// proves: 5.17 EHLO name, 5.17 source IP
 #[tokio::test]
 async fn the_name_we_give_is_that_of_the_source_address_else_of_the_strategy() {
     let settings = r#"{
@@ -172,6 +175,7 @@ async fn the_name_we_give_is_that_of_the_source_address_else_of_the_strategy() {
     }
 }
 
+// proves: D3, D9, 5.17 failover by stage
 #[tokio::test]
 async fn the_next_host_before_anything_was_taken() {
     for first in [
@@ -195,6 +199,7 @@ async fn the_next_host_before_anything_was_taken() {
     }
 }
 
+// proves: D5, E2
 #[tokio::test]
 async fn no_other_host_after_a_refusal_for_good_or_after_the_content() {
     let content = format!("{HELLO}{FLIGHT}S: 250 ok\nS: 250 ok\nS: 354 go\n= content\n");
@@ -215,6 +220,7 @@ async fn no_other_host_after_a_refusal_for_good_or_after_the_content() {
     }
 }
 
+// proves: E4
 #[tokio::test]
 async fn each_recipient_has_its_own_fate() {
     let script = format!(
@@ -242,6 +248,7 @@ async fn each_recipient_has_its_own_fate() {
     one.over().await;
 }
 
+// proves: E13, E14
 #[tokio::test]
 async fn those_that_found_the_transaction_full_go_into_the_next_one() {
     for full in ["452 4.5.3 too many", "552 too many"] {
@@ -291,6 +298,7 @@ async fn what_may_still_come_beats_what_is_refused_for_good() {
     }
 }
 
+// proves: C1, C2, C3, C4
 #[tokio::test]
 async fn dns_decides_without_a_connection() {
     let own = MxRules { own_names: vec!["me.example.org".to_owned()], ..MxRules::default() };
@@ -309,6 +317,7 @@ async fn dns_decides_without_a_connection() {
     }
 }
 
+// proves: C3, 5.17 implicit MX
 #[tokio::test]
 async fn a_domain_without_mx_is_its_own_host() {
     let peer = Peer::plays(&[&taken()]).await;
@@ -319,6 +328,7 @@ async fn a_domain_without_mx_is_its_own_host() {
     peer.over().await;
 }
 
+// proves: E19, C9
 #[tokio::test]
 async fn a_host_that_bears_our_name_is_a_loop() {
     let peer = Peer::plays(&["S: 220 mx\nC: EHLO me.example.org\nS: 250 ME.example.org"]).await;
@@ -331,6 +341,7 @@ async fn a_host_that_bears_our_name_is_a_loop() {
     peer.over().await;
 }
 
+// proves: E16
 #[tokio::test]
 async fn what_needs_smtputf8_goes_only_where_it_is_offered() {
     let utf8 = |content| {
@@ -354,6 +365,7 @@ async fn what_needs_smtputf8_goes_only_where_it_is_offered() {
     peer.over().await;
 }
 
+// proves: H2
 #[tokio::test]
 async fn bare_line_ends_never_go_out_by_data() {
     let broken_off = format!("{HELLO}{FLIGHT}S: 250 ok\nS: 250 ok\nS: 354 go");

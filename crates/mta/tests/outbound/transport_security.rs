@@ -65,6 +65,7 @@ async fn starttls_with_a_certificate_that_verifies() {
     }
 }
 
+// proves: F5, F6
 #[tokio::test]
 async fn a_certificate_that_does_not_verify_defers_and_nothing_goes_in_clear() {
     for (name, trusted) in [("mx1.example.net", false), ("other.example.net", true)] {
@@ -77,6 +78,7 @@ async fn a_certificate_that_does_not_verify_defers_and_nothing_goes_in_clear() {
     }
 }
 
+// proves: F6, 5.6.1
 #[tokio::test]
 async fn the_next_attempt_accepts_what_the_strategy_then_allows() {
     let identity = Identity::of("other.example.net");
@@ -103,6 +105,7 @@ async fn the_next_attempt_accepts_what_the_strategy_then_allows() {
     peer.over().await;
 }
 
+// proves: F3
 #[tokio::test]
 async fn without_starttls_it_goes_in_clear_unless_required() {
     let identity = Identity::of("mx1.example.net");
@@ -140,6 +143,7 @@ async fn security_is_chosen_for_each_recipient() {
     peer.over().await;
 }
 
+// proves: F2
 #[tokio::test]
 async fn words_injected_behind_the_starttls_reply_end_the_connection() {
     let identity = Identity::of("mx1.example.net");
@@ -185,6 +189,7 @@ async fn implicit_tls_comes_before_the_greeting() {
     peer.over().await;
 }
 
+// proves: F14
 #[tokio::test]
 async fn implicit_tls_to_a_plain_port_defers() {
     let peer = Peer::plays(&["S: 220 plain\n= close"]).await;

@@ -76,6 +76,7 @@ fn check(mut admission: Admission, to: &str, expected: Result<(&str, Option<&str
 const NO_RELAY: Result<(&str, Option<&str>), &str> = Err("550 5.1.2 Relay not allowed.");
 const NO_MAILBOX: Result<(&str, Option<&str>), &str> = Err("550 5.1.1 Mailbox does not exist.");
 
+// proves: H22
 #[test]
 fn strangers_reach_our_addresses_only() {
     check(stranger(), "anna@example.org", Ok(("anna@example.org", None)));
@@ -140,6 +141,7 @@ fn an_original_recipient_that_was_given_stays() {
     assert_eq!(admission.recipients[0].original, Some(given));
 }
 
+// proves: H9
 #[test]
 fn a_recipient_is_kept_once() {
     let (mut admission, configuration) = (stranger(), configuration());
@@ -156,6 +158,7 @@ fn a_recipient_is_kept_once() {
     assert_eq!(paths, ["anna@example.org", "postmaster@example.org"]);
 }
 
+// proves: H27
 #[test]
 fn mail_from_nobody_has_few_readers() {
     let (mut admission, configuration) = (user(), configuration());
@@ -168,6 +171,7 @@ fn mail_from_nobody_has_few_readers() {
     assert!(send(3).is_ok());
 }
 
+// proves: H11
 #[test]
 fn utf8_needs_to_be_asked_for() {
     let refused =
@@ -178,6 +182,7 @@ fn utf8_needs_to_be_asked_for() {
     assert_eq!(refused.unwrap_err().code, 553);
 }
 
+// proves: H28
 #[test]
 fn holds_and_deadlines_are_bounded() {
     let hold = |seconds| Parameters {
@@ -221,6 +226,7 @@ fn what_is_accepted_says_by_which_right() {
     assert_eq!(message.recipients()[0].notify, Notify::NEVER);
 }
 
+// proves: 5.10.4, 5.10.5
 #[test]
 fn a_hold_and_a_deadline_shape_the_first_place() {
     let later = NOW.plus(Duration::from_secs(60));

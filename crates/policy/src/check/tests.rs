@@ -37,6 +37,7 @@ fn fresh_settings_have_no_findings() {
     check_is("{}", &[]);
 }
 
+// proves: 5.17 unknown names
 #[test]
 fn names_that_no_object_bears_are_errors() {
     check_is(
@@ -327,6 +328,7 @@ fn a_mask_is_no_secret() {
     );
 }
 
+// proves: G9
 #[test]
 fn secrets_that_cannot_be_read_are_errors() {
     let json = relay(
@@ -352,6 +354,7 @@ fn secrets_that_cannot_be_read_are_errors() {
     }
 }
 
+// proves: J6
 #[test]
 fn a_relay_that_is_this_server_is_warned_of() {
     let json = r#"[{"@type": "Relay", "name": "r", "address": "127.0.0.1", "port": 2525}]"#;

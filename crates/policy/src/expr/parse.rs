@@ -306,6 +306,7 @@ mod tests {
         assert_eq!(show(&parse(source).expect(source).expr), expected, "{source}");
     }
 
+    // proves: 5.16.3
     #[test]
     fn operators_bind_as_specified() {
         check("a + b * c - d", "((a + (b * c)) - d)");
@@ -345,6 +346,7 @@ mod tests {
         }
     }
 
+    // proves: J3
     #[test]
     fn size_is_bounded() {
         let deep = |open: &str, n: usize| open.repeat(n) + "a";

@@ -294,6 +294,7 @@ mod tests {
         Value::list(items.iter().map(|item| Value::text(item)).collect())
     }
 
+    // proves: 5.16.3
     #[test]
     fn equality_converts_texts_to_numbers() {
         let check = |left: Value<'_>, right: Value<'_>, expected: bool| {

@@ -102,6 +102,7 @@ fn failover_begins_at_the_third_attempt() {
     }
 }
 
+// proves: J1, 5.17 unknown names
 #[test]
 fn a_name_that_is_computed_and_unknown_defers_the_recipient() {
     let computed = r#"{"route": {"match": [{"if": "matches('^([a-z]+)\\.', sender_domain)",
@@ -131,6 +132,7 @@ fn no_name_means_the_default_object_or_none() {
     assert!(matches!(tls, Choice::Decided(tls) if tls.name == "default"));
 }
 
+// proves: J2
 #[test]
 fn lookups_are_asked_for_and_a_failed_one_defers() {
     let case = Case::new(

@@ -232,6 +232,7 @@ fn errors_of_the_text_have_a_place() {
     check("[] x", "line 1, column 4: something follows the end of the JSON value");
 }
 
+// proves: J9
 #[test]
 fn errors_of_objects_name_the_object_and_the_property() {
     let check = check_error;
@@ -253,6 +254,7 @@ fn errors_of_objects_name_the_object_and_the_property() {
     );
 }
 
+// proves: J9, 5.12.1
 #[test]
 fn errors_of_values_say_what_is_allowed() {
     let check = check_error;

@@ -23,6 +23,7 @@ fn an_unknown_property_is_named_with_its_place_in_the_file() {
     assert!(run.out.contains("MtaRoute mx") && run.out.contains("maxMxHost"), "{}", run.out);
 }
 
+// proves: J9
 #[test]
 fn an_unquoted_route_name_is_found_with_line_column_and_a_suggestion() {
     let settings = SETTINGS.replace("\"then\": \"'fallback'\"", "\"then\": \"fallback\"");

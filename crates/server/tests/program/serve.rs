@@ -26,6 +26,7 @@ fn a_wrong_boot_file_is_named_with_line_and_column() {
     assert!(run.err.contains("wrong.toml") && run.err.contains("line 3, column 1"), "{}", run.err);
 }
 
+// proves: A34
 #[test]
 fn sigterm_ends_it_cleanly() {
     let place = Place::with(SETTINGS);
@@ -43,6 +44,7 @@ fn nobody_else_may_read_its_data() {
     }
 }
 
+// proves: A27
 #[test]
 fn a_second_process_on_the_same_data_is_refused() {
     let place = Place::with(SETTINGS);
@@ -53,6 +55,7 @@ fn a_second_process_on_the_same_data_is_refused() {
     assert!(place.serve().end().success());
 }
 
+// proves: 5.17 reload, J13
 #[test]
 fn a_reload_takes_good_settings_and_keeps_the_old_ones_otherwise() {
     let place = Place::with(SETTINGS);

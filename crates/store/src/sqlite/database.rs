@@ -171,6 +171,7 @@ mod tests {
         assert_eq!((synchronous, mode.as_str()), (2, "wal"));
     }
 
+    // proves: A12
     #[test]
     fn an_old_schema_is_brought_forward_and_keeps_its_rows() {
         let directory = tempfile::tempdir().unwrap();
@@ -188,6 +189,7 @@ mod tests {
         db.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap();
     }
 
+    // proves: A28
     #[test]
     fn a_schema_from_the_future_is_refused() {
         let directory = tempfile::tempdir().unwrap();
@@ -198,6 +200,7 @@ mod tests {
         assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error}");
     }
 
+    // proves: A12
     #[test]
     fn a_migration_that_breaks_leaves_the_old_version() {
         let directory = tempfile::tempdir().unwrap();

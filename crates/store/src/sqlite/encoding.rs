@@ -170,6 +170,7 @@ mod tests {
         assert_eq!(fields[2].1.nested().unwrap().next(), Some(Ok((7, Value::Number(0)))));
     }
 
+    // proves: A19
     #[test]
     fn every_bit_is_guarded() {
         let record = Writer::record(|w| w.text(1, "someone@example.org"));

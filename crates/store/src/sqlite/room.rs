@@ -93,6 +93,7 @@ impl Room {
 mod tests {
     use super::*;
 
+    // proves: A23
     #[test]
     fn intake_stops_at_the_floor() {
         let directory = tempfile::tempdir().unwrap();

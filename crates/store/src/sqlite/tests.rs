@@ -36,6 +36,7 @@ async fn end(store: &SqliteStore, claim: &crate::Claim) {
     store.settle(settlement(claim, &all, &delivered(), false)).await.unwrap();
 }
 
+// proves: A27
 #[test]
 fn a_second_opening_is_refused_with_the_holder() {
     let directory = tempfile::tempdir().unwrap();
@@ -59,6 +60,7 @@ async fn closing_leaves_no_log() {
     assert_eq!(pending(&open(directory.path())).await, 1);
 }
 
+// proves: A17
 #[tokio::test]
 async fn a_store_that_has_stopped_refuses_everything() {
     let directory = tempfile::tempdir().unwrap();
@@ -102,6 +104,7 @@ async fn a_database_cut_short_is_not_opened() {
     assert!(matches!(broken, Err(StoreError::Database { .. })), "{broken:?}");
 }
 
+// proves: A22, A23
 #[tokio::test]
 async fn a_full_database_refuses_intake_and_still_ends_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
@@ -161,6 +164,7 @@ async fn intake_stops_below_the_floor_of_free_space() {
     end(&store, &claim_one(&store, at(0)).await).await;
 }
 
+// proves: A19
 #[tokio::test]
 async fn a_damaged_row_is_set_aside_and_the_others_go_on() {
     let directory = tempfile::tempdir().unwrap();
@@ -193,6 +197,7 @@ async fn claim_nothing(store: &SqliteStore) -> bool {
     claim(store, at(0)).await.is_empty()
 }
 
+// proves: A20
 #[tokio::test]
 async fn damaged_content_is_not_delivered() {
     let directory = tempfile::tempdir().unwrap();
@@ -223,6 +228,7 @@ fn files(directory: &Path) -> usize {
     spool.map(|shelf| std::fs::read_dir(shelf.unwrap().path()).unwrap().count()).sum()
 }
 
+// proves: A2
 #[tokio::test]
 async fn files_that_no_message_names_are_removed() {
     let directory = tempfile::tempdir().unwrap();
@@ -311,6 +317,7 @@ async fn the_queue_is_read_through_its_index() {
 }
 
 /// Many claim at once from the table, while others' settlements change it: nobody is delivered twice, nobody forgotten.
+// proves: 5.11.1
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_and_settlements_at_once_deliver_each_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -440,6 +447,7 @@ async fn in_mailbox(store: &SqliteStore) -> Vec<MessageId> {
     found
 }
 
+// proves: A3, A4, A5, A14
 #[tokio::test]
 async fn kills_lose_nothing_that_was_acknowledged() {
     let directory = TempDir::new().unwrap();

@@ -333,6 +333,7 @@ mod tests {
         assert!(parse(b"RCPT TO:  <a@example.org> NOTIFY=NEVER").is_ok());
     }
 
+    // proves: H12
     #[test]
     fn control_characters_are_refused_everywhere() {
         for line in [
@@ -397,6 +398,7 @@ mod tests {
     }
 
     proptest! {
+        // proves: H12
         #[test]
         fn never_panics_and_yields_no_control_character(
             start in prop::sample::select(vec!["MAIL FROM:<", "RCPT TO:<", "EHLO ", "AUTH ", "BDAT ", ""]),

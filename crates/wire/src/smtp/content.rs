@@ -248,6 +248,7 @@ mod tests {
         memmem::find(ending, b"\r\n.\r\n").is_some()
     }
 
+    // proves: H1
     #[test]
     fn no_false_ending_ends_wherever_the_stream_is_cut() {
         let endings = false_endings();
@@ -306,6 +307,7 @@ mod tests {
         check_scan(b"", (false, false, 0, 0));
     }
 
+    // proves: H18
     #[test]
     fn hops_are_counted_in_the_header_only() {
         check_scan(
@@ -317,6 +319,7 @@ mod tests {
     }
 
     proptest! {
+        // proves: H3
         #[test]
         fn stuffed_content_comes_back_byte_by_byte(
             lines in prop::collection::vec("[.a\\x00-\\x7f]{0,5}", 0..12), cuts in prop::collection::vec(0_usize..80, 0..4)

@@ -107,6 +107,7 @@ mod tests {
         check(b"NO\rOP\r\n", &["NO\rOP"]);
     }
 
+    // proves: H5
     #[test]
     fn a_long_line_is_answered_once_and_passed_over() {
         check(b"0123456789\r\nQUIT\r\n", &["0123456789", "QUIT"]);
@@ -114,6 +115,7 @@ mod tests {
         check(b"0123456789abcdefghij\r\nQUIT\r\n", &["500 5.5.6", "QUIT"]);
     }
 
+    // proves: H5
     #[test]
     fn a_flood_is_seen() {
         let mut cutter = LineCutter::default();

@@ -325,6 +325,7 @@ mod tests {
         check_mail(" BY=999999999;NT", by(999_999_999, DeliverByMode::Notify, true));
     }
 
+    // proves: H28
     #[test]
     fn malformed_mail_parameters_are_refused() {
         for text in [

@@ -219,6 +219,7 @@ mod tests {
         check("250 2.example.org\r\n", Ok((250, None, "2.example.org")));
     }
 
+    // proves: E6, E7, E8
     #[test]
     fn refuses_what_is_not_a_reply() {
         for bad in [
@@ -242,6 +243,7 @@ mod tests {
         check(&format!("250-{}\r\n", "x".repeat(1000)).repeat(66), Err(ReplyError::TooLong));
     }
 
+    // proves: E12
     #[test]
     fn control_characters_do_not_pass() {
         check("250 a\0b\x1b[2Jc\rd\te\r\n", Ok((250, None, "a\u{fffd}b\u{fffd}[2Jc\u{fffd}d e")));

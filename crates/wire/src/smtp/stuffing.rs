@@ -136,6 +136,7 @@ mod tests {
     }
 
     proptest! {
+        // proves: H3
         #[test]
         fn a_receiver_gets_back_what_was_sent(lines in proptest::collection::vec("[.a ]{0,4}", 0..12)) {
             let content: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
@@ -153,6 +154,7 @@ mod tests {
             prop_assert_eq!(stuff(&chunks), stuff(&[bytes]));
         }
 
+        // proves: H1
         #[test]
         fn what_passes_has_no_bare_line_end_and_one_end(content in "[.a\r\n]{0,20}") {
             if let Ok(wire) = stuff(&[content.as_bytes()]) {

@@ -83,6 +83,7 @@ fn check(cases: &[(&str, &str)]) {
     }
 }
 
+// proves: 5.16.3
 #[test]
 fn operators() {
     check(&[
@@ -150,6 +151,7 @@ fn short_circuits_yield_the_first_operand_as_it_is() {
     ]);
 }
 
+// proves: 5.16.3
 #[test]
 fn lists_indexes_and_captures() {
     check(&[
@@ -246,6 +248,7 @@ fn lookups_of_one_decision_are_bounded() {
     );
 }
 
+// proves: J3, J4
 #[test]
 fn a_run_that_grows_is_stopped() {
     let answers = LookupAnswers::default();
@@ -262,6 +265,7 @@ fn a_run_that_grows_is_stopped() {
     assert_eq!(stopped, Interrupt::Failed("a text of more than 32768 bytes cannot be matched".to_owned()));
 }
 
+// proves: J3
 #[test]
 fn the_deepest_expressions_fit_the_stack() {
     let answers = LookupAnswers::default();
@@ -273,6 +277,7 @@ fn the_deepest_expressions_fit_the_stack() {
     }
 }
 
+// proves: J4
 #[test]
 fn common_regular_expressions_are_small_enough() {
     for pattern in

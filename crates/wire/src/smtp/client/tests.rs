@@ -188,6 +188,7 @@ fn chunking_sends_the_content_after_the_replies() {
     assert_eq!(answers(&mut client), "taken 250");
 }
 
+// proves: E1, E2
 #[test]
 fn every_stage_refused() {
     for code in [450, 550] {
@@ -208,6 +209,7 @@ fn every_stage_refused() {
     }
 }
 
+// proves: 5.17 final dot
 #[test]
 fn what_rcpt_refused_stays_refused_whatever_data_says() {
     let script = format!("{FLIGHT}S: 250 ok\nS: 550 no\nS: 250 ok\nS: 451 later\n= ready");
@@ -265,6 +267,7 @@ fn reset_goes_before_the_next_transaction_after_one_that_was_not_ended() {
     play(&mut client, "C: MAIL FROM:<from@example.org>\nC: RCPT TO:<c@example.net>\nC: DATA\n= Mail");
 }
 
+// proves: E5
 #[test]
 fn data_answered_354_for_nobody_gets_a_lone_dot() {
     let script =
@@ -274,6 +277,7 @@ fn data_answered_354_for_nobody_gets_a_lone_dot() {
     transaction(Protocol::Lmtp, PIPELINED, &["a", "b"], &script, "RCPT TO 550, RCPT TO 450");
 }
 
+// proves: E3
 #[test]
 fn a_421_ends_the_connection_and_only_defers() {
     for (script, expected) in [
@@ -289,6 +293,7 @@ fn a_421_ends_the_connection_and_only_defers() {
     }
 }
 
+// proves: D4, D5
 #[test]
 fn a_break_is_in_doubt_only_after_the_content_was_sent() {
     let content = "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 354 go\n= content, dot\n";
@@ -308,6 +313,7 @@ fn a_break_is_in_doubt_only_after_the_content_was_sent() {
     }
 }
 
+// proves: E9
 #[test]
 fn replies_that_make_no_sense_end_the_connection_before_any_content() {
     for script in [
@@ -330,6 +336,7 @@ fn replies_that_make_no_sense_end_the_connection_before_any_content() {
     }
 }
 
+// proves: E11
 #[test]
 fn more_replies_than_commands_end_the_connection_but_not_what_was_answered() {
     let script = format!(
@@ -338,6 +345,7 @@ fn more_replies_than_commands_end_the_connection_but_not_what_was_answered() {
     transaction(Protocol::Smtp, PIPELINED, &["a", "b"], &script, "taken 250, taken 250");
 }
 
+// proves: E10
 #[test]
 fn who_talks_while_idle_is_not_talked_to() {
     let mut client = ready(Protocol::Smtp, PIPELINED);
@@ -345,6 +353,7 @@ fn who_talks_while_idle_is_not_talked_to() {
     assert_eq!(client.step(), Step::Over);
 }
 
+// proves: G1
 #[test]
 fn lmtp_answers_for_each_recipient() {
     let accepted = format!("{FLIGHT}S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\n= content, dot\n= sent\n");
@@ -424,6 +433,7 @@ fn parameters_are_sent_only_where_offered() {
     play(&mut client, "C: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a@example.net>");
 }
 
+// proves: E15
 #[test]
 fn what_the_peer_cannot_take_is_not_offered() {
     let able = |offers: &[&str], change: fn(&mut Envelope)| {
@@ -471,6 +481,7 @@ fn greeting_and_hello_refused() {
     }
 }
 
+// proves: E2
 #[test]
 fn hello_falls_back_to_helo_in_smtp_only() {
     assert_eq!(
@@ -501,6 +512,7 @@ fn nonsense_in_the_setup_ends_it() {
     }
 }
 
+// proves: E17
 #[test]
 fn starttls_is_used_where_offered_and_only_the_second_hello_counts() {
     let mut client = Client::new(Protocol::Smtp, "me.example", StartTls::IfOffered, None);
@@ -522,6 +534,7 @@ fn starttls_is_used_where_offered_and_only_the_second_hello_counts() {
     assert_eq!(client.capabilities(), &Capabilities { size: Some(5), ..Default::default() });
 }
 
+// proves: F2
 #[test]
 fn what_stands_behind_the_starttls_reply_is_an_injection() {
     let mut client = Client::new(Protocol::Smtp, "me.example", StartTls::IfOffered, None);
@@ -530,6 +543,7 @@ fn what_stands_behind_the_starttls_reply_is_an_injection() {
     assert_eq!(client.step(), Step::Over);
 }
 
+// proves: F4
 #[test]
 fn starttls_refused_or_missing() {
     let offered = format!("{HELLO}S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\n");
@@ -586,6 +600,7 @@ fn the_password_is_not_shown() {
 
 proptest! {
     /// Whatever comes, nothing panics, each recipient has an answer, and none is taken before the content was sent.
+    // proves: E6
     #[test]
     fn any_bytes_at_any_place(
         bytes in proptest::collection::vec(prop_oneof![

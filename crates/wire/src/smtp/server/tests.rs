@@ -232,6 +232,7 @@ fn content_that_must_not_pass_is_refused_and_the_session_goes_on() {
     );
 }
 
+// proves: H17, H30
 #[test]
 fn the_size_may_be_exactly_the_limit() {
     let said = format!("C {}\r\n.\r\n", "x".repeat(998));
@@ -285,6 +286,7 @@ fn chunks_are_binary_only_where_said() {
     check(&[&binary[..], &["C DATA\r\n", "S 503 5.5.1"]].concat());
 }
 
+// proves: H16
 #[test]
 fn chunks_are_counted() {
     let limits = SessionLimits { chunks_max: 10, ..profile().limits };
@@ -295,6 +297,7 @@ fn chunks_are_counted() {
     assert_eq!(codes, [&[250; 10][..], &[552, 503]].concat());
 }
 
+// proves: F1
 #[test]
 fn nothing_may_follow_starttls() {
     check(&["C STARTTLS\r\nMAIL FROM:<a@example.org>\r\n", "S 501 5.5.1", "CLOSED"]);
@@ -362,12 +365,14 @@ fn parameters_are_taken_only_where_offered() {
     check(&[&authenticated[..], &["C MAIL FROM:<> MT-PRIORITY=1 BY=60;N HOLDFOR=9\r\n", "S 250"]].concat());
 }
 
+// proves: H11
 #[test]
 fn utf8_must_be_announced_in_mail() {
     check(&[MAIL, "S 250", "C RCPT TO:<jos\u{e9}@example.org>\r\n", "S 553 5.6.7"]);
     check(&["C MAIL FROM:<> SMTPUTF8\r\n", "S 250", "C RCPT TO:<jos\u{e9}@example.org>\r\n", "S 250"]);
 }
 
+// proves: H14
 #[test]
 fn who_talks_too_early_is_heard_no_more() {
     check_with(profile(), &["C EHLO a\r\nMAIL FROM:<a@example.org>\r\n", "S 554 5.5.0", "CLOSED"]);

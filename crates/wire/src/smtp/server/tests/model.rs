@@ -122,6 +122,7 @@ fn run_one(caller: &mut Caller, command: usize) -> u16 {
 }
 
 /// H15: whatever the order of commands, a transaction never outlives its content, an error or a boundary.
+// proves: H15
 #[test]
 fn every_sequence_of_four_commands_does_as_the_model_says() {
     let count = COMMANDS.len();
