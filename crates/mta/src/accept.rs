@@ -139,6 +139,8 @@ pub(crate) fn refusal(error: &StoreError) -> Reply {
         | StoreError::Newer { .. }
         | StoreError::LeaseLost(_)
         | StoreError::Damaged { .. }
+        | StoreError::TooLong { .. }
+        | StoreError::NoCounter { .. }
         | StoreError::Database { .. }
         | StoreError::File { .. } => {
             tracing::error!(%error, "mail is not taken");

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use mail::{Address, MessageId, RecipientId, Timestamp};
 use policy::Accepted;
 use store::{
-    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, Queue, Settlement, Spool, Store,
-    StoreError,
+    Addition, Claim, Content, ContentWriter, KeyChange, KeyValues, LeaseId, MailboxEntry, Mailboxes, Queue,
+    Settlement, Spool, Store, StoreError,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -212,5 +212,37 @@ impl Mailboxes for FaultyStore {
     async fn usage(&self, account: &Address) -> Result<u64, StoreError> {
         self.before("ask for the usage").await?;
         self.inner.usage(account).await
+    }
+}
+
+#[async_trait]
+impl KeyValues for FaultyStore {
+    async fn value(&self, space: &str, key: &[u8], now: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        self.before("read a value").await?;
+        self.inner.value(space, key, now).await
+    }
+
+    async fn change(&self, changes: Vec<KeyChange>, now: Timestamp) -> Result<(), StoreError> {
+        self.full()?;
+        self.before("change values").await?;
+        self.inner.change(changes, now).await?;
+        self.after("change values").await
+    }
+
+    async fn add(&self, addition: Addition, now: Timestamp) -> Result<i64, StoreError> {
+        self.full()?;
+        self.before("add to a counter").await?;
+        self.inner.add(addition, now).await
+    }
+
+    async fn scan(
+        &self,
+        space: &str,
+        after: Option<&[u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        self.before("read a space").await?;
+        self.inner.scan(space, after, limit, now).await
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use mail::{Address, MessageId, RecipientId, Timestamp};
 use policy::Accepted;
 use store::{
-    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, Queue, Settlement, Spool, Store,
-    StoreError,
+    Addition, Claim, Content, ContentWriter, KeyChange, KeyValues, LeaseId, MailboxEntry, Mailboxes, Queue,
+    Settlement, Spool, Store, StoreError,
 };
 
 use crate::history::{ContentHash, Ended, Entered, Event, History, Told};
@@ -231,5 +231,30 @@ impl Mailboxes for Witness {
 
     async fn usage(&self, account: &Address) -> Result<u64, StoreError> {
         self.inner.usage(account).await
+    }
+}
+
+#[async_trait]
+impl KeyValues for Witness {
+    async fn value(&self, space: &str, key: &[u8], now: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        self.inner.value(space, key, now).await
+    }
+
+    async fn change(&self, changes: Vec<KeyChange>, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.change(changes, now).await
+    }
+
+    async fn add(&self, addition: Addition, now: Timestamp) -> Result<i64, StoreError> {
+        self.inner.add(addition, now).await
+    }
+
+    async fn scan(
+        &self,
+        space: &str,
+        after: Option<&[u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        self.inner.scan(space, after, limit, now).await
     }
 }

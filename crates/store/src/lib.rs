@@ -1,4 +1,4 @@
-//! What survives a crash: the queue, the spool, the mailboxes.
+//! What survives a crash: the queue, the spool, the mailboxes, and small values by key.
 //!
 //! The story. A message becomes ours when [`Queue::accept`] returns: envelope, recipients and content
 //! are then on disk. The queue manager takes due recipients with [`Queue::claim`], says so with
@@ -12,6 +12,7 @@
 #[cfg(test)]
 mod conformance;
 mod ids;
+pub mod key_values;
 pub mod mailboxes;
 pub mod memory;
 pub mod queue;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+pub use key_values::{Addition, Becomes, KeyChange, KeyValues};
 pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
 pub use memory::MemoryStore;
 pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
@@ -30,8 +32,8 @@ pub use spool::{Content, ContentFile, ContentWriter, Spool};
 pub use sqlite::{SqliteOptions, SqliteReader, SqliteStore};
 
 /// Everything that survives a crash.
-pub trait Store: Queue + Spool + Mailboxes {}
-impl<T: Queue + Spool + Mailboxes> Store for T {}
+pub trait Store: Queue + Spool + Mailboxes + KeyValues {}
+impl<T: Queue + Spool + Mailboxes + KeyValues> Store for T {}
 
 /// What went wrong with the machine that holds the data. Never the fault of a message.
 #[derive(Debug, Error)]
@@ -70,6 +72,24 @@ pub enum StoreError {
         what: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// A key, a value or a set of changes is longer than it may be; nothing was written.
+    #[error("{what} may have a length of {length_max} at most, not {length}")]
+    TooLong {
+        /// What is too long.
+        what: &'static str,
+        /// Its length.
+        length: usize,
+        /// The greatest length.
+        length_max: usize,
+    },
+    /// What was to be added to is not a number; nothing was written.
+    #[error("the value of {key:?} in {space:?} is no counter")]
+    NoCounter {
+        /// The space.
+        space: String,
+        /// The key.
+        key: String,
     },
     /// The store has failed in a way that only a restart can mend, such as an fsync that failed.
     #[error("the store has stopped after: {0}")]

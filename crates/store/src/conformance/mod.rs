@@ -3,6 +3,7 @@
 mod accept;
 mod claim;
 mod history;
+mod key_values;
 mod mailboxes;
 mod settle;
 pub(crate) mod subject;
@@ -69,5 +70,15 @@ on_every_store! {
         a_deposit_survives_a_crash_and_the_end_of_its_message,
         uids_grow_by_mailbox,
         an_empty_account_has_nothing,
+    },
+    key_values::{
+        a_value_is_there_until_it_is_removed,
+        values_survive_a_crash,
+        what_has_expired_is_not_there,
+        changes_are_all_or_nothing,
+        a_counter_adds_up,
+        additions_at_once_are_all_counted,
+        a_space_is_listed_in_pages,
+        what_is_too_long_is_refused,
     },
 }

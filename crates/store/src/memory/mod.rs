@@ -1,5 +1,6 @@
 //! The strict reference: what a store must do, in memory, with nothing forgiven.
 
+mod key_values;
 mod mailboxes;
 mod state;
 

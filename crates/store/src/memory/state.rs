@@ -8,6 +8,7 @@ use bytes::Bytes;
 use mail::{Envelope, MessageId, RecipientId, Timestamp};
 use policy::{Accepted, Verdict};
 
+use super::key_values::MemoryKeyValues;
 use super::mailboxes::MemoryMailboxes;
 use crate::ids::Ids;
 use crate::queue::{enqueue, scramble};
@@ -20,6 +21,7 @@ pub(super) struct State {
     messages: BTreeMap<MessageId, (Arc<Envelope>, Bytes)>,
     recipients: BTreeMap<RecipientId, (MessageId, QueuedRecipient)>,
     pub(super) mailboxes: MemoryMailboxes,
+    pub(super) key_values: MemoryKeyValues,
 
     /// Grows with each crash.
     pub(super) life: u64,
@@ -42,6 +44,7 @@ impl Default for State {
             messages: BTreeMap::new(),
             recipients: BTreeMap::new(),
             mailboxes: MemoryMailboxes::default(),
+            key_values: MemoryKeyValues::default(),
             life: 0,
             now: Timestamp::EPOCH,
             leases: BTreeMap::new(),

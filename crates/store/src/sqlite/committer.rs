@@ -182,7 +182,7 @@ impl Committer {
         for job in batch {
             match (&fault, &job.work) {
                 (Fault::Full, Work::Settle(_)) => self.park(job),
-                (Fault::Full, Work::Accept(_) | Work::SetAside(_)) => {
+                (Fault::Full, Work::Accept(_) | Work::SetAside(_) | Work::KeyValues(_)) => {
                     let full = self.shared.full();
                     self.refuse(job, full);
                 }
@@ -282,6 +282,6 @@ fn id_last(work: &Work) -> Option<u64> {
     match work {
         Work::Accept(incoming) => Some(incoming.id_last()),
         Work::Settle(settling) => settling.notices.iter().map(super::write::Incoming::id_last).max(),
-        Work::SetAside(_) => None,
+        Work::SetAside(_) | Work::KeyValues(_) => None,
     }
 }

@@ -11,6 +11,7 @@ mod database;
 mod encoding;
 mod files;
 mod janitor;
+mod key_values;
 mod ledger;
 mod lock;
 mod mailboxes;

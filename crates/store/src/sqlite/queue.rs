@@ -30,6 +30,11 @@ impl SqliteStore {
         Ok(answered)
     }
 
+    /// Writes a piece of work, and returns when it is durable.
+    pub(super) async fn write(&self, work: Work) -> Result<(), StoreError> {
+        answer(self.submit(work).await?).await
+    }
+
     async fn incoming(&self, accepted: &Accepted, content: Content) -> Result<Incoming, StoreError> {
         let content = spool::store(&self.shared, content).await?;
         let count = accepted.recipients().len() as u64;
@@ -65,7 +70,7 @@ impl Queue for SqliteStore {
         self.shared.room.take(content.len())?;
         let incoming = self.incoming(&accepted, content).await?;
         let message = incoming.envelope.message;
-        answer(self.submit(Work::Accept(incoming)).await?).await?;
+        self.write(Work::Accept(incoming)).await?;
         Ok(message)
     }
 
@@ -95,7 +100,7 @@ impl Queue for SqliteStore {
                 tracing::error!(id = %row.message, recipient = %row.recipient, why = row.why,
                     "a recipient cannot be read and is set aside; see the table damaged");
             }
-            answer(self.submit(Work::SetAside(unreadable)).await?).await?;
+            self.write(Work::SetAside(unreadable)).await?;
         }
         Ok(claims)
     }

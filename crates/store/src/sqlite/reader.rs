@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use mail::{Address, MessageId};
+use mail::{Address, MessageId, Timestamp};
 use rusqlite::Connection;
 
 use super::files::Files;
-use super::{database, mailboxes, read};
+use super::{database, key_values, mailboxes, read};
 use crate::{Claim, MailboxEntry, StoreError};
 
 /// The data directory as somebody sees it who only looks. Its calls may block.
@@ -44,6 +44,17 @@ impl SqliteReader {
     pub fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
         mailboxes::message(&self.db, &self.files, &account.to_string(), mailbox, uid)
     }
+
+    /// Keys and values of a space in the order of the keys: those after `after`, at most `limit`.
+    pub fn scan(
+        &self,
+        space: &str,
+        after: Option<&[u8]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+        key_values::scan(&self.db, space, after, limit, now)
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +72,7 @@ mod tests {
             assert!(reader.pending(None, 10).unwrap().is_empty());
             assert_eq!(reader.mailboxes(&ann).unwrap(), []);
             assert_eq!(reader.message(&ann, "INBOX", 1).unwrap(), None);
+            assert_eq!(reader.scan("a", None, 10, Timestamp::EPOCH).unwrap(), []);
         };
         look();
         drop(store);

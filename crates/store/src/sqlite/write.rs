@@ -6,6 +6,7 @@ use mail::{Envelope, MessageId, RecipientId, Timestamp};
 use policy::Verdict;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
+use super::key_values::{self, KeyWork};
 use super::ledger::Change;
 use super::record;
 use crate::spool::ContentFile;
@@ -113,6 +114,7 @@ pub(super) enum Work {
     Accept(Incoming),
     Settle(Settling),
     SetAside(Vec<Unreadable>),
+    KeyValues(KeyWork),
 }
 
 impl Work {
@@ -121,7 +123,7 @@ impl Work {
         match self {
             Work::Accept(incoming) => std::slice::from_mut(incoming),
             Work::Settle(settling) => &mut settling.notices,
-            Work::SetAside(_) => &mut [],
+            Work::SetAside(_) | Work::KeyValues(_) => &mut [],
         }
     }
 
@@ -131,6 +133,7 @@ impl Work {
             Work::Accept(incoming) => incoming.bytes(),
             Work::Settle(settling) => 256 + settling.notices.iter().map(Incoming::bytes).sum::<usize>(),
             Work::SetAside(rows) => 256 * rows.len(),
+            Work::KeyValues(work) => work.bytes(),
         }
     }
 }
@@ -150,6 +153,7 @@ pub(super) fn write(db: &Connection, work: &Work, effects: &mut Effects) -> Resu
         Work::Accept(incoming) => accept(db, incoming),
         Work::Settle(settling) => settle(db, settling, effects),
         Work::SetAside(rows) => rows.iter().try_for_each(|row| set_aside(db, row)),
+        Work::KeyValues(work) => key_values::write(db, work),
     }
 }
 
