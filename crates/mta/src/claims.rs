@@ -73,7 +73,7 @@ pub(crate) fn next(
         return Choice::Decided(if progress.notice_due(now) { Next::Notice } else { Next::Wait });
     }
     let forward_path = &queued.recipient.forward_path;
-    let facts = Facts { envelope, forward_path, progress, now, host: None };
+    let facts = Facts::new(envelope, forward_path, progress, now);
     match choose_route(configuration, &facts, answers) {
         Choice::Decided(route) => Choice::Decided(Next::Try(route)),
         Choice::Needs(lookups) => Choice::Needs(lookups),

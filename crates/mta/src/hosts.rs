@@ -87,15 +87,11 @@ pub(crate) fn facts<'a>(
     world: &World,
     envelope: &'a Envelope,
     queued: &'a QueuedRecipient,
+    route: Option<&'a MtaRoute>,
     host: HostFacts<'a>,
 ) -> Facts<'a> {
-    Facts {
-        envelope,
-        forward_path: &queued.recipient.forward_path,
-        progress: &queued.progress,
-        now: world.clock.now(),
-        host: Some(host),
-    }
+    let (forward_path, progress) = (&queued.recipient.forward_path, &queued.progress);
+    Facts { route, ..Facts::new(envelope, forward_path, progress, world.clock.now()) }.at(host)
 }
 
 /// The TLS strategy for a recipient at a host.
@@ -104,9 +100,11 @@ pub(crate) async fn tls_strategy(
     configuration: &Configuration,
     envelope: &Envelope,
     queued: &QueuedRecipient,
+    next_hop: &NextHop,
     host: &str,
 ) -> Result<Arc<MtaTlsStrategy>, Trouble> {
-    let facts = facts(world, envelope, queued, HostFacts { mx: host, remote_ip: None, local_ip: None });
+    let host = HostFacts { mx: host, remote_ip: None, local_ip: None };
+    let facts = facts(world, envelope, queued, route(configuration, next_hop).ok().map(Arc::as_ref), host);
     decide(world, |answers| choose_tls(configuration, &facts, answers)).await
 }
 
@@ -116,11 +114,12 @@ pub(crate) async fn connection_strategy(
     configuration: &Configuration,
     envelope: &Envelope,
     queued: &QueuedRecipient,
+    next_hop: &NextHop,
     host: &str,
     address: IpAddr,
 ) -> Result<Arc<MtaConnectionStrategy>, Trouble> {
     let host = HostFacts { mx: host, remote_ip: Some(address), local_ip: None };
-    let facts = facts(world, envelope, queued, host);
+    let facts = facts(world, envelope, queued, route(configuration, next_hop).ok().map(Arc::as_ref), host);
     decide(world, |answers| -> Choice<_> { choose_connection(configuration, &facts, answers) }).await
 }
 

@@ -134,7 +134,7 @@ async fn schedule(
     progress: &Progress,
     now: Timestamp,
 ) -> Arc<MtaDeliverySchedule> {
-    let facts = Facts { envelope, forward_path: &queued.recipient.forward_path, progress, now, host: None };
+    let facts = Facts::new(envelope, &queued.recipient.forward_path, progress, now);
     match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
         Ok(schedule) => schedule,
         Err(trouble) => {
@@ -268,13 +268,7 @@ async fn notice(
 ) -> Option<Notice> {
     let seen = notification_envelope(envelope, now)?;
     let progress = Progress::unscheduled(now);
-    let facts = Facts {
-        envelope: &seen,
-        forward_path: seen.recipients.first()?,
-        progress: &progress,
-        now,
-        host: None,
-    };
+    let facts = Facts::new(&seen, seen.recipients.first()?, &progress, now);
     let schedule = match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
         Ok(schedule) => schedule,
         Err(trouble) => {

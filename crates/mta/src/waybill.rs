@@ -109,7 +109,7 @@ fn why(
     now: Timestamp,
 ) -> Option<String> {
     let (forward_path, progress) = (&queued.recipient.forward_path, &queued.progress);
-    let facts = Facts { envelope, forward_path, progress, now, host: None };
+    let facts = Facts::new(envelope, forward_path, progress, now);
     let (_, explained) = explain_route(configuration, &facts, &LookupAnswers::default());
     explained.reason().map(|reason| one_line(&reason, TEXT_CHARS_MAX))
 }

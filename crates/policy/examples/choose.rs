@@ -40,13 +40,7 @@ fn nanoseconds(condition: &str) -> f64 {
     let progress =
         Progress::first(&configuration.schedules["remote"], envelope.accepted_at, &envelope.parameters);
     let answers = LookupAnswers::default();
-    let facts = Facts {
-        envelope: &envelope,
-        forward_path: &forward_path,
-        progress: &progress,
-        now: envelope.accepted_at,
-        host: None,
-    };
+    let facts = Facts::new(&envelope, &forward_path, &progress, envelope.accepted_at);
     let begin = std::time::Instant::now();
     for _ in 0..ROUNDS {
         black_box(choose_route(black_box(&configuration), black_box(&facts), &answers));

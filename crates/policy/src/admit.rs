@@ -277,7 +277,8 @@ impl Admission {
         let mut places = Vec::with_capacity(self.recipients.len());
         let mut needed = BTreeSet::new();
         for (nth, forward_path) in self.forward_paths().enumerate() {
-            let facts = Facts { envelope: &envelope, forward_path, progress: &unscheduled, now, host: None };
+            let turn = u32::try_from(nth).unwrap_or(u32::MAX);
+            let facts = Facts { turn, ..Facts::new(&envelope, forward_path, &unscheduled, now) };
             let first = match choose_schedule(configuration, &facts, answers) {
                 Choice::Decided(schedule) => Progress::first(&schedule, now, &self.parameters).in_turn(nth),
                 Choice::Needs(lookups) => {

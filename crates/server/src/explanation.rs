@@ -50,31 +50,31 @@ impl<'a> Subject<'a> {
     /// Which connection strategy for a host, and why.
     pub(crate) async fn connection(
         &self,
+        route: &MtaRoute,
         mx: &'a str,
     ) -> (Result<Arc<MtaConnectionStrategy>, Trouble>, Explained) {
         let host = HostFacts { mx, remote_ip: None, local_ip: None };
-        self.ask(Some(host), route::explain_connection).await
+        self.ask(Some((route, host)), route::explain_connection).await
     }
 
     /// Which TLS strategy for a host, and why.
-    pub(crate) async fn tls(&self, mx: &'a str) -> (Result<Arc<MtaTlsStrategy>, Trouble>, Explained) {
+    pub(crate) async fn tls(
+        &self,
+        route: &MtaRoute,
+        mx: &'a str,
+    ) -> (Result<Arc<MtaTlsStrategy>, Trouble>, Explained) {
         let host = HostFacts { mx, remote_ip: None, local_ip: None };
-        self.ask(Some(host), route::explain_tls).await
+        self.ask(Some((route, host)), route::explain_tls).await
     }
 
     /// Asks, gathers what is missing as in earnest, and asks again.
     async fn ask<T>(
         &self,
-        host: Option<HostFacts<'a>>,
+        at: Option<(&MtaRoute, HostFacts<'a>)>,
         explain: impl Fn(&Configuration, &Facts<'_>, &LookupAnswers) -> (Choice<T>, Explained),
     ) -> (Result<T, Trouble>, Explained) {
-        let facts = Facts {
-            envelope: self.envelope,
-            forward_path: self.forward_path,
-            progress: self.progress,
-            now: self.now,
-            host,
-        };
+        let facts = Facts::new(self.envelope, self.forward_path, self.progress, self.now);
+        let facts = Facts { route: at.map(|(route, _)| route), host: at.map(|(_, host)| host), ..facts };
         let (_, first) = explain(self.configuration, &facts, &LookupAnswers::default());
         let last = RefCell::new(first);
         let decided = decide(self.world, |answers| {

@@ -186,7 +186,8 @@ impl<'a> Remote<'a> {
 
     async fn tls_strategy(&self, place: usize, host: &Host) -> Result<Arc<MtaTlsStrategy>, Trouble> {
         let queued = self.places[place].queued;
-        hosts::tls_strategy(self.world, self.configuration, &self.delivery.envelope, queued, &host.name).await
+        let (envelope, next_hop) = (&self.delivery.envelope, &self.delivery.next_hop);
+        hosts::tls_strategy(self.world, self.configuration, envelope, queued, next_hop, &host.name).await
     }
 
     /// Tries the addresses of a host until one can be reached.
@@ -214,9 +215,16 @@ impl<'a> Remote<'a> {
     ) -> Result<(Arc<ConnectionKey>, Patience), Trouble> {
         let queued = self.places[place].queued;
         let envelope = &self.delivery.envelope;
-        let strategy =
-            hosts::connection_strategy(self.world, self.configuration, envelope, queued, &host.name, address)
-                .await?;
+        let strategy = hosts::connection_strategy(
+            self.world,
+            self.configuration,
+            envelope,
+            queued,
+            &self.delivery.next_hop,
+            &host.name,
+            address,
+        )
+        .await?;
         let source = hosts::source(&strategy, address, self.seed);
         let hello = source
             .and_then(|source| source.ehlo_hostname.clone())

@@ -136,13 +136,7 @@ fn leaves_by(configuration: &Configuration, forward_path: Address) -> Option<Str
     };
     let schedule = configuration.schedules.values().next()?;
     let progress = Progress::first(schedule, envelope.accepted_at, &envelope.parameters);
-    let facts = Facts {
-        envelope: &envelope,
-        forward_path: &forward_path,
-        progress: &progress,
-        now: Timestamp::EPOCH,
-        host: None,
-    };
+    let facts = Facts::new(&envelope, &forward_path, &progress, Timestamp::EPOCH);
     match choose_route(configuration, &facts, &LookupAnswers::default()) {
         Choice::Decided(route) if matches!(route.kind, RouteKind::Mx(_)) => Some(route.name.clone()),
         Choice::Decided(_) | Choice::Needs(_) | Choice::Undecidable(_) => None,

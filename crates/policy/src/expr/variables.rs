@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use mail::MessageId;
+
 use super::value::{Kind, Value};
 use crate::facts::Facts;
 use crate::outcome::{Trouble, TroubleKind};
@@ -12,7 +14,7 @@ use crate::retry::Expiry;
 pub enum Context {
     /// A recipient: `route`, `schedule`.
     Recipient,
-    /// A recipient and a host: `connection`, `tls`.
+    /// A recipient, its route and a host: `connection`, `tls`.
     Host,
     /// The sender of a message: notifications.
     Sender,
@@ -28,6 +30,10 @@ pub enum Context {
     RcptAddress,
     /// A recipient domain alone.
     RcptDomain,
+    /// A delivery that is about to begin, with as much as is known of it then: outbound throttles.
+    Throttle,
+    /// A recipient that is about to enter the queue, with what stays the same while it is there: queue quotas.
+    Quota,
 }
 
 impl Context {
@@ -43,6 +49,8 @@ impl Context {
             Context::RcptTo => "RCPT TO",
             Context::RcptAddress => "recipient addresses",
             Context::RcptDomain => "recipient domains",
+            Context::Throttle => "outbound throttles",
+            Context::Quota => "queue quotas",
         }
     }
 
@@ -51,7 +59,7 @@ impl Context {
     }
 }
 
-const CONTEXTS: [Context; 9] = [
+const CONTEXTS: [Context; 11] = [
     Context::Recipient,
     Context::Host,
     Context::Sender,
@@ -61,6 +69,8 @@ const CONTEXTS: [Context; 9] = [
     Context::RcptTo,
     Context::RcptAddress,
     Context::RcptDomain,
+    Context::Throttle,
+    Context::Quota,
 ];
 
 macro_rules! variables {
@@ -99,51 +109,62 @@ const M: u16 = 1 << Context::MailFrom as u16;
 const T: u16 = 1 << Context::RcptTo as u16;
 const A: u16 = 1 << Context::RcptAddress as u16;
 const D: u16 = 1 << Context::RcptDomain as u16;
+const B: u16 = 1 << Context::Throttle as u16;
+const Q: u16 = 1 << Context::Quota as u16;
+/// Of a client's session.
 const CLIENT: u16 = C | E | M | T;
+/// Of an attempt.
+const ATTEMPT: u16 = R | H | B;
+/// Of an attempt, and the same as long as the message is queued.
+const LASTING: u16 = ATTEMPT | Q;
 
 variables! {
     /// The recipient address.
-    Rcpt = "rcpt", Text, R | H | T | A;
+    Rcpt = "rcpt", Text, LASTING | T | A;
     /// Its domain.
-    RcptDomain = "rcpt_domain", Text, R | H | T | D;
+    RcptDomain = "rcpt_domain", Text, LASTING | T | D;
     /// All recipient addresses of the message.
-    Recipients = "recipients", List, R | H | S | T;
+    Recipients = "recipients", List, LASTING | S | T;
     /// The reverse-path; empty for the null one.
-    Sender = "sender", Text, R | H | S | M | T;
+    Sender = "sender", Text, LASTING | S | M | T;
     /// Its domain.
-    SenderDomain = "sender_domain", Text, R | H | S | M | T;
+    SenderDomain = "sender_domain", Text, LASTING | S | M | T;
     /// MT-PRIORITY.
-    Priority = "priority", Number, R | H | S | T;
+    Priority = "priority", Number, LASTING | S | T;
     /// Temporary failures so far.
-    RetryNum = "retry_num", Number, R | H | S;
+    RetryNum = "retry_num", Number, ATTEMPT | S;
     /// Delay notices so far.
-    NotifyNum = "notify_num", Number, R | H | S;
+    NotifyNum = "notify_num", Number, ATTEMPT | S;
     /// Seconds or attempts left.
-    ExpiresIn = "expires_in", Number, R | H | S;
+    ExpiresIn = "expires_in", Number, ATTEMPT | S;
     /// What the last attempt ran into, in words.
-    LastStatus = "last_status", Text, R | H | S;
+    LastStatus = "last_status", Text, ATTEMPT | S;
     /// What the last attempt ran into, by kind.
-    LastError = "last_error", Text, R | H | S;
+    LastError = "last_error", Text, ATTEMPT | S;
     /// The virtual queue.
-    QueueName = "queue_name", Text, R | H;
+    QueueName = "queue_name", Text, ATTEMPT;
     /// Seconds since the message was accepted.
-    QueueAge = "queue_age", Number, R | H;
+    QueueAge = "queue_age", Number, ATTEMPT;
     /// The address of the client that submitted it.
-    ReceivedFromIp = "received_from_ip", Text, R | H;
+    ReceivedFromIp = "received_from_ip", Text, LASTING;
     /// The local port it came to.
-    ReceivedViaPort = "received_via_port", Number, R | H;
+    ReceivedViaPort = "received_via_port", Number, LASTING;
     /// By which right it entered the queue.
-    Source = "source", Text, R | H;
+    Source = "source", Text, LASTING;
     /// Bytes.
-    Size = "size", Number, R | H;
+    Size = "size", Number, LASTING;
+    /// The name of the route.
+    Route = "route", Text, H | B;
+    /// Its kind: `local`, `mx` or `relay`.
+    RouteType = "route_type", Text, H | B;
     /// The host being tried.
-    Mx = "mx", Text, H;
+    Mx = "mx", Text, H | B;
     /// The peer's address.
-    RemoteIp = "remote_ip", Text, H | CLIENT;
+    RemoteIp = "remote_ip", Text, H | B | CLIENT;
     /// Our address.
-    LocalIp = "local_ip", Text, H | CLIENT;
+    LocalIp = "local_ip", Text, H | B | CLIENT;
     /// The listener's name.
-    Listener = "listener", Text, CLIENT;
+    Listener = "listener", Text, LASTING | CLIENT;
     /// The client's port.
     RemotePort = "remote_port", Number, CLIENT;
     /// Our port.
@@ -159,7 +180,7 @@ variables! {
     /// The name given in EHLO.
     HeloDomain = "helo_domain", Text, E | M | T;
     /// The account that authenticated.
-    AuthenticatedAs = "authenticated_as", Text, M | T;
+    AuthenticatedAs = "authenticated_as", Text, LASTING | M | T;
 }
 
 impl Variable {
@@ -184,9 +205,27 @@ impl Variable {
 pub trait Variables<'a> {
     /// The value of one; an empty text if it has none.
     fn value(&self, variable: Variable) -> Value<'a>;
+
+    /// The message whose header `header` looks into, if there is one.
+    fn message(&self) -> Option<MessageId> {
+        None
+    }
+
+    /// Which of several evaluations with the same answers this is: what each writes to a store is its own.
+    fn turn(&self) -> u32 {
+        0
+    }
 }
 
 impl<'a> Variables<'a> for Facts<'a> {
+    fn message(&self) -> Option<MessageId> {
+        Some(self.envelope.message)
+    }
+
+    fn turn(&self) -> u32 {
+        self.turn
+    }
+
     fn value(&self, variable: Variable) -> Value<'a> {
         let sender = || self.envelope.reverse_path.address();
         let last = || self.progress.last.as_ref();
@@ -212,18 +251,22 @@ impl<'a> Variables<'a> for Facts<'a> {
             Variable::ReceivedViaPort => Value::Integer(self.envelope.origin.local_port.into()),
             Variable::Source => Value::text(self.envelope.origin.source.name()),
             Variable::Size => whole(self.envelope.size),
+            Variable::Route => Value::text(self.route.map_or("", |route| &route.name)),
+            Variable::RouteType => Value::text(self.route.map_or("", |route| route.kind.name())),
+            Variable::Listener => Value::text(&self.envelope.origin.listener),
+            Variable::AuthenticatedAs => {
+                Value::text(self.envelope.origin.authenticated_as.as_deref().unwrap_or(""))
+            }
             Variable::Mx => Value::text(self.host.map_or("", |host| host.mx)),
             Variable::RemoteIp => ip(self.host.and_then(|host| host.remote_ip)),
             Variable::LocalIp => ip(self.host.and_then(|host| host.local_ip)),
-            Variable::Listener
-            | Variable::RemotePort
+            Variable::RemotePort
             | Variable::LocalPort
             | Variable::Protocol
             | Variable::IsTls
             | Variable::Asn
             | Variable::Country
-            | Variable::HeloDomain
-            | Variable::AuthenticatedAs => Value::text(""),
+            | Variable::HeloDomain => Value::text(""),
         }
     }
 }

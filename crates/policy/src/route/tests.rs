@@ -66,13 +66,7 @@ impl Case {
         let forward_path = Address::parse(to).unwrap();
         let now = self.envelope.accepted_at.plus(std::time::Duration::from_secs(90));
         let host = HostFacts { mx: "mx1.example.net", remote_ip: None, local_ip: None };
-        let facts = Facts {
-            envelope: &self.envelope,
-            forward_path: &forward_path,
-            progress: &self.progress,
-            now,
-            host: Some(host),
-        };
+        let facts = Facts::new(&self.envelope, &forward_path, &self.progress, now).at(host);
         ask(&self.configuration, &facts, answers)
     }
 

@@ -27,6 +27,17 @@ pub enum RouteKind {
     Relay(RelayRoute),
 }
 
+impl RouteKind {
+    /// As the variable `route_type` has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            RouteKind::Local => "local",
+            RouteKind::Mx(_) => "mx",
+            RouteKind::Relay(_) => "relay",
+        }
+    }
+}
+
 /// What an Mx route says.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

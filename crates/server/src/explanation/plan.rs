@@ -94,10 +94,10 @@ async fn fill(
 ) -> Result<(), String> {
     let text = |trouble: Trouble| trouble.text;
     report.addresses = mta::hosts::addresses(subject.world, route, host, rules).await.map_err(text)?;
-    let (strategy, explained) = subject.tls(&host.name).await;
+    let (strategy, explained) = subject.tls(route, &host.name).await;
     report.tls_strategy = Some(explained);
     let strategy = strategy.map_err(text)?;
-    let (connection, explained) = subject.connection(&host.name).await;
+    let (connection, explained) = subject.connection(route, &host.name).await;
     report.connection_strategy = Some(explained);
     connection.map_err(text)?;
     let addresses = report.addresses.clone();
