@@ -19,7 +19,12 @@ fn what_cannot_be_right_is_refused_with_its_place() {
             "there is no variable or constant whatever",
             "a text is written in quotes: 'whatever'",
         ),
-        ("mx", 0, "the variable mx is not known in route and schedule", "it is known in connection and tls"),
+        (
+            "mx",
+            0,
+            "the variable mx is not known in route and schedule",
+            "it is known in connection and tls, outbound throttles",
+        ),
         (
             "helo_domain",
             0,
@@ -71,8 +76,15 @@ fn variables_are_known_where_the_specification_says() {
     let rcpt = "rcpt rcpt_domain recipients sender sender_domain priority retry_num notify_num expires_in \
                 last_status last_error queue_name queue_age received_from_ip received_via_port source size";
     let connection = "remote_ip local_ip listener remote_port local_port protocol is_tls asn country";
-    assert_eq!(known(Context::Recipient), rcpt);
-    assert_eq!(known(Context::Host), format!("{rcpt} mx remote_ip local_ip"));
+    let host = format!("{rcpt} route route_type mx remote_ip local_ip listener authenticated_as");
+    assert_eq!(known(Context::Recipient), format!("{rcpt} listener authenticated_as"));
+    assert_eq!(known(Context::Host), host);
+    assert_eq!(known(Context::Throttle), host);
+    assert_eq!(
+        known(Context::Quota),
+        "rcpt rcpt_domain recipients sender sender_domain priority received_from_ip received_via_port source \
+         size listener authenticated_as"
+    );
     assert_eq!(
         known(Context::Sender),
         "recipients sender sender_domain priority retry_num notify_num expires_in last_status last_error"
