@@ -169,7 +169,7 @@ mod tests {
         Address, ContentTraits, MessageId, Notify, Origin, Parameters, Recipient, ReversePath, Source,
     };
     use policy::Progress;
-    use policy::settings::{MxRoute, RelayProtocol, RelayRoute, RouteKind, SecretKeyOptional};
+    use policy::settings::{MxRoute, RelayRoute, RouteKind};
     use store::LeaseId;
 
     use super::*;
@@ -214,18 +214,7 @@ mod tests {
     }
 
     fn relay() -> Next {
-        route(
-            "relay",
-            RouteKind::Relay(RelayRoute {
-                address: "relay.example.org".to_owned(),
-                port: 25,
-                protocol: RelayProtocol::Smtp,
-                implicit_tls: false,
-                allow_invalid_certs: false,
-                auth_username: None,
-                auth_secret: SecretKeyOptional::None,
-            }),
-        )
+        route("relay", RouteKind::Relay(RelayRoute::to("relay.example.org")))
     }
 
     fn mx() -> Next {

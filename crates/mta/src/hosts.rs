@@ -7,9 +7,10 @@ use mail::Envelope;
 use policy::dns::Answer;
 use policy::facts::{Facts, HostFacts};
 use policy::mx::{self, Host, HostRole, MxRules};
+use policy::relay::{self, Question};
 use policy::route::{Choice, choose_connection, choose_tls};
 use policy::settings::{
-    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RouteKind, SourceIp,
+    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RelayRoute, RouteKind, SourceIp,
 };
 use policy::{Configuration, NextHop, Trouble};
 use store::QueuedRecipient;
@@ -46,14 +47,31 @@ pub async fn hosts(
             };
             mx::mx_hosts(domain, answer, seed, rules, route.max_mx_hosts)
         }
-        (RouteKind::Relay(relay), NextHop::Relay { .. }) => {
-            let name = relay.address.trim_end_matches('.').to_ascii_lowercase();
-            Ok(vec![Host { name, role: HostRole::Relay }])
-        }
+        (RouteKind::Relay(relay), NextHop::Relay { .. }) => relay_hosts(world, relay, rules, seed).await,
         (RouteKind::Local | RouteKind::Mx(_) | RouteKind::Relay(_), _) => {
             Err(Trouble::ours(format!("the route '{}' has changed its kind", route.name)))
         }
     }
+}
+
+/// The hosts of a relay in the order in which they are tried.
+async fn relay_hosts(
+    world: &World,
+    route: &RelayRoute,
+    rules: &MxRules,
+    seed: u64,
+) -> Result<Vec<Host>, Trouble> {
+    let mut found = Vec::new();
+    for question in relay::questions(route, seed) {
+        found.push(match question {
+            Question::Nothing(host) => Ok(vec![host]),
+            Question::Srv(name) => relay::srv_hosts(&name, world.resolver.srv(&name).await, seed),
+            Question::Mx(domain, port) => {
+                relay::mx_hosts(&domain, world.resolver.mx(&domain).await, seed, rules, port)
+            }
+        });
+    }
+    relay::hosts(found)
 }
 
 /// The addresses of a host in the order in which they are tried. An IP address needs no DNS.
@@ -65,11 +83,15 @@ pub async fn addresses(
 ) -> Result<Vec<IpAddr>, Trouble> {
     let (strategy, addresses_max) = match &route.kind {
         RouteKind::Mx(route) => (route.ip_lookup_strategy, route.max_multihomed),
-        RouteKind::Relay(_) | RouteKind::Local => (IpLookupStrategy::V4ThenV6, RELAY_ADDRESSES_MAX),
+        RouteKind::Relay(relay) => (relay.ip_lookup_strategy, RELAY_ADDRESSES_MAX),
+        RouteKind::Local => (IpLookupStrategy::V4ThenV6, RELAY_ADDRESSES_MAX),
     };
     let answers = match (host.role, literal(&host.name)) {
-        (HostRole::Literal(ip), _) | (HostRole::Relay, Some(ip)) => vec![Ok(Answer::unchecked(vec![ip]))],
-        (HostRole::Mx { .. } | HostRole::Implicit | HostRole::Relay, _) => {
+        (HostRole::Literal(ip), _) | (HostRole::Relay { .. }, Some(ip)) => {
+            vec![Ok(Answer::unchecked(vec![ip]))]
+        }
+        (HostRole::Socket, _) => return Ok(Vec::new()),
+        (HostRole::Mx { .. } | HostRole::Implicit | HostRole::Relay { .. }, _) => {
             let lookups =
                 mx::families(strategy).iter().map(|family| world.resolver.addresses(&host.name, *family));
             futures_util::future::join_all(lookups).await

@@ -101,8 +101,8 @@ impl fmt::Display for ExplainedBranch {
 /// The objects that can be chosen, each in a few words.
 pub(crate) mod describe {
     use crate::settings::{
-        DeliveryExpiration, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy,
-        RelayProtocol, RouteKind,
+        DeliveryExpiration, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, RelayHost,
+        RelayProtocol, RelayRoute, RouteKind,
     };
 
     pub(crate) fn route(route: &MtaRoute) -> String {
@@ -116,9 +116,17 @@ pub(crate) mod describe {
                     RelayProtocol::Smtp => "SMTP",
                     RelayProtocol::Lmtp => "LMTP",
                 };
-                format!("to {} port {} by {protocol}", relay.address, relay.port)
+                format!("to {} by {protocol}", places(relay))
             }
         }
+    }
+
+    fn places(relay: &RelayRoute) -> String {
+        if let Some(path) = &relay.socket {
+            return path.display().to_string();
+        }
+        let words = |host: RelayHost| format!("{} port {}", host.address, host.port);
+        relay.hosts().into_iter().map(words).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn schedule(schedule: &MtaDeliverySchedule) -> String {

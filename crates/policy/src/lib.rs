@@ -18,6 +18,7 @@ pub mod mta_sts;
 pub mod mx;
 pub mod outcome;
 pub mod plan;
+pub mod relay;
 pub mod reporter;
 pub mod retry;
 pub mod route;

@@ -97,6 +97,8 @@ const _: () = assert!(TRIAL_DELAY_MAX.as_secs() < FAILURES_FORGOTTEN_AFTER.as_se
 pub const LETTER_RECIPIENTS_MAX: usize = 10;
 /// Deliveries at once of a virtual queue that the configuration does not name any more.
 pub const VIRTUAL_QUEUE_CAP_DEFAULT: usize = 25;
+/// Hosts of one relay that one attempt looks at.
+pub const RELAY_HOSTS_MAX: usize = 16;
 /// Next hops that something is remembered about, unless more are busy at once.
 pub const DESTINATIONS_MAX: usize = 20_000;
 /// A delivery that has waited this long for its turn may be sent away to make room.

@@ -48,8 +48,13 @@ pub enum HostRole {
     Implicit,
     /// An address literal.
     Literal(IpAddr),
-    /// A configured relay.
-    Relay,
+    /// A host of a configured relay.
+    Relay {
+        /// Its port.
+        port: u16,
+    },
+    /// The Unix socket of a configured relay; the host's name is its path.
+    Socket,
 }
 
 /// The hosts of a domain in the order in which they are tried, `hosts_max` at most. Equals are shuffled by `seed`.
@@ -115,6 +120,14 @@ fn without_ourselves(hosts: Vec<Host>, domain: &Domain, rules: &MxRules) -> Resu
     if better.is_empty() { Err(loops(domain)) } else { Ok(better) }
 }
 
+/// Whether an operator named the host, and not DNS or a sender.
+pub fn is_configured(role: HostRole) -> bool {
+    match role {
+        HostRole::Relay { .. } | HostRole::Socket => true,
+        HostRole::Mx { .. } | HostRole::Implicit | HostRole::Literal(_) => false,
+    }
+}
+
 /// Whether a host has a better preference than `than`.
 pub fn is_better(role: HostRole, than: u16) -> bool {
     matches!(role, HostRole::Mx { preference } if preference < than)
@@ -176,7 +189,7 @@ pub fn addresses(
     if found.is_empty() {
         return Err(no_address(host, failed, exists));
     }
-    if host.role != HostRole::Relay {
+    if !is_configured(host.role) {
         found.retain(|ip| is_allowed(*ip, rules));
         if found.is_empty() {
             let text =
@@ -195,7 +208,9 @@ fn no_address(host: &Host, failed: Option<DnsError>, exists: bool) -> Trouble {
             host_trouble((4, 4, 3), format!("cannot look up the addresses of {name}: {why}"), host)
         }
         // One mistake in DNS must not return all mail: a relay's name is configured, so it is meant to exist.
-        (None, HostRole::Relay) => host_trouble((4, 4, 3), format!("the relay {name} has no address"), host),
+        (None, HostRole::Relay { .. } | HostRole::Socket) => {
+            host_trouble((4, 4, 3), format!("the relay {name} has no address"), host)
+        }
         (None, HostRole::Implicit) if exists => {
             dns_trouble((5, 4, 4), format!("{name} has neither an MX record nor an address"))
         }
@@ -379,7 +394,7 @@ mod tests {
             vec![failed(), Err(DnsError::NoData(Security::Unchecked))],
             vec![Err(DnsError::NoSuchName(Security::Unchecked)), failed()],
         ] {
-            for role in [mx, HostRole::Implicit, HostRole::Relay] {
+            for role in [mx, HostRole::Implicit, HostRole::Relay { port: 25 }] {
                 check_addresses(role, answers.clone(), Err(("4.4.3", TroubleKind::Connection)));
             }
         }
@@ -402,7 +417,7 @@ mod tests {
             vec![Err(DnsError::NoData(Security::Unchecked)), Err(DnsError::NoData(Security::Unchecked))],
             Err(("5.4.4", TroubleKind::Dns)),
         );
-        check_addresses(HostRole::Relay, nothing(), Err(("4.4.3", TroubleKind::Connection)));
+        check_addresses(HostRole::Relay { port: 25 }, nothing(), Err(("4.4.3", TroubleKind::Connection)));
     }
 
     // proves: C10, 5.17 loopback
@@ -422,7 +437,7 @@ mod tests {
         ];
         for address in banned {
             check_addresses(mx, vec![Ok(vec![address])], Err(("5.4.4", TroubleKind::Connection)));
-            check_addresses(HostRole::Relay, vec![Ok(vec![address])], Ok(&[address]));
+            check_addresses(HostRole::Relay { port: 25 }, vec![Ok(vec![address])], Ok(&[address]));
         }
         check_addresses(mx, vec![Ok(vec!["127.0.0.1", "192.0.2.1"])], Ok(&["192.0.2.1"]));
         let host = Host { name: "mx".to_owned(), role: mx };

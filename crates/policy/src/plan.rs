@@ -1,6 +1,8 @@
 //! One host of a next hop: what it is offered, and the security that it must have.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mail::Envelope;
@@ -32,6 +34,36 @@ pub struct PlannedHost {
     pub credentials: Option<Credentials>,
     /// The handshake and STARTTLS must be over within this.
     pub tls_timeout: Duration,
+}
+
+/// Where a connection goes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Endpoint {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp(address) => address.fmt(f),
+            Endpoint::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl PlannedHost {
+    /// Where it can be reached, in the order in which that is tried.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        match self.role {
+            HostRole::Socket => vec![Endpoint::Unix(PathBuf::from(&self.name))],
+            HostRole::Mx { .. } | HostRole::Implicit | HostRole::Literal(_) | HostRole::Relay { .. } => {
+                self.addresses.iter().map(|ip| Endpoint::Tcp((*ip, self.port).into())).collect()
+            }
+        }
+    }
 }
 
 /// The transport security a host must have.
@@ -95,7 +127,10 @@ pub fn planned_host(
         name: host.name.clone(),
         role: host.role,
         addresses,
-        port: relay.map_or(rules.port, |relay| relay.port),
+        port: match host.role {
+            HostRole::Relay { port } => port,
+            HostRole::Mx { .. } | HostRole::Implicit | HostRole::Literal(_) | HostRole::Socket => rules.port,
+        },
         protocol: relay.map_or(RelayProtocol::Smtp, |relay| relay.protocol),
         credentials,
         tls_timeout: strategy.tls_timeout,

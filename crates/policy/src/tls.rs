@@ -21,9 +21,9 @@ pub struct HopSecurity<'a> {
 
 /// The security that a host must have.
 ///
-/// A demand for TLS, by whichever of policy, message or password, wins over `startTls: disable`. A password is only
-/// sent over TLS with a verified certificate; the route's own `allowInvalidCerts` lifts the second half of that, a
-/// TLS strategy's does not, since the strategy may change with the last error.
+/// A demand for TLS, by whichever of policy, message, route or password, wins over `startTls: disable`. A password is
+/// only sent over TLS with a verified certificate, or on this machine; the route's own `allowPlaintextAuth` lifts that.
+/// A TLS strategy never does, since the strategy may change with the last error.
 pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<TlsRequirement, Trouble> {
     if strategy.dane == TlsLevel::Require {
         return Err(not_available(TroubleKind::Dane, "DANE", strategy, hop.host));
@@ -31,15 +31,17 @@ pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<Tl
     if strategy.mta_sts == TlsLevel::Require && hop.relay.is_none() {
         return Err(not_available(TroubleKind::MtaSts, "MTA-STS", strategy, hop.host));
     }
-    let relay_allows = hop.relay.is_some_and(|relay| relay.allow_invalid_certs);
+    let password_may_show = hop.loopback || hop.relay.is_some_and(|relay| relay.allow_plaintext_auth);
+    let password_needs_tls = hop.credentials && !password_may_show;
+    let relay_allows = hop.relay.is_some_and(|relay| relay.allow_invalid_certs) && !password_needs_tls;
     let strategy_allows = strategy.allow_invalid_certs && !hop.credentials;
     let verify = hop.require_tls || !(relay_allows || strategy_allows);
     if hop.relay.is_some_and(|relay| relay.implicit_tls) {
         return Ok(TlsRequirement::Implicit { verify });
     }
-    let password_needs_tls = hop.credentials && !hop.loopback;
     // A relay is configured and has no policy to ask for. What is left of the demand is TLS.
-    let is_demanded = hop.require_tls || strategy.mta_sts == TlsLevel::Require;
+    let relay_demands = hop.relay.is_some_and(|relay| relay.require_tls);
+    let is_demanded = hop.require_tls || relay_demands || strategy.mta_sts == TlsLevel::Require;
     Ok(match strategy.start_tls {
         TlsLevel::Disable if password_needs_tls => return Err(no_tls_for_password(hop.host)),
         _ if is_demanded || password_needs_tls => TlsRequirement::StartTls { verify },
@@ -90,7 +92,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::{RelayProtocol, SecretKeyOptional};
 
     fn strategy(start_tls: TlsLevel, allow_invalid_certs: bool) -> MtaTlsStrategy {
         MtaTlsStrategy {
@@ -106,15 +107,7 @@ mod tests {
     }
 
     fn relay(implicit_tls: bool, allow_invalid_certs: bool) -> RelayRoute {
-        RelayRoute {
-            address: "relay.example.org".to_owned(),
-            port: 25,
-            protocol: RelayProtocol::Smtp,
-            implicit_tls,
-            allow_invalid_certs,
-            auth_username: None,
-            auth_secret: SecretKeyOptional::None,
-        }
+        RelayRoute { implicit_tls, allow_invalid_certs, ..RelayRoute::to("relay.example.org") }
     }
 
     const MX: HopSecurity<'_> =
@@ -163,6 +156,7 @@ mod tests {
         }
     }
 
+    // proves: G5
     #[test]
     fn a_password_is_not_sent_in_clear_or_to_a_stranger() {
         let (strict, lax) = (relay(false, false), relay(false, true));
@@ -171,10 +165,27 @@ mod tests {
         check(&strategy(TlsLevel::Optional, true), hop, Ok(TlsRequirement::StartTls { verify: true }));
         check(&strategy(TlsLevel::Disable, false), hop, Err("4.7.10"));
         let hop = HopSecurity { relay: Some(&lax), ..hop };
-        check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::StartTls { verify: false }));
+        check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::StartTls { verify: true }));
+        let said = RelayRoute { allow_plaintext_auth: true, ..lax.clone() };
+        let open = HopSecurity { relay: Some(&said), ..hop };
+        check(
+            &strategy(TlsLevel::Optional, false),
+            open,
+            Ok(TlsRequirement::Opportunistic { verify: false }),
+        );
+        check(&strategy(TlsLevel::Disable, false), open, Ok(TlsRequirement::Never));
         let hop = HopSecurity { loopback: true, ..hop };
         check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::Opportunistic { verify: false }));
         check(&strategy(TlsLevel::Disable, false), hop, Ok(TlsRequirement::Never));
+    }
+
+    #[test]
+    fn a_relay_may_demand_tls_whatever_the_strategy_says() {
+        let relay = RelayRoute { require_tls: true, ..relay(false, true) };
+        let hop = HopSecurity { relay: Some(&relay), ..MX };
+        for level in [TlsLevel::Optional, TlsLevel::Require, TlsLevel::Disable] {
+            check(&strategy(level, false), hop, Ok(TlsRequirement::StartTls { verify: false }));
+        }
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl<'a> Remote<'a> {
             }
         };
         // Those that follow are of equal or worse preference (RFC 5321 section 5.1).
-        if host.role != HostRole::Relay && mx::is_ourselves(&addresses, rules) {
+        if !mx::is_configured(host.role) && mx::is_ourselves(&addresses, rules) {
             self.note_loop(&pending);
             return ControlFlow::Break(());
         }
@@ -255,7 +255,7 @@ impl<'a> Remote<'a> {
         let connection = open(self.world, self.connections, Arc::clone(key), patience).await?;
         let names_us =
             connection.client.peer_name().eq_ignore_ascii_case(self.configuration.hostname.as_str());
-        if role != HostRole::Relay && names_us && !self.connections.rules().allow_loopback {
+        if !mx::is_configured(role) && names_us && !self.connections.rules().allow_loopback {
             self.connections.retire(connection);
             return Err(NoConnection::Host(self.loops()));
         }

@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::strategies::{Compiled, reachable};
 use super::{Environment, Finding, Severity};
-use crate::settings::{RelayProtocol, RelayRoute, RouteKind, Secret, SecretKeyOptional, Settings, TlsLevel};
+use crate::settings::{
+    AuthMechanism, RelayHost, RelayLookup, RelayProtocol, RelayRoute, RouteKind, Secret, SecretKeyOptional,
+    Settings, TlsLevel,
+};
 
 pub(super) fn check(
     settings: &Settings,
@@ -15,8 +18,11 @@ pub(super) fn check(
 ) {
     for (name, relay) in relays(settings) {
         let object = format!("MtaRoute {name}");
+        places(&object, relay, findings);
         credentials(&object, relay, environment, findings);
-        ports(&object, relay, findings);
+        if relay.socket.is_none() {
+            ports(&object, relay, findings);
+        }
         if let Some(listener) = itself(relay, &environment.listeners) {
             let message = format!("the relay is this server itself, which listens on {listener}");
             findings.push(
@@ -25,7 +31,7 @@ pub(super) fn check(
                     .hint("mail would go in circles"),
             );
         }
-        if relay.auth_username.is_some() && relay.auth_secret.is_some() && !is_loopback(relay) {
+        if relay.has_credentials() && !is_loopback(relay) {
             exposure(&object, relay, settings, compiled, findings);
         }
     }
@@ -48,6 +54,36 @@ fn relays(settings: &Settings) -> impl Iterator<Item = (&str, &RelayRoute)> {
     })
 }
 
+/// Whether it is said to what the relay is, once.
+fn places(object: &str, relay: &RelayRoute, findings: &mut Vec<Finding>) {
+    let mut error = |property: &str, message: &str, hint: &str| {
+        findings.push(Finding::new(Severity::Error, object, message).at(property).hint(hint));
+    };
+    if relay.socket.is_none() {
+        if relay.hosts().is_empty() {
+            error("address", "the relay names no host", "give address, addresses or socket");
+        }
+        let is_service = |host: &RelayHost| host.address.starts_with('_');
+        if relay.lookup != RelayLookup::Srv && relay.hosts().iter().any(is_service) {
+            error("address", "the name is that of SRV records, not of a host", "set lookup to srv");
+        }
+        return;
+    }
+    if !relay.hosts().is_empty() {
+        error("socket", "the relay is either a socket or at hosts", "leave out address and addresses");
+    }
+    if relay.socket.as_ref().is_some_and(|path| !path.is_absolute()) {
+        error("socket", "the path of a socket is absolute", "such as /run/dovecot/lmtp");
+    }
+    if relay.protocol != RelayProtocol::Lmtp {
+        error("protocol", "only LMTP is spoken over a Unix socket", "set protocol to lmtp");
+    }
+    if relay.implicit_tls || relay.require_tls {
+        let property = if relay.implicit_tls { "implicitTls" } else { "requireTls" };
+        error(property, "there is no TLS over a Unix socket", "leave it out");
+    }
+}
+
 fn credentials(object: &str, relay: &RelayRoute, environment: &Environment, findings: &mut Vec<Finding>) {
     let error = |property: &str, message: String| Finding::new(Severity::Error, object, message).at(property);
     match (&relay.auth_username, relay.auth_secret.is_some()) {
@@ -61,21 +97,47 @@ fn credentials(object: &str, relay: &RelayRoute, environment: &Environment, find
         }
         (Some(_), true) | (None, false) => {}
     }
-    if matches!(&relay.auth_secret, SecretKeyOptional::Value { secret } if secret.expose() == "****") {
-        let message = "the secret is ****, which is how secrets are shown, not one".to_owned();
-        findings.push(error("authSecret", message));
+    if relay.auth_mechanism != AuthMechanism::Auto && !relay.has_credentials() {
+        let message = "there is a mechanism, but no user name and secret for it".to_owned();
+        findings.push(error("authMechanism", message));
     }
-    let Some(reference) = relay.auth_secret.reference() else { return };
-    match environment.secrets.get(&reference) {
-        Some(Ok(secret)) if secret.expose().is_empty() => {
-            findings.push(error("authSecret", format!("the secret in {reference} is empty")));
-        }
-        Some(Ok(_)) => {}
-        Some(Err(reason)) => {
-            findings.push(error("authSecret", format!("cannot read the secret in {reference}: {reason}")));
-        }
-        None => findings.push(error("authSecret", format!("the secret in {reference} was not read"))),
+    if relay.client_key.is_some() && !relay.client_certificate.is_some() {
+        let message = "there is no certificate that the key belongs to".to_owned();
+        findings.push(error("clientCertificate", message));
     }
+    for (property, key) in secret_keys(relay) {
+        if matches!(key, SecretKeyOptional::Value { secret } if secret.expose() == "****") {
+            let message = "the secret is ****, which is how secrets are shown, not one".to_owned();
+            findings.push(error(property, message));
+        }
+        findings.extend(out_of_reach(object, property, key, environment));
+    }
+}
+
+fn secret_keys(relay: &RelayRoute) -> [(&'static str, &SecretKeyOptional); 3] {
+    [
+        ("authSecret", &relay.auth_secret),
+        ("clientCertificate", &relay.client_certificate),
+        ("clientKey", &relay.client_key),
+    ]
+}
+
+/// A secret that cannot be read now may be there when it is needed: until then, mail waits.
+fn out_of_reach(
+    object: &str,
+    property: &str,
+    key: &SecretKeyOptional,
+    environment: &Environment,
+) -> Option<Finding> {
+    let reference = key.reference()?;
+    let message = match environment.secrets.get(&reference) {
+        Some(Ok(secret)) if secret.expose().is_empty() => format!("the secret in {reference} is empty"),
+        Some(Ok(_)) => return None,
+        Some(Err(reason)) => format!("cannot read the secret in {reference}: {reason}"),
+        None => format!("the secret in {reference} was not read"),
+    };
+    let finding = Finding::new(Severity::Warning, object, message).at(property);
+    Some(finding.hint("mail by this route is deferred until it can be read"))
 }
 
 fn ports(object: &str, relay: &RelayRoute, findings: &mut Vec<Finding>) {
@@ -105,11 +167,24 @@ fn exposure(
 ) {
     let warning =
         |property: &str, message: String| Finding::new(Severity::Warning, object, message).at(property);
-    if relay.allow_invalid_certs {
-        let message = "the password would go to whoever presents any certificate".to_owned();
-        findings.push(warning("allowInvalidCerts", message).hint("set allowInvalidCerts to false"));
+    if relay.allow_plaintext_auth {
+        let message = match (relay.implicit_tls || relay.require_tls, relay.allow_invalid_certs) {
+            (true, false) => return,
+            (true, true) => "the password may go to whoever presents any certificate",
+            (false, _) => "the password may be sent without TLS, for anybody on the way to read",
+        };
+        let warning = warning("allowPlaintextAuth", message.to_owned());
+        return findings.push(warning.hint("set it to false as soon as the relay has a certificate"));
     }
-    let Some(compiled) = compiled.filter(|_| !relay.implicit_tls) else { return };
+    if relay.allow_invalid_certs {
+        let message = "the password is not sent to a server whose certificate does not verify, so that mail would be \
+                       deferred there";
+        let warning = warning("allowInvalidCerts", message.to_owned());
+        findings.push(
+            warning.hint("set it to false; or say with allowPlaintextAuth that the password may be seen"),
+        );
+    }
+    let Some(compiled) = compiled.filter(|_| !relay.implicit_tls && !relay.require_tls) else { return };
     let names = reachable(&compiled.tls);
     let is_reachable = |name: &str| names.as_ref().is_none_or(|names| names.contains(name));
     let lax =
@@ -128,22 +203,30 @@ fn exposure(
     }
 }
 
+/// Whether the relay is on this machine.
 pub(super) fn is_loopback(relay: &RelayRoute) -> bool {
-    match relay.address.parse::<IpAddr>() {
+    relay.hosts().iter().all(is_loopback_host)
+}
+
+fn is_loopback_host(host: &RelayHost) -> bool {
+    match host.address.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().is_loopback(),
-        Err(_) => relay.address == "localhost" || relay.address.ends_with(".localhost"),
+        Err(_) => host.address == "localhost" || host.address.ends_with(".localhost"),
     }
 }
 
 fn itself(relay: &RelayRoute, listeners: &[SocketAddr]) -> Option<SocketAddr> {
-    let ip = relay.address.parse::<IpAddr>().ok();
-    listeners.iter().copied().find(|listener| {
-        let same_host = match ip {
-            Some(ip) => {
+    let hosts = relay.hosts();
+    let is_host = |listener: &SocketAddr, host: &RelayHost| {
+        let same_host = match host.address.parse::<IpAddr>() {
+            Ok(ip) => {
                 listener.ip() == ip || (listener.ip().is_unspecified() && ip.to_canonical().is_loopback())
             }
-            None => is_loopback(relay) && (listener.ip().is_unspecified() || listener.ip().is_loopback()),
+            Err(_) => {
+                is_loopback_host(host) && (listener.ip().is_unspecified() || listener.ip().is_loopback())
+            }
         };
-        listener.port() == relay.port && same_host
-    })
+        listener.port() == host.port && same_host
+    };
+    listeners.iter().copied().find(|listener| hosts.iter().any(|host| is_host(listener, host)))
 }

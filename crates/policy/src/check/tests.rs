@@ -250,6 +250,7 @@ fn a_demand_that_cannot_be_met_is_shown_where_it_counts() {
     check_is(&json("'default'"), &[]);
 }
 
+// proves: J10
 #[test]
 fn credentials_must_be_whole_and_stay_secret() {
     check_is(
@@ -272,9 +273,34 @@ fn credentials_must_be_whole_and_stay_secret() {
     check_is(
         &relay(&format!(r#"{CREDENTIALS}, "implicitTls": true, "port": 465, "allowInvalidCerts": true"#)),
         &[
-            "warning: MtaRoute r: allowInvalidCerts: the password would go to whoever presents any certificate \
-         (set allowInvalidCerts to false)",
+            "warning: MtaRoute r: allowInvalidCerts: the password is not sent to a server whose certificate does not \
+         verify, so that mail would be deferred there (set it to false; or say with allowPlaintextAuth that the \
+         password may be seen)",
         ],
+    );
+    check_is(
+        &relay(&format!(
+            r#"{CREDENTIALS}, "requireTls": true, "allowInvalidCerts": true, "allowPlaintextAuth": true"#
+        )),
+        &[
+            "warning: MtaRoute r: allowPlaintextAuth: the password may go to whoever presents any certificate \
+         (set it to false as soon as the relay has a certificate)",
+        ],
+    );
+    check_is(
+        &relay(&format!(r#"{CREDENTIALS}, "allowPlaintextAuth": true"#)),
+        &[
+            "warning: MtaRoute r: allowPlaintextAuth: the password may be sent without TLS, for anybody on the way to \
+         read (set it to false as soon as the relay has a certificate)",
+        ],
+    );
+    check_is(
+        &relay(r#", "authMechanism": "XOAUTH2""#),
+        &["error: MtaRoute r: authMechanism: there is a mechanism, but no user name and secret for it"],
+    );
+    check_is(
+        &relay(r#", "clientKey": {"@type": "Value", "secret": "k"}"#),
+        &["error: MtaRoute r: clientCertificate: there is no certificate that the key belongs to"],
     );
     let strict = serde_json::json!({
         "MtaRoute": serde_json::from_str::<serde_json::Value>(&relay(CREDENTIALS)).unwrap(),
@@ -330,28 +356,62 @@ fn a_mask_is_no_secret() {
 
 // proves: G9
 #[test]
-fn secrets_that_cannot_be_read_are_errors() {
+fn secrets_that_cannot_be_read_are_told() {
     let json = relay(
         r#", "port": 465, "implicitTls": true, "authUsername": "u",
         "authSecret": {"@type": "EnvironmentVariable", "variableName": "V"}"#,
     );
     let reference = SecretReference::EnvironmentVariable("V".to_owned());
     for (secret, expected) in [
-        (None, "error: MtaRoute r: authSecret: the secret in environment variable V was not read"),
+        (None, "the secret in environment variable V was not read"),
         (
             Some(Err("it is not set".to_owned())),
-            "error: MtaRoute r: authSecret: cannot read the secret in environment variable V: it is not set",
+            "cannot read the secret in environment variable V: it is not set",
         ),
-        (
-            Some(Ok(Secret::new(""))),
-            "error: MtaRoute r: authSecret: the secret in environment variable V is empty",
-        ),
+        (Some(Ok(Secret::new(""))), "the secret in environment variable V is empty"),
         (Some(Ok(Secret::new("s"))), ""),
     ] {
         let secrets = secret.map(|secret| (reference.clone(), secret)).into_iter().collect();
         let environment = Environment { secrets, ..Environment::default() };
-        assert_eq!(findings(&json, &environment).0, expected);
+        let expected = match expected {
+            "" => String::new(),
+            told => format!(
+                "warning: MtaRoute r: authSecret: {told} (mail by this route is deferred until it can be read)"
+            ),
+        };
+        let (found, configuration) = findings(&json, &environment);
+        assert_eq!(found, expected);
+        assert!(configuration.is_some());
     }
+}
+
+// proves: J6
+#[test]
+fn a_relay_is_at_hosts_or_at_a_socket() {
+    let relay = |properties: &str| format!(r#"[{{"@type": "Relay", "name": "r", {properties}}}]"#);
+    check_is(
+        &relay(r#""addresses": [{"address": "a.example"}, {"address": "192.0.2.1", "port": 587}]"#),
+        &[],
+    );
+    check_is(&relay(r#""socket": "/run/lmtp", "protocol": "lmtp""#), &[]);
+    check_is(&relay(r#""address": "_smtp._tcp.example.org", "lookup": "srv""#), &[]);
+    check_is(
+        &relay(r#""port": 25"#),
+        &["error: MtaRoute r: address: the relay names no host (give address, addresses or socket)"],
+    );
+    check_is(
+        &relay(r#""address": "_smtp._tcp.example.org""#),
+        &["error: MtaRoute r: address: the name is that of SRV records, not of a host (set lookup to srv)"],
+    );
+    check_is(
+        &relay(r#""address": "a.example", "socket": "run/lmtp", "requireTls": true"#),
+        &[
+            "error: MtaRoute r: socket: the relay is either a socket or at hosts (leave out address and addresses)",
+            "error: MtaRoute r: socket: the path of a socket is absolute (such as /run/dovecot/lmtp)",
+            "error: MtaRoute r: protocol: only LMTP is spoken over a Unix socket (set protocol to lmtp)",
+            "error: MtaRoute r: requireTls: there is no TLS over a Unix socket (leave it out)",
+        ],
+    );
 }
 
 // proves: J6

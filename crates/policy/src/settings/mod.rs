@@ -11,6 +11,7 @@ mod expression;
 mod fresh;
 mod json;
 pub mod outbound_strategy;
+pub mod relay;
 pub mod report;
 pub mod route;
 pub mod secret;
@@ -26,8 +27,9 @@ pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use outbound_strategy::MtaOutboundStrategy;
+pub use relay::{AuthMechanism, RelayAddress, RelayHost, RelayLookup, RelayProtocol, RelayRoute};
 pub use report::ReportSettings;
-pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RelayProtocol, RelayRoute, RouteKind};
+pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RouteKind};
 pub use secret::{Secret, SecretKeyOptional, SecretReference};
 pub use system::SystemSettings;
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
@@ -94,10 +96,11 @@ impl Settings {
 
     /// The secrets that lie outside the settings: what must be read before the check.
     pub fn secret_references(&self) -> Vec<SecretReference> {
-        let secrets = self.routes.values().filter_map(|route| match &route.kind {
-            RouteKind::Relay(relay) => relay.auth_secret.reference(),
+        let relays = self.routes.values().filter_map(|route| match &route.kind {
+            RouteKind::Relay(relay) => Some(relay),
             RouteKind::Local | RouteKind::Mx(_) => None,
         });
+        let secrets = relays.flat_map(RelayRoute::secret_references);
         secrets.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::json::fields;
-use super::secret::SecretKeyOptional;
+use super::relay::RelayRoute;
 
 /// A named route. The name is what route expressions return.
 #[derive(Clone, PartialEq, Debug)]
@@ -23,7 +23,7 @@ pub enum RouteKind {
     Local,
     /// To the hosts that the recipient domain's MX records name.
     Mx(MxRoute),
-    /// To one configured host, whatever the recipient domain.
+    /// To configured hosts, whatever the recipient domain.
     Relay(RelayRoute),
 }
 
@@ -68,44 +68,6 @@ pub enum IpLookupStrategy {
     V6Only,
 }
 
-/// What a Relay route says.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RelayRoute {
-    /// A host name or an IP address; with an address, DNS is not asked.
-    #[serde(deserialize_with = "fields::host")]
-    pub address: String,
-    /// 25 unless said.
-    #[serde(default = "smtp_port", deserialize_with = "fields::port")]
-    pub port: u16,
-    /// SMTP unless said.
-    #[serde(default)]
-    pub protocol: RelayProtocol,
-    /// TLS from the first byte instead of STARTTLS.
-    #[serde(default)]
-    pub implicit_tls: bool,
-    /// Whether a certificate that does not verify is good enough.
-    #[serde(default)]
-    pub allow_invalid_certs: bool,
-    /// The user name for AUTH.
-    #[serde(default, deserialize_with = "fields::optional_text")]
-    pub auth_username: Option<String>,
-    /// Where the password comes from.
-    #[serde(default)]
-    pub auth_secret: SecretKeyOptional,
-}
-
-/// What is spoken to a relay.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum RelayProtocol {
-    /// RFC 5321.
-    #[default]
-    Smtp,
-    /// RFC 2033.
-    Lmtp,
-}
-
 impl Default for MxRoute {
     fn default() -> Self {
         MxRoute {
@@ -137,8 +99,4 @@ const fn max_mx_hosts() -> usize {
 
 const fn max_multihomed() -> usize {
     2
-}
-
-const fn smtp_port() -> u16 {
-    25
 }

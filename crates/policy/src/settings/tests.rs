@@ -88,15 +88,7 @@ fn every_block_of_the_page_loads() {
     assert_eq!(local.routes["local"].kind, RouteKind::Local);
     let three = MxRoute { max_mx_hosts: 3, ..MxRoute::default() };
     assert_eq!(mx.routes["mx"].kind, RouteKind::Mx(three));
-    let expected = RelayRoute {
-        address: "relay.example.org".to_owned(),
-        port: 25,
-        protocol: RelayProtocol::Smtp,
-        implicit_tls: false,
-        allow_invalid_certs: false,
-        auth_username: None,
-        auth_secret: SecretKeyOptional::None,
-    };
+    let expected = RelayRoute::to("relay.example.org");
     assert_eq!(relay(&relays, "relay"), expected);
     assert_eq!(relays.routes["mx"].kind, RouteKind::Mx(MxRoute::default()));
     assert_eq!(failover.routes.keys().collect::<Vec<_>>(), ["fallback", "local", "mx"]);
@@ -104,6 +96,30 @@ fn every_block_of_the_page_loads() {
     assert_eq!((lmtp.port, lmtp.protocol, lmtp.allow_invalid_certs), (24, RelayProtocol::Lmtp, true));
     assert_eq!(lmtp.auth_username.as_deref(), Some("relay_server"));
     assert_eq!(lmtp.auth_secret, SecretKeyOptional::Value { secret: Secret::new("123456") });
+}
+
+#[test]
+fn a_relay_may_have_several_hosts() {
+    let json = r#"{"@type": "Relay", "name": "pool", "address": "One.Example", "port": 587, "lookup": "mx",
+        "addresses": [{"address": "two.example"}, {"address": "192.0.2.1", "port": 25, "priority": 7, "weight": 3},
+                      {"address": "three.example"}],
+        "authMechanism": "SCRAM-SHA-256", "maxConnections": 3, "ipLookupStrategy": "v6Only"}"#;
+    let pool = relay(&load(json), "pool");
+    let host = |address: &str, port, priority, weight| RelayHost {
+        address: address.to_owned(),
+        port,
+        priority,
+        weight,
+    };
+    let expected = [
+        host("one.example", 587, 0, 1),
+        host("two.example", 587, 1, 1),
+        host("192.0.2.1", 25, 7, 3),
+        host("three.example", 587, 8, 1),
+    ];
+    assert_eq!(pool.hosts(), expected);
+    assert_eq!((pool.auth_mechanism, pool.max_connections), (AuthMechanism::ScramSha256, Some(3)));
+    assert_eq!((pool.lookup, pool.ip_lookup_strategy), (RelayLookup::Mx, IpLookupStrategy::V6Only));
 }
 
 #[test]
@@ -249,8 +265,8 @@ fn errors_of_objects_name_the_object_and_the_property() {
         "line 2, column 2: MtaRoute r: there is no property adress (did you mean address?)",
     );
     check(
-        "[{\"@type\": \"Relay\", \"name\": \"r\"}]",
-        "line 1, column 2: MtaRoute r: the property address is missing",
+        "[{\"@type\": \"Relay\", \"address\": \"a.example\"}]",
+        "line 1, column 2: MtaRoute: the property name is missing",
     );
 }
 

@@ -114,7 +114,8 @@ fn origin(role: HostRole) -> String {
         HostRole::Mx { preference } => format!("MX record, preference {preference}"),
         HostRole::Implicit => "no MX record, so the domain itself".to_owned(),
         HostRole::Literal(_) => "address literal".to_owned(),
-        HostRole::Relay => "configured relay".to_owned(),
+        HostRole::Relay { port } => format!("configured relay, port {port}"),
+        HostRole::Socket => "configured Unix socket".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use policy::expr::{Branch, Expression};
 use policy::limits::{JITTER_PERCENT_MAX, MX_DELIVERIES_MAX, RELAY_DELIVERIES_MAX};
 use policy::settings::{
     Account, DeliveryExpiration, IpLookupStrategy, MtaDeliverySchedule, MtaRoute, MtaVirtualQueue, MxRoute,
-    RelayProtocol, RelayRoute, RouteKind, SecretKeyOptional, Settings, SystemSettings,
+    RelayProtocol, RelayRoute, RouteKind, Settings, SystemSettings,
 };
 
 use super::{Dials, PeerPlan, within};
@@ -342,15 +342,7 @@ fn route(name: &str, kind: RouteKind) -> (String, MtaRoute) {
 }
 
 fn relay(address: &str, port: u16, protocol: RelayProtocol) -> RouteKind {
-    RouteKind::Relay(RelayRoute {
-        address: address.to_owned(),
-        port,
-        protocol,
-        implicit_tls: false,
-        allow_invalid_certs: false,
-        auth_username: None,
-        auth_secret: SecretKeyOptional::None,
-    })
+    RouteKind::Relay(RelayRoute { port, protocol, ..RelayRoute::to(address) })
 }
 
 fn settings(

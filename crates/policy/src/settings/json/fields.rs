@@ -63,14 +63,28 @@ pub(crate) fn millis<'de, D: Deserializer<'de>>(json: D) -> Result<Duration, D::
     }
 }
 
-/// A host name or an IP address, in lower case.
-pub(crate) fn host<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
+/// A host name, an IP address, or the whole name of SRV records, such as `_submission._tcp.example.org`.
+pub(crate) fn relay_place<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
     let text = text(json)?;
     host_name(&text)
+        .or_else(|| service_name(&text))
         .ok_or_else(|| D::Error::custom(format!("'{text}' is neither a host name nor an IP address")))
 }
 
-/// [`host`], or nothing.
+/// RFC 2782: `_service._proto.name`, in lower case.
+fn service_name(text: &str) -> Option<String> {
+    let [service, protocol, name] = text.splitn(3, '.').collect::<Vec<_>>()[..] else { return None };
+    let is_label = |label: &str| {
+        label.len() > 1
+            && label.starts_with('_')
+            && label[1..].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let name = host_name(name).filter(|name| name.parse::<IpAddr>().is_err())?;
+    (is_label(service) && is_label(protocol))
+        .then(|| format!("{service}.{protocol}.{name}").to_ascii_lowercase())
+}
+
+/// A host name in lower case, or nothing.
 pub(crate) fn optional_host<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
     let Some(text) = optional_text(json)? else { return Ok(None) };
     let host = host_name(&text).ok_or_else(|| D::Error::custom(format!("'{text}' is no host name")));
