@@ -74,13 +74,30 @@ pub(crate) enum Case {
     Recipients,
     /// The sink is down: how fast is mail taken?
     Accept,
+    /// As `relay`, over TLS on connections that are kept.
+    Tls,
+    /// As `relay`, over TLS with a handshake for each message.
+    Handshakes,
 }
 
 impl Case {
     fn recipients(self) -> u64 {
         match self {
-            Case::Relay | Case::Accept => 1,
+            Case::Relay | Case::Accept | Case::Tls | Case::Handshakes => 1,
             Case::Recipients => 50,
+        }
+    }
+
+    /// Whether the relay must speak TLS to the sink.
+    pub(crate) fn tls(self) -> bool {
+        matches!(self, Case::Tls | Case::Handshakes)
+    }
+
+    /// Messages of a run: fewer where each costs much more.
+    fn count(self, plan: &Plan) -> u64 {
+        match self {
+            Case::Relay | Case::Accept | Case::Tls => plan.count,
+            Case::Recipients | Case::Handshakes => (plan.count / 10).max(1),
         }
     }
 }
@@ -95,6 +112,8 @@ pub(crate) struct Run {
     /// Messages at the sink, and how many of them were different.
     pub(crate) delivered: u64,
     pub(crate) unique: u64,
+    /// TLS handshakes at the sink.
+    pub(crate) handshakes: u64,
     /// From the first connection until the last message was where it should be.
     pub(crate) seconds: f64,
     /// Messages per second over that time; `None` if some never came.
@@ -141,7 +160,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<()> {
 }
 
 async fn measure(plan: &Plan, kind: PeerKind, case: Case, round: u32) -> Result<Run> {
-    let place = place(plan, kind).await?;
+    let place = place(plan, kind, case).await?;
     let peer = Peer::start(kind, &place).await?;
     let result = loaded(plan, kind, case, round, &place, peer.as_ref()).await;
     if let Some(peer) = peer {
@@ -151,7 +170,7 @@ async fn measure(plan: &Plan, kind: PeerKind, case: Case, round: u32) -> Result<
 }
 
 /// An empty folder and two free ports.
-async fn place(plan: &Plan, kind: PeerKind) -> Result<Place> {
+async fn place(plan: &Plan, kind: PeerKind, case: Case) -> Result<Place> {
     let folder = plan.folder.join(format!("{kind:?}").to_lowercase());
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
@@ -160,7 +179,7 @@ async fn place(plan: &Plan, kind: PeerKind) -> Result<Place> {
     let folder = folder.canonicalize()?;
     let sink = free_port().await?;
     let port = if kind == PeerKind::None { sink } else { free_port().await? };
-    Ok(Place { folder, port, sink })
+    Ok(Place { folder, port, sink, tls: case.tls() })
 }
 
 async fn free_port() -> Result<u16> {
@@ -175,8 +194,8 @@ async fn loaded(
     place: &Place,
     peer: Option<&Peer>,
 ) -> Result<Run> {
-    let sink = if case == Case::Accept { None } else { Some(Sink::start(place.sink).await?) };
-    let count = if case.recipients() > 1 { (plan.count / 10).max(1) } else { plan.count };
+    let sink = if case == Case::Accept { None } else { Some(Sink::start(place.sink, case).await?) };
+    let count = case.count(plan);
     source(plan, place, WARM_UP, 1).await.context("warm-up")?;
     if let Some(sink) = &sink {
         sink.wait(WARM_UP).await?;
@@ -209,6 +228,7 @@ async fn loaded(
         accepted: sent.accepted,
         delivered: seen.messages,
         unique: seen.unique,
+        handshakes: seen.handshakes,
         seconds,
         rate: seen_all.then(|| per_second(sent.accepted)),
         recipients_rate: per_second(sent.accepted * case.recipients()),
@@ -267,10 +287,16 @@ struct Sink {
 }
 
 impl Sink {
-    async fn start(port: u16) -> Result<Sink> {
+    async fn start(port: u16, case: Case) -> Result<Sink> {
         let control = free_port().await?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["sink", "--port", &port.to_string(), "--control", &control.to_string()]);
+        if case.tls() {
+            command.arg("--tls");
+        }
+        if case == Case::Handshakes {
+            command.args(["--per-connection", "1"]);
+        }
         let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn()?;
         let sink = Sink { control, _child: child };
         let began = Instant::now();

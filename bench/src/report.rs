@@ -1,4 +1,4 @@
-//! The table: what each relay did in each case, and how it compares with Postfix.
+//! The table: what each relay did in each case, and how ours compares with the others.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -21,19 +21,24 @@ pub(crate) fn table(runs: &[Run]) -> String {
             row(&mut text, &of(runs, *case, *peer));
         }
     }
-    line(
-        &mut text,
-        "\n| case | Waypost : Postfix, messages/s (least to most) | Waypost : Postfix, CPU per message |",
-    );
-    line(&mut text, "|---|---|---|");
+    line(&mut text, "\n| case | Waypost compared with | messages/s (least to most) | CPU per message |");
+    line(&mut text, "|---|---|---|---|");
     for case in &cases {
-        let (ours, theirs) = (of(runs, *case, PeerKind::Waypost), of(runs, *case, PeerKind::Postfix));
-        let pairs = || ours.iter().filter_map(|a| Some((a, theirs.iter().find(|b| b.round == a.round)?)));
-        let rates = spread(pairs().filter_map(|(a, b)| Some(a.rate? / b.rate?)).collect());
-        let costs = spread(pairs().map(|(a, b)| a.cpu_ms_per_message / b.cpu_ms_per_message).collect());
-        line(&mut text, &format!("| {} | {rates} | {costs} |", name(*case)));
+        for peer in peers.iter().filter(|peer| **peer != PeerKind::Waypost) {
+            ratio(&mut text, &of(runs, *case, PeerKind::Waypost), &of(runs, *case, *peer));
+        }
     }
     text
+}
+
+/// Our runs against those of another relay, each in the round that both did.
+fn ratio(text: &mut String, ours: &[&Run], theirs: &[&Run]) {
+    let Some(first) = theirs.first() else { return };
+    let pairs = || ours.iter().filter_map(|a| Some((a, theirs.iter().find(|b| b.round == a.round)?)));
+    let rates = spread(pairs().filter_map(|(a, b)| Some(a.rate? / b.rate?)).collect());
+    let costs = spread(pairs().map(|(a, b)| a.cpu_ms_per_message / b.cpu_ms_per_message).collect());
+    let peer = format!("{:?}", first.peer).to_lowercase();
+    line(text, &format!("| {} | {peer} | {rates} | {costs} |", name(first.case)));
 }
 
 fn of(runs: &[Run], case: Case, peer: PeerKind) -> Vec<&Run> {
@@ -64,6 +69,8 @@ fn name(case: Case) -> &'static str {
         Case::Relay => "relay",
         Case::Recipients => "50 recipients",
         Case::Accept => "accept, sink down",
+        Case::Tls => "TLS, connections kept",
+        Case::Handshakes => "TLS, a handshake each",
     }
 }
 

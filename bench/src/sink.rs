@@ -3,14 +3,16 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, LocalSet};
+use tokio_rustls::TlsAcceptor;
 
 use crate::latency::Summary;
 use crate::stamp::{Stamp, now_ns};
@@ -27,6 +29,12 @@ pub(crate) struct Ports {
     /// Port for questions, on 127.0.0.1: `stats`, `full`, `reset`, `quit`.
     #[arg(long, default_value_t = 2601)]
     pub(crate) control: u16,
+    /// Take nothing before STARTTLS; the certificate is made at the start.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Hang up after so many messages; 0 for never.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) per_connection: u64,
 }
 
 /// What the sink has seen since its last reset.
@@ -34,6 +42,9 @@ pub(crate) struct Ports {
 pub(crate) struct Seen {
     /// Connections.
     pub(crate) sessions: u64,
+    /// TLS handshakes.
+    #[serde(default)]
+    pub(crate) handshakes: u64,
     /// Messages, copies of the same counted each.
     pub(crate) messages: u64,
     /// Recipients, copies counted each.
@@ -80,6 +91,7 @@ pub(crate) async fn run(ports: &Ports) -> Result<()> {
     let mail = listener(ports.port).await?;
     let control = listener(ports.control).await?;
     let ledger = Rc::new(RefCell::new(Ledger::default()));
+    let tls = if ports.tls { Some(acceptor()?) } else { None };
     let local = LocalSet::new();
     let serve = local.run_until(async {
         let mut sessions = JoinSet::new();
@@ -93,8 +105,8 @@ pub(crate) async fn run(ports: &Ports) -> Result<()> {
                 }
                 Ok((stream, _)) = mail.accept() => {
                     ledger.borrow_mut().seen.sessions += 1;
-                    let ledger = Rc::clone(&ledger);
-                    sessions.spawn_local(async move { Session::new(stream, ledger).run().await });
+                    let session = Session::new(Rc::clone(&ledger), tls.clone(), ports.per_connection);
+                    sessions.spawn_local(session.run(stream));
                 }
                 Some(_) = sessions.join_next() => {}
             }
@@ -117,9 +129,31 @@ async fn answer(mut stream: TcpStream, ledger: &RefCell<Ledger>) -> std::io::Res
     Ok(question)
 }
 
+/// TLS with a certificate that nobody has signed.
+fn acceptor() -> Result<TlsAcceptor> {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
+        .map_err(|why| anyhow::anyhow!("the key that was just made cannot be read: {why}"))?;
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A stream in clear or over TLS.
+trait Bytes: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Bytes for T {}
+
+/// What becomes of a connection after what has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Read,
+    Handshake,
+    Close,
+}
+
 /// One connection.
 struct Session {
-    stream: TcpStream,
     ledger: Rc<RefCell<Ledger>>,
     input: Vec<u8>,
     /// Bytes of a message that were searched for its end.
@@ -127,57 +161,77 @@ struct Session {
     in_data: bool,
     recipients: u64,
     output: Vec<u8>,
+    /// There until it was used.
+    tls: Option<TlsAcceptor>,
+    per_connection: u64,
+    messages: u64,
 }
 
 impl Session {
-    fn new(stream: TcpStream, ledger: Rc<RefCell<Ledger>>) -> Self {
+    fn new(ledger: Rc<RefCell<Ledger>>, tls: Option<TlsAcceptor>, per_connection: u64) -> Self {
         Session {
-            stream,
             ledger,
             input: Vec::new(),
             searched: 0,
             in_data: false,
             recipients: 0,
             output: Vec::new(),
+            tls,
+            per_connection,
+            messages: 0,
         }
     }
 
-    async fn run(mut self) -> std::io::Result<()> {
-        self.stream.set_nodelay(true)?;
-        self.stream.write_all(b"220 sink.bench.test ESMTP\r\n").await?;
+    async fn run(mut self, stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut stream: Box<dyn Bytes> = Box::new(stream);
+        stream.write_all(b"220 sink.bench.test ESMTP\r\n").await?;
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            let length = self.stream.read(&mut buffer).await?;
+            let length = stream.read(&mut buffer).await?;
             if length == 0 {
                 return Ok(());
             }
             self.input.extend_from_slice(&buffer[..length]);
-            let more = self.digest();
-            self.stream.write_all(&self.output).await?;
+            let next = self.digest();
+            stream.write_all(&self.output).await?;
+            stream.flush().await?;
             self.output.clear();
-            if !more {
-                return Ok(());
+            match (next, self.tls.take_if(|_| next == Next::Handshake)) {
+                (Next::Handshake, Some(tls)) => {
+                    self.ledger.borrow_mut().seen.handshakes += 1;
+                    stream = Box::new(tls.accept(stream).await?);
+                }
+                (Next::Close, _) => return stream.shutdown().await,
+                (Next::Read | Next::Handshake, _) => {}
             }
         }
     }
 
-    /// Handles all that has come whole. False after QUIT.
-    fn digest(&mut self) -> bool {
+    /// Handles all that has come whole.
+    fn digest(&mut self) -> Next {
         loop {
             let end = if self.in_data {
                 self.message_end()
             } else {
                 memchr::memchr(b'\n', &self.input).map(|at| at + 1)
             };
-            let Some(end) = end else { return true };
+            let Some(end) = end else { return Next::Read };
             let rest = self.input.split_off(end);
             let piece = std::mem::replace(&mut self.input, rest);
             if self.in_data {
                 self.ledger.borrow_mut().note(&piece, self.recipients);
                 (self.in_data, self.searched, self.recipients) = (false, 0, 0);
                 self.output.extend_from_slice(b"250 2.0.0 taken\r\n");
-            } else if !self.command(&piece) {
-                return false;
+                self.messages += 1;
+                if self.messages == self.per_connection {
+                    return Next::Close;
+                }
+            } else {
+                match self.command(&piece) {
+                    Next::Read => {}
+                    next => return next,
+                }
             }
         }
     }
@@ -190,9 +244,12 @@ impl Session {
         found
     }
 
-    fn command(&mut self, line: &[u8]) -> bool {
+    fn command(&mut self, line: &[u8]) -> Next {
         let verb: Vec<u8> = line.iter().take(4).map(u8::to_ascii_uppercase).collect();
         let reply: &[u8] = match verb.as_slice() {
+            b"EHLO" if self.tls.is_some() => b"250-sink.bench.test\r\n250 STARTTLS\r\n",
+            b"STAR" if self.tls.is_some() => b"220 2.0.0 go on\r\n",
+            b"MAIL" if self.tls.is_some() => b"530 5.7.0 STARTTLS first\r\n",
             b"EHLO" => b"250-sink.bench.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 104857600\r\n",
             b"RCPT" => {
                 self.recipients += 1;
@@ -211,6 +268,10 @@ impl Session {
             _ => b"502 5.5.1 no\r\n",
         };
         self.output.extend_from_slice(reply);
-        verb != b"QUIT"
+        match verb.as_slice() {
+            b"QUIT" => Next::Close,
+            b"STAR" => Next::Handshake,
+            _ => Next::Read,
+        }
     }
 }

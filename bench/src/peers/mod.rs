@@ -25,6 +25,12 @@ const START_MAX: Duration = Duration::from_secs(30);
 pub(crate) enum PeerKind {
     /// This project's program.
     Waypost,
+    /// Another build of it, named by `WAYPOST_BEFORE`.
+    Before,
+    /// This project's program with every kind of policy in its settings.
+    Policies,
+    /// The same as `waypost`, and each message signed with DKIM.
+    Signing,
     /// Debian's Postfix with the settings in `bench/peers/postfix-tuned`.
     Postfix,
     /// No relay: the source speaks to the sink. What the harness itself can do.
@@ -39,6 +45,8 @@ pub(crate) struct Place {
     pub(crate) port: u16,
     /// Where it sends everything.
     pub(crate) sink: u16,
+    /// Whether it must speak TLS to the sink.
+    pub(crate) tls: bool,
 }
 
 /// A relay that runs.
@@ -51,7 +59,9 @@ impl Peer {
     /// Starts a relay and waits until it greets.
     pub(crate) async fn start(kind: PeerKind, place: &Place) -> Result<Option<Peer>> {
         let peer = match kind {
-            PeerKind::Waypost => Peer::Waypost(waypost::Waypost::start(place)?),
+            PeerKind::Waypost | PeerKind::Before | PeerKind::Policies | PeerKind::Signing => {
+                Peer::Waypost(waypost::Waypost::start(place, kind)?)
+            }
             PeerKind::Postfix => Peer::Postfix(postfix::Postfix::start(place).await?),
             PeerKind::None => return Ok(None),
         };

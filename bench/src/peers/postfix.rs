@@ -32,7 +32,8 @@ impl Postfix {
         let fill = |template: &str| {
             let folder = place.folder.display().to_string();
             let filled = template.replace("@FOLDER@", &folder).replace("@PORT@", &place.port.to_string());
-            filled.replace("@SINK@", &place.sink.to_string())
+            let tls = if place.tls { "encrypt" } else { "none" };
+            filled.replace("@SINK@", &place.sink.to_string()).replace("@TLS@", tls)
         };
         fs::write(etc.join("main.cf"), fill(MAIN))?;
         fs::write(etc.join("master.cf"), fill(MASTER))?;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{Place, done, logged};
+use super::{PeerKind, Place, done, logged};
 
 /// How long it may take to stop.
 const STOP_MAX: Duration = Duration::from_secs(30);
@@ -21,8 +21,8 @@ pub(crate) struct Waypost {
 }
 
 impl Waypost {
-    /// Writes its two files and starts it.
-    pub(crate) fn start(place: &Place) -> Result<Waypost> {
+    /// Writes its files and starts it.
+    pub(crate) fn start(place: &Place, kind: PeerKind) -> Result<Waypost> {
         let boot = format!(
             "data_directory = \"data\"\n\
              settings = \"settings.json\"\n\
@@ -33,16 +33,14 @@ impl Waypost {
              [log]\nlevel = \"info\"\n",
             place.port
         );
-        let settings = json!({
-            "MtaRoute": [{
-                "@type": "Relay", "name": "sink", "address": "127.0.0.1", "port": place.sink,
-            }],
-            "MtaOutboundStrategy": { "route": { "else": "'sink'" } },
-            "MtaVirtualQueue": [{ "name": "default", "threadsPerNode": 50 }],
-        });
         fs::write(place.folder.join("waypost.toml"), boot)?;
-        fs::write(place.folder.join("settings.json"), serde_json::to_vec_pretty(&settings)?)?;
-        let binary = std::env::var_os("WAYPOST_BINARY").map_or_else(beside, PathBuf::from);
+        fs::write(place.folder.join("settings.json"), serde_json::to_vec_pretty(&settings(place, kind))?)?;
+        let binary = match kind {
+            PeerKind::Before => {
+                std::env::var_os("WAYPOST_BEFORE").map(PathBuf::from).context("set WAYPOST_BEFORE")?
+            }
+            _ => std::env::var_os("WAYPOST_BINARY").map_or_else(beside, PathBuf::from),
+        };
         let mut command = logged(&binary, &place.folder)?;
         command.current_dir(&place.folder).args(["serve", "--config", "waypost.toml"]);
         let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
@@ -63,6 +61,44 @@ impl Waypost {
         }
         Ok(())
     }
+}
+
+/// Everything goes to the sink; TLS has to be, whatever its certificate, or is left out.
+fn settings(place: &Place, kind: PeerKind) -> Value {
+    let start_tls = if place.tls { "require" } else { "disable" };
+    let mut settings = json!({
+        "MtaRoute": [{
+            "@type": "Relay", "name": "sink", "address": "127.0.0.1", "port": place.sink,
+            "allowInvalidCerts": true,
+        }],
+        "MtaOutboundStrategy": { "route": { "else": "'sink'" }, "tls": { "else": "'bench'" } },
+        "MtaTlsStrategy": [{ "name": "bench", "startTls": start_tls }],
+        "MtaVirtualQueue": [{ "name": "default", "threadsPerNode": 50 }],
+    });
+    let more = match kind {
+        PeerKind::Policies => policies(),
+        _ => json!({}),
+    };
+    if let (Some(settings), Value::Object(more)) = (settings.as_object_mut(), more) {
+        settings.extend(more);
+    }
+    settings
+}
+
+/// One of each kind of policy, none of which ever says no.
+fn policies() -> Value {
+    json!({
+        "MtaOutboundStrategy": {
+            "route": {
+                "match": [
+                    { "if": "rcpt_domain == 'nowhere.test' && retry_num > 2", "then": "'sink'" },
+                    { "if": "size > 104857600 || priority > 3", "then": "'sink'" },
+                ],
+                "else": "'sink'",
+            },
+            "tls": { "else": "'bench'" },
+        },
+    })
 }
 
 /// The program beside this one, where cargo puts both.
