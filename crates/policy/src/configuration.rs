@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::check::{Checked, Environment, Finding, check};
 use crate::expr::{CheckedExpression, Surroundings};
+use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
     Secret, Settings,
 };
+use crate::throttle::{InboundThrottles, OutboundThrottles};
 
 /// An immutable whole; a change makes a new one.
 #[derive(Debug)]
@@ -34,6 +36,12 @@ pub struct Configuration {
     pub domains: BTreeMap<mail::Domain, Arc<Domain>>,
     /// Accounts by each of their addresses, in lower case: ask [`Configuration::account`].
     pub accounts: BTreeMap<mail::Address, Arc<Account>>,
+    /// How fast clients may send.
+    pub inbound: InboundThrottles,
+    /// How fast mail is delivered.
+    pub outbound: OutboundThrottles,
+    /// How much the queue holds.
+    pub quotas: Quotas,
     /// Which route.
     pub route: CheckedExpression,
     /// Which schedule.

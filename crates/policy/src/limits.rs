@@ -9,6 +9,13 @@ pub const JITTER_PERCENT_MAX: u32 = 10;
 /// The wait after a rate or concurrency limit of ours was met.
 pub const LIMITED_DELAY: Duration = Duration::from_secs(60);
 
+/// How far into the future those that a rate of ours holds up are told times; or two periods, if that is longer.
+pub const POSTPONED_MAX: Duration = Duration::from_secs(60 * 60);
+/// How long a time that was promised is kept free if nobody claims one.
+pub const PROMISE_KEPT_FOR: Duration = Duration::from_secs(30);
+/// Buckets of throttles at most, for clients and for deliveries; who finds no place is not counted.
+pub const BUCKETS_MAX: usize = 100_000;
+
 /// Recipients of one message that are due at once; so many more follow after each [`LIST_PORTION_INTERVAL`].
 pub const LIST_PORTION: usize = 500;
 /// The wait between two portions of a long list, in which other mail has its turn.

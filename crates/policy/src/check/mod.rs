@@ -3,6 +3,7 @@
 mod branches;
 mod directory;
 mod implication;
+mod limits;
 mod names;
 mod relays;
 mod reports;
@@ -74,6 +75,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let compiled = strategies::compile(settings, environment, &mut findings);
     let reports = reports::compile(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
+    let limits = limits::compile(settings, environment, &mut findings);
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
     if let Some(compiled) = &compiled {
@@ -85,7 +87,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let configuration = compiled
         .zip(reports)
         .filter(|_| usable)
-        .map(|(compiled, reports)| assemble(settings, environment, compiled, reports));
+        .map(|(compiled, reports)| assemble(settings, environment, compiled, reports, limits));
     if let Some(configuration) = &configuration {
         directory::check_routes(configuration, &mut findings);
     }
@@ -99,6 +101,7 @@ fn assemble(
     environment: &Environment,
     compiled: Compiled,
     reports: ReportRules,
+    limits: limits::Compiled,
 ) -> Configuration {
     let hostname = hostname(settings, environment);
     Configuration {
@@ -112,6 +115,9 @@ fn assemble(
         tls: shared(&settings.tls),
         domains: directory::domains(settings),
         accounts: directory::accounts(settings),
+        inbound: limits.inbound,
+        outbound: limits.outbound,
+        quotas: limits.quotas,
         route: compiled.route,
         schedule: compiled.schedule,
         connection: compiled.connection,

@@ -7,6 +7,8 @@ use super::{
     DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy,
     MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, Settings, SystemSettings,
 };
+use super::{InboundKey, MtaInboundThrottle, Rate, Window};
+use crate::expr::Expression;
 
 pub(super) fn settings() -> Settings {
     let route = |name: &str, kind| MtaRoute { name: name.to_owned(), description: None, kind };
@@ -26,6 +28,9 @@ pub(super) fn settings() -> Settings {
         tls: [MtaTlsStrategy::named("default"), invalid_tls].map(|tls| (tls.name.clone(), tls)).into(),
         dsn_report: DsnReportSettings::default(),
         report: ReportSettings::default(),
+        inbound_throttles: inbound_throttles().into(),
+        outbound_throttles: Vec::new(),
+        queue_quotas: Vec::new(),
         domains: [].into(),
         accounts: [].into(),
     }
@@ -43,5 +48,46 @@ fn schedules() -> [MtaDeliverySchedule; 4] {
         MtaDeliverySchedule::named("remote", "remote"),
         own("dsn", &[minutes(15), minutes(30), hours(1), hours(2)], 10),
         MtaDeliverySchedule { notify: Vec::new(), ..own("report", &[minutes(30), hours(1), hours(2)], 8) },
+    ]
+}
+
+/// What holds strangers back. Programs on this machine send as fast as they like, and so do, but for the rate of their
+/// connections, clients that have authenticated.
+fn inbound_throttles() -> [MtaInboundThrottle; 3] {
+    let throttle = |id: &str, description: &str, key: &[InboundKey], (count, period), applies: &str| {
+        MtaInboundThrottle {
+            id: id.to_owned(),
+            enable: true,
+            description: description.to_owned(),
+            key: key.iter().copied().collect(),
+            applies: Expression::always(applies),
+            rate: Rate { count, period },
+            window: Window::default(),
+        }
+    };
+    const NOT_HERE: &str = "!(remote_ip in ['127.0.0.1', '::1'])";
+    const STRANGER: &str = "authenticated_as == '' && !(remote_ip in ['127.0.0.1', '::1'])";
+    [
+        throttle(
+            "ip",
+            "connections of one address",
+            &[InboundKey::RemoteIp],
+            (5, Duration::from_secs(1)),
+            NOT_HERE,
+        ),
+        throttle(
+            "sender",
+            "mail of one domain to one recipient",
+            &[InboundKey::SenderDomain, InboundKey::Rcpt],
+            (25, hours(1)),
+            STRANGER,
+        ),
+        throttle(
+            "stranger",
+            "messages of one unknown client",
+            &[InboundKey::RemoteIp],
+            (100, minutes(1)),
+            STRANGER,
+        ),
     ]
 }

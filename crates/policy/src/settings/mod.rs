@@ -11,11 +11,13 @@ mod expression;
 mod fresh;
 mod json;
 pub mod outbound_strategy;
+pub mod queue_quota;
 pub mod relay;
 pub mod report;
 pub mod route;
 pub mod secret;
 pub mod system;
+pub mod throttle;
 pub mod tls_strategy;
 pub mod virtual_queue;
 
@@ -27,11 +29,13 @@ pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use outbound_strategy::MtaOutboundStrategy;
+pub use queue_quota::{MtaQueueQuota, QuotaKey};
 pub use relay::{AuthMechanism, RelayAddress, RelayHost, RelayLookup, RelayProtocol, RelayRoute};
 pub use report::ReportSettings;
 pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RouteKind};
 pub use secret::{Secret, SecretKeyOptional, SecretReference};
 pub use system::SystemSettings;
+pub use throttle::{InboundKey, MtaInboundThrottle, MtaOutboundThrottle, OutboundKey, Rate, Window};
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
 pub use virtual_queue::MtaVirtualQueue;
 
@@ -56,6 +60,12 @@ pub struct Settings {
     pub dsn_report: DsnReportSettings,
     /// Which host says that it reports.
     pub report: ReportSettings,
+    /// How fast clients may send, in the order of the file.
+    pub inbound_throttles: Vec<MtaInboundThrottle>,
+    /// How fast mail is delivered, in the order of the file.
+    pub outbound_throttles: Vec<MtaOutboundThrottle>,
+    /// How much the queue holds, in the order of the file.
+    pub queue_quotas: Vec<MtaQueueQuota>,
     /// Local domains by name.
     pub domains: BTreeMap<mail::Domain, Domain>,
     /// Accounts by name.

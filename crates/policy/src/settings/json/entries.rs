@@ -13,6 +13,7 @@ use crate::settings::{
     MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, ReportSettings, RouteKind, Settings,
     SettingsError, SystemSettings,
 };
+use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
 /// The types of objects.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -26,6 +27,9 @@ enum Type {
     Tls,
     DsnReport,
     Report,
+    InboundThrottle,
+    OutboundThrottle,
+    QueueQuota,
     Domain,
     Account,
 }
@@ -40,6 +44,9 @@ const TYPES: &[(&str, Type)] = &[
     ("MtaTlsStrategy", Type::Tls),
     ("DsnReportSettings", Type::DsnReport),
     ("ReportSettings", Type::Report),
+    ("MtaInboundThrottle", Type::InboundThrottle),
+    ("MtaOutboundThrottle", Type::OutboundThrottle),
+    ("MtaQueueQuota", Type::QueueQuota),
     ("Domain", Type::Domain),
     ("Account", Type::Account),
 ];
@@ -83,7 +90,11 @@ pub(in crate::settings) fn load(text: &str, settings: &mut Settings) -> Result<(
     let json = Json::parse(text).map_err(whole)?;
     let mut loader = Loader { settings, names: BTreeSet::new(), queue_ids: BTreeMap::new() };
     let mut errors = Vec::new();
-    for entry in entries(&json).map_err(whole)? {
+    let (entries, mentioned) = entries(&json).map_err(whole)?;
+    for kind in mentioned {
+        loader.forget_fresh(kind);
+    }
+    for entry in entries {
         if let Err(fault) = loader.load(&entry) {
             errors.push(error(text, title(&entry), fault));
         }
@@ -93,7 +104,8 @@ pub(in crate::settings) fn load(text: &str, settings: &mut Settings) -> Result<(
 }
 
 fn title(entry: &Entry<'_>) -> String {
-    match entry.json.text_member("name").or(entry.id) {
+    let name = entry.json.text_member("name").or(entry.id);
+    match name.or_else(|| entry.json.text_member("description")) {
         Some(name) if !entry.kind.is_singleton() && !name.is_empty() => {
             format!("{} {name}", entry.kind.name())
         }
@@ -114,19 +126,25 @@ fn error(text: &str, object: String, fault: Fault) -> SettingsError {
     }
 }
 
-fn entries(json: &Json) -> Result<Vec<Entry<'_>>, Fault> {
-    match &json.node {
-        Node::List(items) => items.iter().map(typed).collect(),
-        Node::Object(_) if json.member(TYPE).is_some() => Ok(vec![typed(json)?]),
+/// The objects, and the types that the file speaks of.
+fn entries(json: &Json) -> Result<(Vec<Entry<'_>>, BTreeSet<Type>), Fault> {
+    let mut mentioned = BTreeSet::new();
+    let found = match &json.node {
+        Node::List(items) => items.iter().map(typed).collect::<Result<Vec<_>, _>>()?,
+        Node::Object(_) if json.member(TYPE).is_some() => vec![typed(json)?],
         Node::Object(members) => {
             let mut found = Vec::new();
             for member in members {
-                of_type(Type::named(&member.key, member.at)?, &member.value, &mut found)?;
+                let kind = Type::named(&member.key, member.at)?;
+                mentioned.insert(kind);
+                of_type(kind, &member.value, &mut found)?;
             }
-            Ok(found)
+            found
         }
-        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => Err(not_an_object(json)),
-    }
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => return Err(not_an_object(json)),
+    };
+    mentioned.extend(found.iter().map(|entry| entry.kind));
+    Ok((found, mentioned))
 }
 
 /// An object that says itself of which type it is.
@@ -228,6 +246,24 @@ impl Loader<'_> {
                 self.settings.tls.insert(tls.name.clone(), tls);
                 Ok(())
             }
+            Type::InboundThrottle => {
+                let mut throttle = read::<MtaInboundThrottle>(json)?;
+                throttle.id = self.id(entry, Some(&throttle.description))?;
+                self.settings.inbound_throttles.push(throttle);
+                Ok(())
+            }
+            Type::OutboundThrottle => {
+                let mut throttle = read::<MtaOutboundThrottle>(json)?;
+                throttle.id = self.id(entry, Some(&throttle.description))?;
+                self.settings.outbound_throttles.push(throttle);
+                Ok(())
+            }
+            Type::QueueQuota => {
+                let mut quota = read::<MtaQueueQuota>(json)?;
+                quota.id = self.id(entry, quota.description.as_deref())?;
+                self.settings.queue_quotas.push(quota);
+                Ok(())
+            }
             Type::Domain => {
                 let domain = read::<Domain>(json)?;
                 self.once(entry, domain.name.as_str())?;
@@ -249,6 +285,38 @@ impl Loader<'_> {
             return Ok(());
         }
         Err(Fault::at(entry.json.at, "there are two of this name"))
+    }
+
+    /// What an object without a name is known by: its id, else its description, else its number.
+    fn id(&mut self, entry: &Entry<'_>, description: Option<&str>) -> Result<String, Fault> {
+        if let Some(id) = entry.id {
+            return self.once(entry, id).map(|()| id.to_owned());
+        }
+        let first = description.unwrap_or("1").to_owned();
+        let others = (2..).map(|nth| description.map_or(format!("{nth}"), |text| format!("{text} {nth}")));
+        let mut free = std::iter::once(first).chain(others);
+        let free = free.find(|id| self.once(entry, id).is_ok());
+        Ok(free.expect("only so many ids are taken"))
+    }
+
+    /// Objects without a name: those of the file are all that there are, also if it lists none.
+    fn forget_fresh(&mut self, kind: Type) {
+        match kind {
+            Type::InboundThrottle => self.settings.inbound_throttles.clear(),
+            Type::OutboundThrottle => self.settings.outbound_throttles.clear(),
+            Type::QueueQuota => self.settings.queue_quotas.clear(),
+            Type::System
+            | Type::Route
+            | Type::Outbound
+            | Type::Schedule
+            | Type::VirtualQueue
+            | Type::Connection
+            | Type::Tls
+            | Type::DsnReport
+            | Type::Report
+            | Type::Domain
+            | Type::Account => {}
+        }
     }
 
     /// A schedule names its queue by name, or by the id that the queue is listed under.

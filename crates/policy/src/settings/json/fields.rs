@@ -47,6 +47,22 @@ pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(json: D) -> Result<usize, 
         .ok_or_else(|| D::Error::custom("must be at least 1"))
 }
 
+/// [`at_least_one`], or nothing.
+pub(crate) fn optional_count<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
+    match Option::<u64>::deserialize(json)? {
+        Some(0) => Err(D::Error::custom("must be at least 1; null says that there is no limit")),
+        count => Ok(count),
+    }
+}
+
+/// How many a rate lets pass.
+pub(crate) fn rate_count<'de, D: Deserializer<'de>>(json: D) -> Result<u32, D::Error> {
+    const COUNT_MAX: u32 = 1_000_000;
+    let number = u64::deserialize(json)?;
+    let count = u32::try_from(number).ok().filter(|count| (1..=COUNT_MAX).contains(count));
+    count.ok_or_else(|| D::Error::custom(format!("must be 1 to {COUNT_MAX}")))
+}
+
 /// A port.
 pub(crate) fn port<'de, D: Deserializer<'de>>(json: D) -> Result<u16, D::Error> {
     let number = u64::deserialize(json)?;

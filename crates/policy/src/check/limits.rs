@@ -1,0 +1,230 @@
+//! Throttles and quotas, compiled: at which step can each be met?
+
+use std::collections::BTreeSet;
+
+use super::{Environment, Finding, Severity};
+use crate::expr::{CheckedExpression, Context, Dictionary, Expression, Place, Variable};
+use crate::quota::{Quota, QuotaScope, Quotas};
+use crate::settings::{
+    InboundKey, MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota, OutboundKey, QuotaKey, Settings,
+};
+use crate::throttle::{Direction, InboundThrottles, OutboundThrottles, Throttle, mentions};
+
+/// All limits.
+#[derive(Default)]
+pub(super) struct Compiled {
+    pub(super) inbound: InboundThrottles,
+    pub(super) outbound: OutboundThrottles,
+    pub(super) quotas: Quotas,
+}
+
+/// What only a host has.
+const OF_HOSTS: &[Variable] = &[Variable::Mx, Variable::RemoteIp, Variable::LocalIp];
+/// What differs among the recipients of one message.
+const PERSONAL: &[Variable] = &[
+    Variable::Rcpt,
+    Variable::RetryNum,
+    Variable::NotifyNum,
+    Variable::ExpiresIn,
+    Variable::LastStatus,
+    Variable::LastError,
+];
+/// The variables that are known at RCPT at the earliest; then at MAIL; then at EHLO.
+const FROM_RCPT: &[Variable] =
+    &[Variable::Rcpt, Variable::RcptDomain, Variable::Recipients, Variable::Priority];
+const FROM_MAIL: &[Variable] = &[Variable::Sender, Variable::SenderDomain, Variable::AuthenticatedAs];
+const FROM_EHLO: &[Variable] = &[Variable::HeloDomain];
+/// What is not known of a message before all of it has come.
+const LATE: &[Variable] = &[Variable::Recipients, Variable::Size];
+
+/// Compiles all that are in force; those that are wrong are found and left out.
+pub(super) fn compile(
+    settings: &Settings,
+    environment: &Environment,
+    findings: &mut Vec<Finding>,
+) -> Compiled {
+    let mut compiled = Compiled::default();
+    let mut compiler = Compiler { environment, none: BTreeSet::new(), findings };
+    for throttle in settings.inbound_throttles.iter().filter(|throttle| throttle.enable) {
+        compiler.inbound(throttle, &mut compiled.inbound);
+    }
+    for throttle in settings.outbound_throttles.iter().filter(|throttle| throttle.enable) {
+        compiler.outbound(throttle, &mut compiled.outbound);
+    }
+    for quota in settings.queue_quotas.iter().filter(|quota| quota.enable) {
+        compiled.quotas.extend(compiler.quota(quota));
+    }
+    compiled
+}
+
+struct Compiler<'a> {
+    environment: &'a Environment,
+    /// Conditions name no objects.
+    none: BTreeSet<String>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Compiler<'_> {
+    fn inbound(&mut self, throttle: &MtaInboundThrottle, into: &mut InboundThrottles) {
+        let object = format!("MtaInboundThrottle {}", throttle.id);
+        let Some(applies) = self.condition(&object, &throttle.applies, Context::RcptTo) else { return };
+        let keys: Vec<Variable> = throttle.key.iter().map(|key| inbound_variable(*key)).collect();
+        let asks = |variables: &[Variable]| {
+            keys.iter().any(|key| variables.contains(key)) || mentions(&applies, variables)
+        };
+        let step = if asks(FROM_RCPT) {
+            &mut into.rcpt
+        } else if asks(FROM_MAIL) {
+            &mut into.mail
+        } else if asks(FROM_EHLO) {
+            &mut into.ehlo
+        } else {
+            &mut into.connection
+        };
+        step.push(Throttle {
+            direction: Direction::Inbound,
+            id: throttle.id.clone(),
+            description: throttle.description.clone(),
+            keys,
+            applies,
+            rate: throttle.rate,
+            window: throttle.window,
+            count_local: true,
+            personal: false,
+        });
+    }
+
+    fn outbound(&mut self, throttle: &MtaOutboundThrottle, into: &mut OutboundThrottles) {
+        let object = format!("MtaOutboundThrottle {}", throttle.id);
+        let Some(applies) = self.condition(&object, &throttle.applies, Context::Throttle) else { return };
+        let keys: Vec<Variable> = throttle.key.iter().map(|key| outbound_variable(*key)).collect();
+        let asks = |variables: &[Variable]| {
+            keys.iter().any(|key| variables.contains(key)) || mentions(&applies, variables)
+        };
+        let (of_host, personal) = (asks(OF_HOSTS), asks(PERSONAL));
+        if of_host && throttle.count_local {
+            let message = "deliveries to the local store have no host, so that they are not counted here";
+            self.findings.push(Finding::new(Severity::Warning, object.as_str(), message).at("countLocal"));
+        }
+        let step = if of_host {
+            &mut into.host
+        } else if personal || asks(&[Variable::RcptDomain]) {
+            &mut into.rcpt
+        } else {
+            &mut into.sender
+        };
+        step.push(Throttle {
+            direction: Direction::Outbound,
+            id: throttle.id.clone(),
+            description: throttle.description.clone(),
+            keys,
+            applies,
+            rate: throttle.rate,
+            window: throttle.window,
+            count_local: throttle.count_local,
+            personal,
+        });
+    }
+
+    fn quota(&mut self, quota: &MtaQueueQuota) -> Option<Quota> {
+        let object = format!("MtaQueueQuota {}", quota.id);
+        let applies = self.condition(&object, &quota.applies, Context::Quota)?;
+        if quota.messages.is_none() && quota.size.is_none() {
+            let message = "neither messages nor size is set, so that nothing is limited";
+            self.findings.push(Finding::new(Severity::Warning, object.as_str(), message));
+            return None;
+        }
+        let keys: Vec<Variable> = quota.key.iter().map(|key| quota_variable(*key)).collect();
+        let asks = |variables: &[Variable]| {
+            keys.iter().any(|key| variables.contains(key)) || mentions(&applies, variables)
+        };
+        let scope = if asks(&[Variable::Rcpt]) {
+            QuotaScope::Recipient
+        } else if asks(&[Variable::RcptDomain]) {
+            QuotaScope::Domain
+        } else {
+            QuotaScope::Message
+        };
+        let early = !asks(LATE);
+        Some(Quota {
+            id: quota.id.clone(),
+            description: quota.description.clone().unwrap_or_else(|| quota.id.clone()),
+            keys,
+            scope,
+            messages: quota.messages,
+            bytes: quota.size,
+            early,
+            applies,
+        })
+    }
+
+    /// The compiled condition; nothing, and findings, if it is wrong.
+    fn condition(
+        &mut self,
+        object: &str,
+        condition: &Expression,
+        context: Context,
+    ) -> Option<CheckedExpression> {
+        let dictionary =
+            Dictionary { context, objects: ("value", &self.none), stores: &self.environment.stores };
+        let errors = match CheckedExpression::compile(condition, &dictionary) {
+            Ok(compiled) => return Some(compiled),
+            Err(errors) => errors,
+        };
+        self.findings.extend(errors.into_iter().map(|(place, error)| Finding {
+            severity: Severity::Error,
+            object: object.to_owned(),
+            property: format!("match.{place}"),
+            position: Some(error.span.position(source(condition, place))),
+            message: error.message,
+            hint: error.hint,
+        }));
+        None
+    }
+}
+
+fn source(expression: &Expression, place: Place) -> &str {
+    match place {
+        Place::If(branch) => expression.matches.get(branch).map_or("", |branch| &branch.condition),
+        Place::Then(branch) => expression.matches.get(branch).map_or("", |branch| &branch.then),
+        Place::Else => expression.otherwise.as_deref().unwrap_or(""),
+    }
+}
+
+fn inbound_variable(key: InboundKey) -> Variable {
+    match key {
+        InboundKey::Listener => Variable::Listener,
+        InboundKey::RemoteIp => Variable::RemoteIp,
+        InboundKey::LocalIp => Variable::LocalIp,
+        InboundKey::AuthenticatedAs => Variable::AuthenticatedAs,
+        InboundKey::HeloDomain => Variable::HeloDomain,
+        InboundKey::Sender => Variable::Sender,
+        InboundKey::SenderDomain => Variable::SenderDomain,
+        InboundKey::Rcpt => Variable::Rcpt,
+        InboundKey::RcptDomain => Variable::RcptDomain,
+    }
+}
+
+fn outbound_variable(key: OutboundKey) -> Variable {
+    match key {
+        OutboundKey::Mx => Variable::Mx,
+        OutboundKey::RemoteIp => Variable::RemoteIp,
+        OutboundKey::LocalIp => Variable::LocalIp,
+        OutboundKey::Sender => Variable::Sender,
+        OutboundKey::SenderDomain => Variable::SenderDomain,
+        OutboundKey::Rcpt => Variable::Rcpt,
+        OutboundKey::RcptDomain => Variable::RcptDomain,
+        OutboundKey::AuthenticatedAs => Variable::AuthenticatedAs,
+        OutboundKey::Route => Variable::Route,
+        OutboundKey::RouteType => Variable::RouteType,
+    }
+}
+
+fn quota_variable(key: QuotaKey) -> Variable {
+    match key {
+        QuotaKey::Sender => Variable::Sender,
+        QuotaKey::SenderDomain => Variable::SenderDomain,
+        QuotaKey::Rcpt => Variable::Rcpt,
+        QuotaKey::RcptDomain => Variable::RcptDomain,
+    }
+}
