@@ -144,3 +144,23 @@ pub const DSN_HEADER_BYTES_MAX: u64 = 16 * 1024;
 pub const DSN_MESSAGE_BYTES_MAX: u64 = 128 * 1024;
 
 const _: () = assert!(DSN_HEADER_BYTES_MAX <= DSN_MESSAGE_BYTES_MAX);
+
+/// Bytes of an MTA-STS policy.
+pub const STS_POLICY_BYTES_MAX: usize = 64 * 1024;
+/// Hosts that an MTA-STS policy names.
+pub const STS_MX_PATTERNS_MAX: usize = 500;
+/// Bytes of the id in an MTA-STS record (RFC 8461 section 3.1).
+pub const STS_ID_BYTES_MAX: usize = 32;
+/// The shortest time that a policy may ask to be kept.
+pub const STS_AGE_MIN: Duration = Duration::from_secs(60 * 60);
+/// The longest such time (RFC 8461 section 3.2).
+pub const STS_AGE_MAX: Duration = Duration::from_secs(31_557_600);
+/// How long a policy is kept that asks for less or for more.
+pub const STS_AGE_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The wait after a policy could not be fetched (RFC 8461 section 3.3).
+pub const STS_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+/// Domains whose policies are kept.
+pub const STS_POLICIES_MAX: usize = 50_000;
+
+const _: () = assert!(STS_AGE_MIN.as_secs() <= STS_AGE_DEFAULT.as_secs());
+const _: () = assert!(STS_AGE_DEFAULT.as_secs() <= STS_AGE_MAX.as_secs());
