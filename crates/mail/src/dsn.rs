@@ -6,7 +6,9 @@
 use std::fmt::Write;
 
 use crate::address::Address;
+use crate::encoded_word::phrase;
 use crate::envelope::OriginalRecipient;
+use crate::header::header_end;
 use crate::status::EnhancedStatus;
 use crate::time::Timestamp;
 use crate::{quoted_printable, xtext};
@@ -137,11 +139,11 @@ impl Dsn {
 
     fn header(&self, boundary: &str, encoding: &str) -> String {
         format!(
-            "From: \"{name}\" <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: {date}\r\n\
+            "From: {name} <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: {date}\r\n\
              Message-ID: <{id}>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
              Content-Transfer-Encoding: {encoding}\r\n\
              Content-Type: multipart/report; report-type={report};\r\n\tboundary=\"{boundary}\"\r\n\r\n",
-            name = one_line(&self.from_name, VALUE_CHARS_MAX).replace(['"', '\\'], ""),
+            name = phrase(&one_line(&self.from_name, VALUE_CHARS_MAX)),
             from = self.from,
             to = self.to,
             subject = one_line(&self.subject, VALUE_CHARS_MAX),
@@ -302,8 +304,10 @@ fn text_part(kind: &str, content: &[u8]) -> Vec<u8> {
 /// A part that is a message, which may not be encoded (RFC 2046 section 5.2.1).
 fn message_part(message: &[u8]) -> Vec<u8> {
     let encoding = if message.is_ascii() { "7bit" } else { "8bit" };
+    // RFC 6532 section 3.7: a header in UTF-8 makes it another type.
+    let kind = if message[..header_end(message)].is_ascii() { "rfc822" } else { "global" };
     let mut part =
-        format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n").into_bytes();
+        format!("Content-Type: message/{kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n").into_bytes();
     part.extend_from_slice(message);
     part
 }

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod dsn;
+pub mod encoded_word;
 pub mod envelope;
 pub mod header;
 pub mod quoted_printable;

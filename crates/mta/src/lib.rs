@@ -15,6 +15,7 @@ mod deliver;
 pub mod gather;
 pub mod hosts;
 pub mod listen;
+mod notices;
 mod parts;
 pub mod queue_manager;
 pub mod resolve;

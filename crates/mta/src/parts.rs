@@ -17,6 +17,7 @@ use tracing::{error, warn};
 use crate::attempt::{Delivery, Report, Way, attempt_until};
 use crate::claims::Next;
 use crate::connections::Connections;
+use crate::notices::Rates;
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
 use crate::world::World;
 
@@ -26,6 +27,8 @@ pub(crate) struct Means {
     pub(crate) world: World,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) connections: Arc<Connections>,
+    /// How many notifications went to whom.
+    pub(crate) rates: Arc<Rates>,
     /// Cancelled when attempts under way are to be cut off.
     pub(crate) cut: CancellationToken,
 }
@@ -90,7 +93,7 @@ pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
     if begun {
         judge_report(&means, &delivery, report, &mut decisions).await;
     }
-    let mut ended = Ended::new(lease, settle(&means.world, &means.configuration, decisions).await);
+    let mut ended = Ended::new(lease, settle(&means, decisions).await);
     if !untried.is_empty() {
         give_back(&means.world, lease, &untried).await;
     }
@@ -197,7 +200,7 @@ pub(crate) async fn errand(
             }
             Next::Notice => {
                 let progress = noticed(world, configuration, &envelope, &queued, now).await;
-                if wanted(&envelope, &queued.recipient, &Happening::Delayed(progress.clone())) {
+                if wanted(configuration, &envelope, &queued.recipient, &Happening::Delayed(progress.clone())) {
                     decisions.delayed.push((queued.recipient, progress));
                 } else {
                     decisions.verdicts.push((queued.recipient, Verdict::Retry(progress)));
@@ -215,7 +218,7 @@ pub(crate) async fn errand(
         };
         decisions.decide(configuration, &queued, None, None, verdict, now);
     }
-    Ended::new(lease, settle(world, configuration, decisions).await)
+    Ended::new(lease, settle(&means, decisions).await)
 }
 
 /// Writes that a delivery's next hop is down. What failed there after a recipient had become due stands for an attempt
@@ -239,7 +242,7 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
         };
         decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
     }
-    Ended::new(*lease, settle(&means.world, &means.configuration, decisions).await)
+    Ended::new(*lease, settle(&means, decisions).await)
 }
 
 /// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.
@@ -251,7 +254,7 @@ pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Tr
         let verdict = postponed(&queued.progress, until, why.clone());
         decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
     }
-    Ended::new(*lease, settle(&means.world, &means.configuration, decisions).await)
+    Ended::new(*lease, settle(&means, decisions).await)
 }
 
 /// Gives recipients back untried.
@@ -270,13 +273,13 @@ pub(crate) async fn tell(
     owed: Vec<(Recipient, Happening)>,
 ) -> bool {
     let (each, together) = (owed.clone(), Decisions::untold(lease, Arc::clone(&envelope), owed));
-    if settle(&means.world, &means.configuration, together).await.written {
+    if settle(&means, together).await.written {
         return true;
     }
     let mut written = false;
     for one in each {
         let one = Decisions::untold(lease, Arc::clone(&envelope), vec![one]);
-        written |= settle(&means.world, &means.configuration, one).await.well;
+        written |= settle(&means, one).await.well;
     }
     written
 }

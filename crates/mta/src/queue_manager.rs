@@ -55,7 +55,7 @@ async fn work(
     let mut changes = configuration;
     let configuration = Arc::clone(&changes.borrow_and_update());
     let cut = CancellationToken::new();
-    let mut state = State::new(Means { world, configuration, connections, cut });
+    let mut state = State::new(Means { world, configuration, connections, rates: Arc::default(), cut });
     loop {
         state.start_deliveries();
         state.claim();

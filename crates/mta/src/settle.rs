@@ -3,25 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use mail::{Envelope, Recipient, Timestamp};
-use policy::bounce::{
-    Happening, Reporter, notification, notification_envelope, original_bytes_wanted, wanted,
-};
+use policy::bounce::{Happening, wanted};
 use policy::facts::Facts;
 use policy::limits::{SETTLE_MAX, STORE_BACKOFF_MAX, STORE_BACKOFF_MIN};
-use policy::retry::{notification_schedule, schedule_kept};
+use policy::retry::schedule_kept;
 use policy::route::choose_schedule;
 use policy::settings::MtaDeliverySchedule;
 use policy::verdict::judge;
 use policy::{AttemptOutcome, Configuration, NextHop, Progress, Verdict};
-use store::{Content, Deposit, Ending, LeaseId, Notice, QueuedRecipient, Settlement, StoreError};
-use tokio::io::AsyncReadExt;
+use store::{Deposit, Ending, LeaseId, QueuedRecipient, Settlement, StoreError};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::attempt::Way;
 use crate::gather::decide;
+use crate::notices::{log_double_bounce, notice};
+use crate::parts::Means;
 use crate::waybill::{Line, line};
 use crate::world::World;
 
@@ -146,15 +144,17 @@ async fn schedule(
 }
 
 /// Writes it, again and again while the store cannot; gives up only when the lease is about to end.
-pub(crate) async fn settle(world: &World, configuration: &Configuration, decisions: Decisions) -> Settled {
+pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
+    let (world, configuration) = (&means.world, &*means.configuration);
     let now = world.clock.now();
     let envelope = Arc::clone(&decisions.envelope);
     let mut decisions = decisions;
     let lines = std::mem::take(&mut decisions.lines);
-    let (settlement, happenings, owed, next_event) = compose(decisions);
+    let (settlement, happenings, owed, next_event) = compose(configuration, decisions);
     let mut settlement = settlement;
     if !happenings.is_empty() {
-        settlement.notices.extend(notice(world, configuration, &envelope, &happenings, now).await);
+        let notice = notice(world, configuration, &means.rates, &envelope, happenings, now).await;
+        settlement.notices.extend(notice);
     }
     if settlement.endings.is_empty() && settlement.told.is_empty() {
         return Settled { owed, next_event, written: true, well: true };
@@ -171,7 +171,10 @@ pub(crate) async fn settle(world: &World, configuration: &Configuration, decisio
 type Happenings = Vec<(Recipient, Happening)>;
 
 /// The settlement without its notification, what that one tells, what is told later, and the next event.
-fn compose(decisions: Decisions) -> (Settlement, Happenings, Happenings, Timestamp) {
+fn compose(
+    configuration: &Configuration,
+    decisions: Decisions,
+) -> (Settlement, Happenings, Happenings, Timestamp) {
     let envelope = &decisions.envelope;
     let mut settlement = Settlement {
         lease: decisions.lease,
@@ -189,14 +192,17 @@ fn compose(decisions: Decisions) -> (Settlement, Happenings, Happenings, Timesta
             Verdict::Delivered(delivered) if recipient.notify.success => {
                 Some(Happening::Delivered(delivered.clone()))
             }
-            Verdict::Failed(trouble) => Some(Happening::Failed(trouble.clone())),
+            Verdict::Failed(trouble) => {
+                log_double_bounce(envelope, &recipient, &trouble.text);
+                Some(Happening::Failed(trouble.clone()))
+            }
             Verdict::Retry(progress) => {
                 next_event = next_event.min(progress.next_event());
                 None
             }
             Verdict::Delivered(_) => None,
         };
-        let told = happening.filter(|happening| wanted(envelope, &recipient, happening));
+        let told = happening.filter(|happening| wanted(configuration, envelope, &recipient, happening));
         let is_owed = told.is_some() && !decisions.alone;
         settlement.endings.push(Ending { recipient: recipient.id, verdict, owed: is_owed });
         if let Some(told) = told {
@@ -256,50 +262,4 @@ async fn write(world: &World, settlement: Settlement) -> Writing {
 /// The next wait after the store could not do it.
 pub(crate) fn longer(backoff: Duration) -> Duration {
     backoff.saturating_mul(2).min(STORE_BACKOFF_MAX)
-}
-
-/// The notification about all that happened; none if nobody is to be told.
-async fn notice(
-    world: &World,
-    configuration: &Configuration,
-    envelope: &Envelope,
-    happenings: &[(Recipient, Happening)],
-    now: Timestamp,
-) -> Option<Notice> {
-    let seen = notification_envelope(envelope, now)?;
-    let progress = Progress::unscheduled(now);
-    let facts = Facts::new(&seen, seen.recipients.first()?, &progress, now);
-    let schedule = match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
-        Ok(schedule) => schedule,
-        Err(trouble) => {
-            warn!(id = %envelope.message, why = trouble.text, "no schedule can be chosen for a notification");
-            Arc::new(notification_schedule())
-        }
-    };
-    let original = original(world, envelope, original_bytes_wanted(envelope, happenings)).await;
-    let reporter = Reporter { hostname: &configuration.hostname, domain: &configuration.domain };
-    let progress = Progress::first(&schedule, now, &seen.parameters);
-    let (accepted, content) = notification(envelope, happenings, &original, reporter, progress, now)?;
-    Some(Notice { accepted, content: Bytes::from(content) })
-}
-
-/// The beginning of the message. If it cannot be read, the notification goes without: it is worth more than that.
-async fn original(world: &World, envelope: &Envelope, bytes_max: u64) -> Vec<u8> {
-    let length = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    match world.store.content(envelope.message).await {
-        Ok(Some(Content::Memory(bytes))) => return bytes[..length.min(bytes.len())].to_vec(),
-        Ok(Some(Content::File(file))) => {
-            let mut start = Vec::new();
-            match tokio::fs::File::open(&file.path).await {
-                Ok(open) => match open.take(bytes_max).read_to_end(&mut start).await {
-                    Ok(_) => return start,
-                    Err(why) => warn!(id = %envelope.message, %why, "cannot read the content to return"),
-                },
-                Err(why) => warn!(id = %envelope.message, %why, "cannot open the content to return"),
-            }
-        }
-        Ok(None) => warn!(id = %envelope.message, "there is no content to return"),
-        Err(why) => warn!(id = %envelope.message, %why, "cannot find the content to return"),
-    }
-    Vec::new()
 }

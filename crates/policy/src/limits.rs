@@ -164,3 +164,14 @@ pub const STS_POLICIES_MAX: usize = 50_000;
 
 const _: () = assert!(STS_AGE_MIN.as_secs() <= STS_AGE_DEFAULT.as_secs());
 const _: () = assert!(STS_AGE_DEFAULT.as_secs() <= STS_AGE_MAX.as_secs());
+
+/// The time over which notifications to one address are counted.
+pub const NOTICES_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// Notifications in an hour to one address that its owner sent from; later ones wait.
+pub const NOTICES_PER_HOUR_MAX: u32 = 300;
+/// Notifications in an hour to one address that a stranger gave; there are no later ones.
+pub const NOTICES_TO_STRANGERS_PER_HOUR_MAX: u32 = 20;
+/// Addresses for which notifications are counted.
+pub const NOTICE_ADDRESSES_MAX: usize = 10_000;
+
+const _: () = assert!(NOTICES_TO_STRANGERS_PER_HOUR_MAX <= NOTICES_PER_HOUR_MAX);
