@@ -200,7 +200,8 @@ pub(crate) async fn errand(
             }
             Next::Notice => {
                 let progress = noticed(world, configuration, &envelope, &queued, now).await;
-                if wanted(configuration, &envelope, &queued.recipient, &Happening::Delayed(progress.clone())) {
+                if wanted(configuration, &envelope, &queued.recipient, &Happening::Delayed(progress.clone()))
+                {
                     decisions.delayed.push((queued.recipient, progress));
                 } else {
                     decisions.verdicts.push((queued.recipient, Verdict::Retry(progress)));

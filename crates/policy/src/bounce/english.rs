@@ -36,8 +36,7 @@ pub(super) const DOUBLE_BOUNCE: &str = "The message came from the empty sender a
      told. You get this because the settings say that the postmaster is told then.\n";
 
 pub(super) const DELIVERED: &str = "Your message was delivered to these recipients:";
-pub(super) const RELAYED: &str =
-    "Your message was handed on for these recipients. The servers that took it do not\n\
+pub(super) const RELAYED: &str = "Your message was handed on for these recipients. The servers that took it do not\n\
      confirm delivery; you will hear of it again only if something goes wrong:";
 pub(super) const DELAYED: &str = "Your message has not been delivered to these recipients yet.\n\
      It is still being tried; you need not send it again:";

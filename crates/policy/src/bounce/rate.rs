@@ -87,10 +87,10 @@ mod tests {
         let many = NOTICES_PER_HOUR_MAX;
         let known = all(Standing::Known, 2, many + 2);
         let share = NOTICES_WINDOW / many;
-        assert_eq!(known[usize::try_from(many).unwrap()..], [
-            Allowance::At(NOW.plus(share)),
-            Allowance::At(NOW.plus(share * 2))
-        ]);
+        assert_eq!(
+            known[usize::try_from(many).unwrap()..],
+            [Allowance::At(NOW.plus(share)), Allowance::At(NOW.plus(share * 2))]
+        );
         assert_eq!(rates.take(&address(1), Standing::Stranger, NOW.plus(NOTICES_WINDOW)), Allowance::Now);
     }
 

@@ -32,12 +32,7 @@ fn envelope(reverse_path: &str) -> Envelope {
 }
 
 fn recipient(id: u64, address: &str, notify: Notify) -> Recipient {
-    Recipient {
-        id: RecipientId(id),
-        forward_path: Address::parse(address).unwrap(),
-        original: None,
-        notify,
-    }
+    Recipient { id: RecipientId(id), forward_path: Address::parse(address).unwrap(), original: None, notify }
 }
 
 const ALL: Notify = Notify { success: true, delay: true, failure: true, explicit: true };
@@ -230,8 +225,7 @@ fn the_message_is_returned_whole_only_on_failure_and_on_request() {
     let mut asked = envelope("s@test.example");
     asked.parameters.ret = Some(Ret::Full);
     let whole = |envelope: &Envelope, happening: Happening| {
-        let (_, content) =
-            notify_with(envelope, &[(recipient(1, "a@example.org", ALL), happening)]).unwrap();
+        let (_, content) = notify_with(envelope, &[(recipient(1, "a@example.org", ALL), happening)]).unwrap();
         content.contains("Content-Type: message/rfc822\r\n") && content.contains("\r\nbody\r\n")
     };
     assert!(whole(&asked, Happening::Failed(refused())));
@@ -311,7 +305,9 @@ fn the_settings_say_in_whose_name() {
     );
     let envelope = envelope("s@test.example");
     let (_, content) = notify_by(&configuration, &envelope, &[failed()]).unwrap();
-    assert!(content.starts_with("From: =?utf-8?Q?Post_f=C3=BCr_s=40test=2Eexample?= <bounce@test.example>\r\n"));
+    assert!(
+        content.starts_with("From: =?utf-8?Q?Post_f=C3=BCr_s=40test=2Eexample?= <bounce@test.example>\r\n")
+    );
     assert!(content.contains("\r\nReporting-MTA: dns;out.test.example\r\n"));
     assert!(content.contains(".1@out.test.example>\r\n"), "the Message-ID");
 }
