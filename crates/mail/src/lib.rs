@@ -10,6 +10,7 @@ pub mod encoded_word;
 pub mod envelope;
 pub mod header;
 pub mod quoted_printable;
+pub mod seven_bit;
 pub mod status;
 pub mod time;
 pub mod xtext;

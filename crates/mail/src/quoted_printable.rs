@@ -6,35 +6,72 @@ const LINE_CHARS_MAX: usize = 76;
 /// Encodes. CRLF stays a line end; any other byte that is not printable ASCII is escaped.
 pub fn encode(content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() + content.len() / 8);
+    let mut encoder = Encoder::default();
     let mut rest = content;
-    while !rest.is_empty() {
-        let end = memchr::memmem::find(rest, b"\r\n");
-        encode_line(&rest[..end.unwrap_or(rest.len())], &mut out);
-        rest = end.map_or(&[][..], |end| &rest[end + 2..]);
-        if end.is_some() {
-            out.extend_from_slice(b"\r\n");
-        }
+    while let Some(end) = memchr::memmem::find(rest, b"\r\n") {
+        encoder.text(&rest[..end], &mut out);
+        encoder.line_end(&mut out);
+        rest = &rest[end + 2..];
     }
+    encoder.text(rest, &mut out);
+    encoder.finish(&mut out);
     out
 }
 
-fn encode_line(line: &[u8], out: &mut Vec<u8>) {
-    let mut width = 0;
-    for (at, byte) in line.iter().enumerate() {
-        let last = at + 1 == line.len();
-        let literal = matches!(byte, b'!'..=b'<' | b'>'..=b'~') || matches!(byte, b' ' | b'\t') && !last;
-        let needed = if literal { 1 } else { 3 };
-        if width + needed > LINE_CHARS_MAX - 1 {
-            out.extend_from_slice(b"=\r\n");
-            width = 0;
+/// Encodes content that comes in pieces.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Encoder {
+    width: usize,
+    /// White space that would be lost if the line ended with it.
+    space: Option<u8>,
+}
+
+impl Encoder {
+    /// Bytes within a line.
+    pub fn text(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        for &byte in bytes {
+            if let Some(space) = self.space.take() {
+                self.put(&[space], out);
+            }
+            match byte {
+                b' ' | b'\t' => self.space = Some(byte),
+                b'!'..=b'<' | b'>'..=b'~' => self.put(&[byte], out),
+                _ => self.put(&escape(byte), out),
+            }
         }
-        if literal {
-            out.push(*byte);
-        } else {
-            out.extend_from_slice(format!("={byte:02X}").as_bytes());
-        }
-        width += needed;
     }
+
+    /// A CRLF.
+    pub fn line_end(&mut self, out: &mut Vec<u8>) {
+        self.end_line(out);
+        out.extend_from_slice(b"\r\n");
+        self.width = 0;
+    }
+
+    /// Nothing follows.
+    pub fn finish(mut self, out: &mut Vec<u8>) {
+        self.end_line(out);
+    }
+
+    fn end_line(&mut self, out: &mut Vec<u8>) {
+        if let Some(space) = self.space.take() {
+            self.put(&escape(space), out);
+        }
+    }
+
+    fn put(&mut self, token: &[u8], out: &mut Vec<u8>) {
+        if self.width + token.len() > LINE_CHARS_MAX - 1 {
+            out.extend_from_slice(b"=\r\n");
+            self.width = 0;
+        }
+        out.extend_from_slice(token);
+        self.width += token.len();
+    }
+}
+
+fn escape(byte: u8) -> [u8; 3] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    [b'=', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 /// Decodes; what is no escape stays as it is. Line ends may be CRLF or LF.
