@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use policy::mx::MxRules;
-use policy::plan::{Credentials, TlsRequirement};
+use policy::plan::{Proofs, TlsRequirement};
 use policy::settings::RelayProtocol;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -74,7 +74,7 @@ pub(crate) struct ConnectionKey {
     pub(crate) source: Option<IpAddr>,
     pub(crate) hello: String,
     pub(crate) tls: TlsRequirement,
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) proofs: Proofs,
     pub(crate) protocol: RelayProtocol,
 }
 
@@ -217,7 +217,7 @@ impl Connections {
 
     /// Remembers that the credentials were refused.
     pub(crate) fn hold_credentials(&self, key: &ConnectionKey) {
-        let Some(credentials) = &key.credentials else { return };
+        let Some(credentials) = &key.proofs.credentials else { return };
         let now = Instant::now();
         let mut pool = lock(&self.pool);
         pool.held.retain(|_, until| *until > now);
@@ -228,7 +228,7 @@ impl Connections {
 
     /// Whether the credentials were refused a moment ago.
     pub(crate) fn credentials_are_held(&self, key: &ConnectionKey) -> bool {
-        let Some(credentials) = &key.credentials else { return false };
+        let Some(credentials) = &key.proofs.credentials else { return false };
         let pool = lock(&self.pool);
         let held = || pool.held.get(&(key.address, credentials.username.clone()));
         !pool.held.is_empty() && held().is_some_and(|until| *until > Instant::now())

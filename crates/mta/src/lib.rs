@@ -19,10 +19,11 @@ mod notices;
 mod parts;
 pub mod queue_manager;
 pub mod resolve;
+pub mod secrets;
 pub mod server_tls;
 mod session;
 mod settle;
 mod waybill;
 pub mod world;
 
-pub use world::{Resolver, Stream, Transport, World};
+pub use world::{Resolver, Secrets, Stream, Transport, World};

@@ -9,7 +9,7 @@ use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
-    Secret, Settings,
+    Settings,
 };
 use crate::throttle::{InboundThrottles, OutboundThrottles};
 
@@ -22,8 +22,6 @@ pub struct Configuration {
     pub domain: mail::Domain,
     /// Routes by name.
     pub routes: BTreeMap<String, Arc<MtaRoute>>,
-    /// The secret of each Relay route that has one, by route name: read when the settings were loaded.
-    pub relay_secrets: BTreeMap<String, Secret>,
     /// Schedules by name.
     pub schedules: BTreeMap<String, Arc<MtaDeliverySchedule>>,
     /// Virtual queues by name.

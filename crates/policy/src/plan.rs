@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use mail::Envelope;
 
-use crate::configuration::Configuration;
 use crate::mx::{Host, HostRole, MxRules};
 use crate::outcome::Trouble;
-use crate::settings::{
-    MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, Secret, SecretKeyOptional,
-};
+use crate::settings::{AuthMechanism, MtaRoute, MtaTlsStrategy, RelayProtocol, RouteKind, Secret};
 use crate::tls::{HopSecurity, requirement};
 
 /// One host to try.
@@ -30,8 +27,8 @@ pub struct PlannedHost {
     pub protocol: RelayProtocol,
     /// The security it must have, and why.
     pub tls: TlsRequirement,
-    /// What to authenticate with.
-    pub credentials: Option<Credentials>,
+    /// What we prove with who we are.
+    pub proofs: Proofs,
     /// The handshake and STARTTLS must be over within this.
     pub tls_timeout: Duration,
 }
@@ -88,37 +85,53 @@ pub enum TlsRequirement {
     },
 }
 
+/// What we prove to a host, and with what.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Proofs {
+    /// For AUTH.
+    pub credentials: Option<Credentials>,
+    /// For TLS.
+    pub identity: Option<ClientIdentity>,
+}
+
 /// User name and secret for AUTH.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Credentials {
     /// The user name.
     pub username: String,
-    /// The password.
+    /// The password or access token.
     pub secret: Secret,
+    /// How it is shown.
+    pub mechanism: AuthMechanism,
+}
+
+/// The certificate that we present, and its key, both PEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientIdentity {
+    /// The chain, leaf first.
+    pub certificate: Secret,
+    /// The key of the leaf.
+    pub key: Secret,
 }
 
 /// What one host is offered, and on which conditions.
 pub fn planned_host(
-    configuration: &Configuration,
     route: &MtaRoute,
     strategy: &MtaTlsStrategy,
     envelope: &Envelope,
     host: &Host,
     addresses: Vec<IpAddr>,
     rules: &MxRules,
+    proofs: &Proofs,
 ) -> Result<PlannedHost, Trouble> {
     let relay = match &route.kind {
         RouteKind::Relay(relay) => Some(relay),
         RouteKind::Local | RouteKind::Mx(_) => None,
     };
-    let credentials = match relay {
-        Some(relay) => credentials(configuration, &route.name, relay)?,
-        None => None,
-    };
     let hop = HopSecurity {
         host: &host.name,
         relay,
-        credentials: credentials.is_some(),
+        credentials: proofs.credentials.is_some(),
         loopback: addresses.iter().all(|ip| ip.to_canonical().is_loopback()),
         require_tls: envelope.parameters.require_tls,
     };
@@ -132,22 +145,7 @@ pub fn planned_host(
             HostRole::Mx { .. } | HostRole::Implicit | HostRole::Literal(_) | HostRole::Socket => rules.port,
         },
         protocol: relay.map_or(RelayProtocol::Smtp, |relay| relay.protocol),
-        credentials,
+        proofs: proofs.clone(),
         tls_timeout: strategy.tls_timeout,
     })
-}
-
-/// What to authenticate with. A secret that is configured and not there defers: nothing is sent without AUTH where
-/// AUTH is meant.
-fn credentials(
-    configuration: &Configuration,
-    route: &str,
-    relay: &RelayRoute,
-) -> Result<Option<Credentials>, Trouble> {
-    let Some(username) = &relay.auth_username else { return Ok(None) };
-    match (configuration.relay_secrets.get(route), &relay.auth_secret) {
-        (Some(secret), _) => Ok(Some(Credentials { username: username.clone(), secret: secret.clone() })),
-        (None, SecretKeyOptional::None) => Ok(None),
-        (None, _) => Err(Trouble::ours(format!("the secret of the route '{route}' is not available"))),
-    }
 }

@@ -12,6 +12,7 @@ use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
 use mta::listen::{self, ListenerSettings, ListenerTls, Listeners, Protocol, SessionTimes};
 use mta::resolve::{HickoryResolver, ResolverSettings};
+use mta::secrets::KeptSecrets;
 use mta::server_tls::ServerTls;
 use policy::Configuration;
 use policy::admit::AdmissionRules;
@@ -27,6 +28,7 @@ use wire::smtp::limits::{BareLineEnd, SessionLimits};
 use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol};
 use crate::descriptors;
+use crate::secrets::MachineSecrets;
 
 /// The running process.
 pub(crate) struct Server {
@@ -47,7 +49,8 @@ pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Res
     let store = open_store(boot)?;
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
     let world =
-        World::new(Arc::new(store), Arc::new(resolver), Arc::new(TcpTransport), Arc::new(SteadyClock::new()));
+        World::new(Arc::new(store), Arc::new(resolver), Arc::new(TcpTransport), Arc::new(SteadyClock::new()))
+            .with_secrets(secrets(boot));
     let client_tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
@@ -120,6 +123,11 @@ impl Server {
         while self.queue_manager.join_next().await.is_some() {}
         self.connections.close().await;
     }
+}
+
+/// Where secrets that the settings only refer to are read.
+pub(crate) fn secrets(boot: &Boot) -> Arc<KeptSecrets> {
+    Arc::new(KeptSecrets::new(Arc::new(MachineSecrets { allowed: boot.secrets.clone() })))
 }
 
 fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {

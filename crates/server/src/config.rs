@@ -198,6 +198,8 @@ pub(crate) struct Secrets {
     pub(crate) environment_prefix: Option<String>,
     /// Files must lie in one of these; anywhere if there are none.
     pub(crate) directories: Vec<PathBuf>,
+    /// Whether a file may be one that everybody on this machine can read.
+    pub(crate) world_readable: bool,
 }
 
 impl Boot {

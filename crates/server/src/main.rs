@@ -12,6 +12,7 @@ mod explanation;
 mod log;
 mod message;
 mod paint;
+mod secrets;
 mod settings_file;
 mod shutdown;
 mod submit;

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use policy::Configuration;
 use policy::check::{Environment, Finding, Severity, check};
 use policy::settings::{Secret, SecretReference, Settings, SettingsError};
-use rustix::fs::OFlags;
 use serde::Serialize;
 
 use crate::config::{Boot, Secrets};
+use crate::secrets;
 
 /// Bytes of a settings file at most.
 const SETTINGS_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Bytes of a secret's file at most.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// What became of reading and checking a settings file.
 #[derive(Debug)]
@@ -82,7 +80,7 @@ pub(crate) fn bounded_text(path: &Path, bytes_max: u64) -> std::io::Result<Strin
     read_bounded(std::fs::File::open(path)?, bytes_max)
 }
 
-fn read_bounded(file: std::fs::File, bytes_max: u64) -> std::io::Result<String> {
+pub(crate) fn read_bounded(file: std::fs::File, bytes_max: u64) -> std::io::Result<String> {
     use std::io::Read;
     let mut text = String::new();
     file.take(bytes_max.saturating_add(1)).read_to_string(&mut text)?;
@@ -106,50 +104,7 @@ fn secrets(
     references: &[SecretReference],
     allowed: &Secrets,
 ) -> BTreeMap<SecretReference, Result<Secret, String>> {
-    references.iter().map(|reference| (reference.clone(), secret(reference, allowed))).collect()
-}
-
-fn secret(reference: &SecretReference, allowed: &Secrets) -> Result<Secret, String> {
-    let text = match reference {
-        SecretReference::EnvironmentVariable(name) => variable(name.trim(), allowed)?,
-        SecretReference::File(path) => file(path, allowed)?,
-    };
-    if text.is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    Ok(Secret::new(text))
-}
-
-fn variable(name: &str, allowed: &Secrets) -> Result<String, String> {
-    if let Some(prefix) = allowed.environment_prefix.as_ref().filter(|prefix| !name.starts_with(*prefix)) {
-        return Err(format!("the boot file allows only variables that begin with {prefix}"));
-    }
-    std::env::var(name).map_err(|error| match error {
-        std::env::VarError::NotPresent => "it is not set".to_owned(),
-        std::env::VarError::NotUnicode(_) => "it is not UTF-8".to_owned(),
-    })
-}
-
-fn file(path: &Path, allowed: &Secrets) -> Result<String, String> {
-    let real = path.canonicalize().map_err(|error| error.to_string())?;
-    let inside = |directory: &PathBuf| directory.canonicalize().is_ok_and(|base| real.starts_with(base));
-    if !allowed.directories.is_empty() && !allowed.directories.iter().any(inside) {
-        return Err("it lies in none of the directories that the boot file allows".to_owned());
-    }
-    let text = secret_text(&real).map_err(|error| error.to_string())?;
-    Ok(text.trim_end().to_owned())
-}
-
-/// Only of a regular file: a pipe would keep us waiting, a device would never end. No link is followed any more.
-fn secret_text(real: &Path) -> std::io::Result<String> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    let flags = i32::try_from(flags.bits()).expect("flags fit the system's own type");
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(real)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    read_bounded(file, SECRET_BYTES_MAX)
+    references.iter().map(|reference| (reference.clone(), secrets::read(reference, allowed))).collect()
 }
 
 impl Loaded {
@@ -220,58 +175,5 @@ impl From<Finding> for Remark {
             message: finding.message,
             hint: finding.hint,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::fs::Mode;
-
-    // proves: J5
-    #[test]
-    fn a_secret_is_read_from_a_regular_file_of_modest_size() {
-        let place = tempfile::tempdir().unwrap();
-        let check = |path: PathBuf, expected: &str| {
-            let error = file(&path, &Secrets::default()).unwrap_err();
-            assert!(error.contains(expected), "{error:?} does not contain {expected:?}");
-        };
-        check(place.path().to_owned(), "regular file");
-        check(PathBuf::from("/dev/zero"), "regular file");
-        let pipe = place.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
-        check(pipe, "regular file");
-        let large = place.path().join("large");
-        std::fs::write(&large, "x".repeat(70_000)).unwrap();
-        check(large, "larger than");
-    }
-
-    // proves: J5, 5.17 secrets
-    #[test]
-    fn secrets_come_only_from_where_the_boot_file_allows() {
-        let inside = tempfile::tempdir().unwrap();
-        let outside = tempfile::tempdir().unwrap();
-        for directory in [&inside, &outside] {
-            std::fs::write(directory.path().join("secret"), "hush \n").unwrap();
-        }
-        let allowed = Secrets {
-            environment_prefix: Some("WAYPOST_".to_owned()),
-            directories: vec![inside.path().to_owned()],
-        };
-        let good = SecretReference::File(inside.path().join("secret"));
-        assert_eq!(secret(&good, &allowed).unwrap().expose(), "hush");
-        let sneaky = inside.path().join("..").join(outside.path().file_name().unwrap()).join("secret");
-        for bad in [
-            SecretReference::File(outside.path().join("secret")),
-            SecretReference::File(sneaky),
-            SecretReference::File(inside.path().join("absent")),
-            SecretReference::EnvironmentVariable("PATH".to_owned()),
-            SecretReference::EnvironmentVariable("WAYPOST_NOT_SET".to_owned()),
-        ] {
-            assert!(secret(&bad, &allowed).is_err(), "{bad:?}");
-        }
-        assert!(
-            secret(&SecretReference::EnvironmentVariable("PATH".to_owned()), &Secrets::default()).is_ok()
-        );
     }
 }

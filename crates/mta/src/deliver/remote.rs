@@ -8,7 +8,7 @@ use mail::Stage;
 use mail::header::header_end;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
-use policy::plan::{PlannedHost, planned_host};
+use policy::plan::{PlannedHost, Proofs, planned_host};
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Content, QueuedRecipient};
@@ -20,8 +20,8 @@ use super::dialogue::{ContentFault, Patience};
 use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
-use crate::hosts;
 use crate::world::World;
+use crate::{hosts, secrets};
 
 /// One delivery on its way from host to host.
 pub(crate) struct Remote<'a> {
@@ -93,11 +93,12 @@ impl<'a> Remote<'a> {
         let next_hop = &self.delivery.next_hop;
         let route = hosts::route(self.configuration, next_hop)?;
         let rules = self.connections.rules();
+        let proofs = secrets::proofs(self.world, route).await?;
         for host in hosts::hosts(self.world, route, next_hop, rules, self.seed).await? {
             if self.pending().is_empty() || Instant::now() >= self.begin_until {
                 break;
             }
-            if self.at_host(route, &host).await.is_break() {
+            if self.at_host(route, &host, &proofs).await.is_break() {
                 break;
             }
         }
@@ -129,7 +130,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Tries one host for all that are pending; breaks if no other host may be tried.
-    async fn at_host(&mut self, route: &MtaRoute, host: &Host) -> ControlFlow<()> {
+    async fn at_host(&mut self, route: &MtaRoute, host: &Host, proofs: &Proofs) -> ControlFlow<()> {
         let rules = self.connections.rules();
         let pending = self.pending();
         let addresses = match hosts::addresses(self.world, route, host, rules).await {
@@ -155,8 +156,7 @@ impl<'a> Remote<'a> {
             };
             let group = self.group(first, &strategy.name, &mut waiting, host).await;
             let envelope = &self.delivery.envelope;
-            let planned =
-                planned_host(self.configuration, route, &strategy, envelope, host, addresses.clone(), rules);
+            let planned = planned_host(route, &strategy, envelope, host, addresses.clone(), rules, proofs);
             match planned {
                 Ok(planned) => self.at_addresses(&planned, &group).await,
                 Err(trouble) => self.note(&group, &trouble),
@@ -236,7 +236,7 @@ impl<'a> Remote<'a> {
             source: source.map(|source| source.source_ip),
             hello,
             tls: host.tls,
-            credentials: host.credentials.clone(),
+            proofs: host.proofs.clone(),
             protocol: host.protocol,
         };
         Ok((Arc::new(key), Patience::new(&strategy, host.tls_timeout, self.until)))

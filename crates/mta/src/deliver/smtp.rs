@@ -139,7 +139,7 @@ fn new_client(key: &ConnectionKey) -> Client {
         TlsRequirement::Opportunistic { .. } => StartTls::IfOffered,
         TlsRequirement::StartTls { .. } => StartTls::Required,
     };
-    let login = key.credentials.as_ref().map(|credentials| Login {
+    let login = key.proofs.credentials.as_ref().map(|credentials| Login {
         username: credentials.username.clone(),
         password: credentials.secret.expose().to_owned(),
     });
@@ -148,7 +148,7 @@ fn new_client(key: &ConnectionKey) -> Client {
 
 fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option<SetupTrouble>) -> Trouble {
     let host = key.host.as_str();
-    let credentials = key.credentials.is_some();
+    let credentials = key.proofs.credentials.is_some();
     let judgement = match trouble {
         Some(SetupTrouble::Refused(stage, reply)) => {
             if stage == Stage::Auth {
@@ -226,6 +226,8 @@ pub(crate) fn shows_content_sent(answer: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use policy::plan::Proofs;
+
     use super::*;
 
     // proves: D13
@@ -237,7 +239,7 @@ mod tests {
             source: source.map(|source| source.parse().expect("an address")),
             hello: "me.example.org".to_owned(),
             tls: TlsRequirement::Never,
-            credentials: None,
+            proofs: Proofs::default(),
             protocol: RelayProtocol::Smtp,
         };
         let (v4, v6) = ("192.0.2.1:25", "[2001:db8::1]:25");

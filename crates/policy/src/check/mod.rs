@@ -108,7 +108,6 @@ fn assemble(
         domain: settings.system.default_domain.clone().unwrap_or_else(|| hostname.clone()),
         hostname,
         routes: shared(&settings.routes),
-        relay_secrets: relays::secrets(settings, environment),
         schedules: shared(&settings.schedules),
         virtual_queues: shared(&settings.virtual_queues),
         connections: shared(&settings.connections),

@@ -1,13 +1,12 @@
 //! Can each relay be reached as it is meant to be, and do its credentials stay secret?
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::strategies::{Compiled, reachable};
 use super::{Environment, Finding, Severity};
 use crate::settings::{
-    AuthMechanism, RelayHost, RelayLookup, RelayProtocol, RelayRoute, RouteKind, Secret, SecretKeyOptional,
-    Settings, TlsLevel,
+    AuthMechanism, RelayHost, RelayLookup, RelayProtocol, RelayRoute, RouteKind, SecretKeyOptional, Settings,
+    TlsLevel,
 };
 
 pub(super) fn check(
@@ -35,16 +34,6 @@ pub(super) fn check(
             exposure(&object, relay, settings, compiled, findings);
         }
     }
-}
-
-/// The secrets of relays, by route name.
-pub(super) fn secrets(settings: &Settings, environment: &Environment) -> BTreeMap<String, Secret> {
-    let secret = |relay: &RelayRoute| match &relay.auth_secret {
-        SecretKeyOptional::Value { secret } => Some(secret.clone()),
-        other => environment.secrets.get(&other.reference()?)?.as_ref().ok().cloned(),
-    };
-    let all = relays(settings);
-    all.filter_map(|(name, relay)| Some((name.to_owned(), secret(relay)?))).collect()
 }
 
 fn relays(settings: &Settings) -> impl Iterator<Item = (&str, &RelayRoute)> {

@@ -19,7 +19,7 @@ use policy::{Configuration, Progress, Trouble, TroubleKind};
 use store::MemoryStore;
 use wire::smtp::server::AUTHENTICATE_FIRST;
 
-use crate::assemble::{admission_rules, mx_rules, resolver_settings};
+use crate::assemble::{admission_rules, mx_rules, resolver_settings, secrets};
 use crate::clock::SystemClock;
 use crate::config::{Boot, Listener};
 use crate::explanation::report::{Report, schedule_words};
@@ -125,7 +125,9 @@ fn world(args: &Args, boot: &Boot) -> anyhow::Result<World> {
     } else {
         Arc::new(HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?)
     };
-    Ok(World::new(Arc::new(MemoryStore::new()), resolver, Arc::new(TcpTransport), Arc::new(SystemClock)))
+    let store = Arc::new(MemoryStore::new());
+    let world = World::new(store, resolver, Arc::new(TcpTransport), Arc::new(SystemClock));
+    Ok(world.with_secrets(secrets(boot)))
 }
 
 async fn explain(

@@ -67,7 +67,10 @@ async fn host_report(subject: &Subject<'_>, route: &MtaRoute, host: &Host, rules
         name: host.name.clone(),
         origin: origin(host.role),
         addresses: Vec::new(),
-        port: relay.map_or(rules.port, |relay| relay.port),
+        port: match host.role {
+            HostRole::Relay { port } => port,
+            _ => rules.port,
+        },
         protocol: match relay.map(|relay| relay.protocol) {
             Some(RelayProtocol::Lmtp) => "lmtp",
             Some(RelayProtocol::Smtp) | None => "smtp",
@@ -101,9 +104,9 @@ async fn fill(
     report.connection_strategy = Some(explained);
     connection.map_err(text)?;
     let addresses = report.addresses.clone();
+    let proofs = mta::secrets::proofs(subject.world, route).await.map_err(text)?;
     let planned =
-        planned_host(subject.configuration, route, &strategy, subject.envelope, host, addresses, rules)
-            .map_err(text)?;
+        planned_host(route, &strategy, subject.envelope, host, addresses, rules, &proofs).map_err(text)?;
     report.tls = tls_words(planned.tls).to_owned();
     report.tls_because = tls_because(route, &strategy, &planned);
     Ok(())
@@ -114,7 +117,7 @@ fn origin(role: HostRole) -> String {
         HostRole::Mx { preference } => format!("MX record, preference {preference}"),
         HostRole::Implicit => "no MX record, so the domain itself".to_owned(),
         HostRole::Literal(_) => "address literal".to_owned(),
-        HostRole::Relay { port } => format!("configured relay, port {port}"),
+        HostRole::Relay { .. } => "configured relay".to_owned(),
         HostRole::Socket => "configured Unix socket".to_owned(),
     }
 }
@@ -167,7 +170,7 @@ fn tls_because(route: &MtaRoute, strategy: &MtaTlsStrategy, planned: &PlannedHos
     } else {
         because.push(format!("TLS strategy '{}' says startTls {level}", strategy.name));
     }
-    if planned.credentials.is_some() {
+    if planned.proofs.credentials.is_some() {
         because.push("a password is to be sent".to_owned());
     }
     if !verifies(planned.tls) {
