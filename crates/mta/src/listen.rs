@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use policy::Configuration;
 use policy::admit::AdmissionRules;
 use thiserror::Error;
@@ -52,6 +53,8 @@ pub struct ListenerSettings {
     pub limits: SessionLimits,
     /// How long each thing may take.
     pub times: SessionTimes,
+    /// Proxies in front of us: they must name the client by the PROXY protocol, and nobody else may.
+    pub proxy_networks: Vec<IpNet>,
     /// Who may relay, and what the extensions allow.
     pub admission: Arc<AdmissionRules>,
 }
@@ -69,6 +72,7 @@ impl ListenerSettings {
             require_auth: false,
             limits: SessionLimits::default(),
             times: SessionTimes::default(),
+            proxy_networks: Vec::new(),
             admission: Arc::new(AdmissionRules::default()),
         }
     }
@@ -129,7 +133,7 @@ impl Default for SessionTimes {
 pub struct ConnectionLimits {
     /// In total. A tenth of it is kept for listeners that require authentication.
     pub total: usize,
-    /// From one address (IPv6: from one /64). Networks that may relay are not counted.
+    /// From one address (IPv6: from one /64). Networks that may relay are not counted, nor are proxies.
     pub per_client: usize,
 }
 
@@ -274,7 +278,8 @@ impl Reception {
     fn arrived(&mut self, around: &Arc<Surroundings>, arrival: Arrival) {
         let Arrival { stream, ends, listener } = arrival;
         let ip = ends.client_ip();
-        let counted = !listener.admission.relay_networks.iter().any(|network| network.contains(&ip));
+        let mut uncounted = listener.admission.relay_networks.iter().chain(&listener.proxy_networks);
+        let counted = !uncounted.any(|network| network.contains(&ip));
         let client = counted.then(|| client_key(ip));
         if !self.has_place(&listener, client) {
             tracing::debug!(client = %ends.client, "turned away: too many connections");

@@ -2,6 +2,7 @@
 
 mod answer;
 mod clockwork;
+mod proxy;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -102,9 +103,16 @@ struct Session {
 pub(crate) async fn serve(
     around: Arc<Surroundings>,
     listener: Arc<ListenerSettings>,
-    stream: Box<dyn Stream>,
+    mut stream: Box<dyn Stream>,
     ends: Ends,
 ) {
+    let ends = match proxy::ends(&listener, &mut stream, ends).await {
+        Ok(ends) => ends,
+        Err(error) => {
+            tracing::warn!(client = %ends.client, listener = listener.name, %error, "a proxy is turned away");
+            return;
+        }
+    };
     let hostname = around.configuration.borrow().hostname.to_string();
     let profile = ServerProfile {
         protocol: listener.protocol,

@@ -214,6 +214,7 @@ fn one_listener(boot: &Boot, listener: &Listener, admission: Arc<AdmissionRules>
         require_auth: listener.submission,
         limits: session_limits(boot, listener),
         times: SessionTimes::default(),
+        proxy_networks: listener.proxy_networks.clone(),
         admission,
     }
 }

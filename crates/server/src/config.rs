@@ -84,6 +84,10 @@ pub(crate) struct Listener {
     /// everybody else's message is refused for it.
     #[serde(default)]
     pub(crate) mend_line_ends: bool,
+    /// Proxies in front of this listener, such as a load balancer: each of their connections must begin with a header
+    /// of the PROXY protocol (version 1 or 2), and only theirs may.
+    #[serde(default)]
+    pub(crate) proxy_networks: Vec<IpNet>,
 }
 
 /// What a listener speaks.

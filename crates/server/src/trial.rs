@@ -41,6 +41,7 @@ pub(crate) fn prepare(data_directory: &str) -> anyhow::Result<Trial> {
             submission,
             require_tls: false,
             mend_line_ends: false,
+            proxy_networks: Vec::new(),
         }
     };
     let listeners = vec![

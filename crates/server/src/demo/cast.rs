@@ -181,6 +181,7 @@ fn boot(
             submission: true,
             require_tls: true,
             mend_line_ends: false,
+            proxy_networks: Vec::new(),
         }],
         tls: Some(Certificate {
             certificate: write("certificate.pem", &own.certificate_pem)?,

@@ -53,6 +53,8 @@ pub enum Command<'a> {
     Etrn,
     /// The first word of an HTTP request: a browser was led here (ALPACA).
     Http,
+    /// A header of the PROXY protocol where none is expected: whoever wrote it means to be somebody else.
+    Proxy,
 }
 
 /// With which verb a client said hello.
@@ -149,6 +151,7 @@ pub fn parse(line: &[u8]) -> Result<Command<'_>, Answer> {
         b"GET" | b"POST" | b"PUT" | b"HEAD" | b"OPTIONS" | b"DELETE" | b"CONNECT" | b"PATCH" => {
             Ok(Command::Http)
         }
+        b"PROXY" => Ok(Command::Proxy),
         _ => Err(UNKNOWN),
     }
 }

@@ -84,6 +84,10 @@ impl<T> ServerSession<T> {
                 self.close(Answer("554 5.5.0 This is a mail server"));
                 None
             }
+            Command::Proxy => {
+                self.close(Answer("554 5.7.1 No proxy is known at this address"));
+                None
+            }
         }
     }
 
