@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mail::{Clock, Domain};
 use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, TlsaRecord};
-use policy::expr::{Lookup, LookupValue};
+use policy::expr::{LookupValue, Question};
 use policy::settings::{Secret, SecretReference};
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -123,8 +123,8 @@ pub struct WebAnswer {
 /// The stores that expressions look into. An error is never an empty answer.
 #[async_trait]
 pub trait Lookups: Send + Sync {
-    /// Answers one lookup; the reason if it cannot be answered.
-    async fn answer(&self, lookup: &Lookup) -> Result<LookupValue, String>;
+    /// What the store of this name says to a question, the default store's name being empty; the reason if it cannot.
+    async fn answer(&self, store: &str, question: &Question) -> Result<LookupValue, String>;
 }
 
 /// Reads secrets where they are kept.
@@ -156,8 +156,8 @@ impl Web for Absent {
 
 #[async_trait]
 impl Lookups for Absent {
-    async fn answer(&self, lookup: &Lookup) -> Result<LookupValue, String> {
-        Err(format!("there is no lookup store to answer {lookup}"))
+    async fn answer(&self, _store: &str, _question: &Question) -> Result<LookupValue, String> {
+        Err("there are no lookup stores here".to_owned())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
-    Settings,
+    Secret, Settings, StoreLookup,
 };
 use crate::throttle::{InboundThrottles, OutboundThrottles};
 
@@ -22,6 +22,10 @@ pub struct Configuration {
     pub domain: mail::Domain,
     /// Routes by name.
     pub routes: BTreeMap<String, Arc<MtaRoute>>,
+    /// Lookup stores by name, without the default one.
+    pub lookup_stores: BTreeMap<String, Arc<StoreLookup>>,
+    /// The secret of each lookup store that has one, by its name: read when the settings were loaded.
+    pub lookup_secrets: BTreeMap<String, Secret>,
     /// Schedules by name.
     pub schedules: BTreeMap<String, Arc<MtaDeliverySchedule>>,
     /// Virtual queues by name.

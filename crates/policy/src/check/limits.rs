@@ -1,9 +1,8 @@
 //! Throttles and quotas, compiled: at which step can each be met?
 
-use std::collections::BTreeSet;
-
-use super::{Environment, Finding, Severity};
-use crate::expr::{CheckedExpression, Context, Dictionary, Expression, Place, Variable};
+use super::vocabulary::Vocabulary;
+use super::{Finding, Severity};
+use crate::expr::{CheckedExpression, Context, Expression, Variable};
 use crate::quota::{Quota, QuotaScope, Quotas};
 use crate::settings::{
     InboundKey, MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota, OutboundKey, QuotaKey, Settings,
@@ -38,13 +37,9 @@ const FROM_EHLO: &[Variable] = &[Variable::HeloDomain];
 const LATE: &[Variable] = &[Variable::Recipients, Variable::Size];
 
 /// Compiles all that are in force; those that are wrong are found and left out.
-pub(super) fn compile(
-    settings: &Settings,
-    environment: &Environment,
-    findings: &mut Vec<Finding>,
-) -> Compiled {
+pub(super) fn compile(settings: &Settings, vocabulary: &Vocabulary, findings: &mut Vec<Finding>) -> Compiled {
     let mut compiled = Compiled::default();
-    let mut compiler = Compiler { environment, none: BTreeSet::new(), findings };
+    let mut compiler = Compiler { vocabulary, findings };
     for throttle in settings.inbound_throttles.iter().filter(|throttle| throttle.enable) {
         compiler.inbound(throttle, &mut compiled.inbound);
     }
@@ -58,9 +53,7 @@ pub(super) fn compile(
 }
 
 struct Compiler<'a> {
-    environment: &'a Environment,
-    /// Conditions name no objects.
-    none: BTreeSet<String>,
+    vocabulary: &'a Vocabulary,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -165,29 +158,7 @@ impl Compiler<'_> {
         condition: &Expression,
         context: Context,
     ) -> Option<CheckedExpression> {
-        let dictionary =
-            Dictionary { context, objects: ("value", &self.none), stores: &self.environment.stores };
-        let errors = match CheckedExpression::compile(condition, &dictionary) {
-            Ok(compiled) => return Some(compiled),
-            Err(errors) => errors,
-        };
-        self.findings.extend(errors.into_iter().map(|(place, error)| Finding {
-            severity: Severity::Error,
-            object: object.to_owned(),
-            property: format!("match.{place}"),
-            position: Some(error.span.position(source(condition, place))),
-            message: error.message,
-            hint: error.hint,
-        }));
-        None
-    }
-}
-
-fn source(expression: &Expression, place: Place) -> &str {
-    match place {
-        Place::If(branch) => expression.matches.get(branch).map_or("", |branch| &branch.condition),
-        Place::Then(branch) => expression.matches.get(branch).map_or("", |branch| &branch.then),
-        Place::Else => expression.otherwise.as_deref().unwrap_or(""),
+        self.vocabulary.compile((object, "match"), condition, context, self.findings)
     }
 }
 

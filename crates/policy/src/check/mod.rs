@@ -4,14 +4,16 @@ mod branches;
 mod directory;
 mod implication;
 mod limits;
+mod lookup_stores;
 mod names;
 mod relays;
 mod reports;
 mod strategies;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use crate::configuration::Configuration;
 use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
 use strategies::Compiled;
+use vocabulary::Vocabulary;
 
 /// What lies outside the settings, gathered before the check.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +33,6 @@ pub struct Environment {
     pub secrets: BTreeMap<SecretReference, Result<Secret, String>>,
     /// Where this server itself listens, as far as known.
     pub listeners: Vec<SocketAddr>,
-    /// The names of configured lookup stores.
-    pub stores: BTreeSet<String>,
 }
 
 /// What the check found.
@@ -72,10 +73,12 @@ pub struct Finding {
 /// Checks all settings against each other and the environment.
 pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let mut findings = Vec::new();
-    let compiled = strategies::compile(settings, environment, &mut findings);
-    let reports = reports::compile(settings, environment, &mut findings);
+    let vocabulary = Vocabulary::of(settings);
+    let compiled = strategies::compile(settings, &vocabulary, &mut findings);
+    let reports = reports::compile(settings, &vocabulary, &mut findings);
+    lookup_stores::check(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
-    let limits = limits::compile(settings, environment, &mut findings);
+    let limits = limits::compile(settings, &vocabulary, &mut findings);
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
     if let Some(compiled) = &compiled {
@@ -108,6 +111,8 @@ fn assemble(
         domain: settings.system.default_domain.clone().unwrap_or_else(|| hostname.clone()),
         hostname,
         routes: shared(&settings.routes),
+        lookup_stores: shared(&settings.lookup_stores),
+        lookup_secrets: lookup_stores::secrets(settings, environment),
         schedules: shared(&settings.schedules),
         virtual_queues: shared(&settings.virtual_queues),
         connections: shared(&settings.connections),

@@ -1,10 +1,8 @@
 //! The expressions of `DsnReportSettings` and `ReportSettings`, compiled.
 
-use std::collections::BTreeSet;
-
-use super::strategies::source;
-use super::{Environment, Finding, Severity};
-use crate::expr::{CheckedExpression, Context, Dictionary, Expression};
+use super::Finding;
+use super::vocabulary::Vocabulary;
+use crate::expr::{Context, Expression};
 use crate::reporter::ReportRules;
 use crate::settings::Settings;
 
@@ -14,25 +12,11 @@ const REPORT: &str = "ReportSettings";
 /// Compiles all of them; nothing if one is wrong.
 pub(super) fn compile(
     settings: &Settings,
-    environment: &Environment,
+    vocabulary: &Vocabulary,
     findings: &mut Vec<Finding>,
 ) -> Option<ReportRules> {
-    let none = BTreeSet::new();
     let mut compile = |object: &str, property: &str, expression: &Expression, context| {
-        let dictionary = Dictionary { context, objects: ("object", &none), stores: &environment.stores };
-        let errors = match CheckedExpression::compile(expression, &dictionary) {
-            Ok(compiled) => return Some(compiled),
-            Err(errors) => errors,
-        };
-        findings.extend(errors.into_iter().map(|(place, error)| Finding {
-            severity: Severity::Error,
-            object: object.to_owned(),
-            property: format!("{property}.{place}"),
-            position: Some(error.span.position(source(expression, place))),
-            message: error.message,
-            hint: error.hint,
-        }));
-        None
+        vocabulary.compile((object, property), expression, context, findings)
     };
     let dsn = &settings.dsn_report;
     let from_name = compile(DSN, "fromName", &dsn.from_name, Context::Sender);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Environment, Finding, Severity};
+use super::vocabulary::Vocabulary;
+use super::{Finding, Severity};
 use crate::expr::tree::{Expr, Node};
-use crate::expr::{CheckedExpression, Context, Dictionary, Expression, Formula, Place, Span};
+use crate::expr::{CheckedExpression, Context, Expression, Formula, Place, Span};
 use crate::settings::{Settings, TlsLevel};
 
 /// The object that bears the expressions.
@@ -33,7 +34,7 @@ impl Compiled {
 /// Compiles all four; nothing if one is wrong.
 pub(super) fn compile(
     settings: &Settings,
-    environment: &Environment,
+    vocabulary: &Vocabulary,
     findings: &mut Vec<Finding>,
 ) -> Option<Compiled> {
     let routes = names(&settings.routes);
@@ -41,24 +42,7 @@ pub(super) fn compile(
     let connections = names(&settings.connections);
     let tls = names(&settings.tls);
     let mut compile = |property: &str, expression: &Expression, context, noun, objects: &BTreeSet<String>| {
-        let dictionary = Dictionary { context, objects: (noun, objects), stores: &environment.stores };
-        match CheckedExpression::compile(expression, &dictionary) {
-            Ok(compiled) => Some(compiled),
-            Err(errors) => {
-                findings.extend(errors.into_iter().map(|(place, error)| {
-                    let source = source(expression, place);
-                    Finding {
-                        severity: Severity::Error,
-                        object: STRATEGY.to_owned(),
-                        property: format!("{property}.{place}"),
-                        position: Some(error.span.position(source)),
-                        message: error.message,
-                        hint: error.hint,
-                    }
-                }));
-                None
-            }
-        }
+        vocabulary.compile_name((STRATEGY, property), expression, context, (noun, objects), findings)
     };
     let outbound = &settings.outbound;
     let route = compile("route", &outbound.route, Context::Recipient, "route", &routes);
@@ -71,15 +55,6 @@ pub(super) fn compile(
 
 fn names<T>(objects: &BTreeMap<String, T>) -> BTreeSet<String> {
     objects.keys().cloned().collect()
-}
-
-/// The text at a place of a property as written.
-pub(super) fn source(expression: &Expression, place: Place) -> &str {
-    match place {
-        Place::If(branch) => expression.matches.get(branch).map_or("", |branch| &branch.condition),
-        Place::Then(branch) => expression.matches.get(branch).map_or("", |branch| &branch.then),
-        Place::Else => expression.otherwise.as_deref().unwrap_or(""),
-    }
 }
 
 /// A finding about a part of an expression.

@@ -1,11 +1,12 @@
 //! Tree to checked tree: names are resolved, arities hold, regular expressions are compiled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::{Regex, RegexBuilder};
 
 use super::error::{ExprError, Span};
 use super::functions::{self, Builtin};
+use super::remote::{self, LookupFunction};
 use super::suggest::{closest, did_you_mean};
 use super::tree::{BinaryOperator, Expr, Node};
 use super::value::{Kind, List, Value};
@@ -20,7 +21,18 @@ pub struct Dictionary<'d> {
     /// The objects that it may yield the name of, for better errors: `route` and the names of all routes.
     pub objects: (&'static str, &'d BTreeSet<String>),
     /// Lookup stores.
-    pub stores: &'d BTreeSet<String>,
+    pub stores: &'d BTreeMap<String, StoreKind>,
+    /// The names of Relay routes.
+    pub relays: &'d BTreeSet<String>,
+}
+
+/// What a lookup store can be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreKind {
+    /// Keys and counters.
+    Keys,
+    /// Keys, counters and SQL.
+    Sql,
 }
 
 /// A node that can be evaluated: nothing in it can be wrong any more.
@@ -53,28 +65,6 @@ pub(super) enum SystemName {
     NodeHostname,
     NodeRole,
 }
-
-/// A function that is answered from outside.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum LookupFunction {
-    DnsQuery,
-    KeyGet,
-    KeyExists,
-    KeySet,
-    CounterIncr,
-    CounterGet,
-    SqlQuery,
-}
-
-const LOOKUPS: &[(&str, usize, LookupFunction)] = &[
-    ("dns_query", 2, LookupFunction::DnsQuery),
-    ("key_get", 2, LookupFunction::KeyGet),
-    ("key_exists", 2, LookupFunction::KeyExists),
-    ("key_set", 3, LookupFunction::KeySet),
-    ("counter_incr", 3, LookupFunction::CounterIncr),
-    ("counter_get", 2, LookupFunction::CounterGet),
-    ("sql_query", 3, LookupFunction::SqlQuery),
-];
 
 const SYSTEM_NAMES: &[(&str, SystemName)] = &[
     ("domain", SystemName::Domain),
@@ -189,7 +179,7 @@ fn check_name(name: &str, span: Span, dictionary: &Dictionary<'_>) -> Result<Che
 }
 
 fn function_names() -> impl Iterator<Item = &'static str> {
-    functions::names().chain(LOOKUPS.iter().map(|(name, ..)| *name)).chain(SPECIAL.iter().copied())
+    functions::names().chain(remote::names()).chain(SPECIAL.iter().copied())
 }
 
 fn check_call(
@@ -202,12 +192,10 @@ fn check_call(
         arity(name, builtin.arity..=builtin.arity, arguments, span)?;
         return Ok(Checked::Call(builtin, check_all(arguments, dictionary)?));
     }
-    if let Some((_, count, function)) = LOOKUPS.iter().find(|(lookup, ..)| *lookup == name) {
-        arity(name, *count..=*count, arguments, span)?;
-        if *function != LookupFunction::DnsQuery {
-            check_store(&arguments[0], dictionary)?;
-        }
-        return Ok(Checked::Lookup(*function, check_all(arguments, dictionary)?));
+    if let Some((function, count)) = remote::named(name) {
+        arity(name, count..=count, arguments, span)?;
+        remote::check(function, arguments, span, dictionary)?;
+        return Ok(Checked::Lookup(function, check_all(arguments, dictionary)?));
     }
     match name {
         "matches" => check_matches(arguments, span, dictionary),
@@ -306,17 +294,6 @@ fn check_matches(arguments: &[Expr], span: Span, dictionary: &Dictionary<'_>) ->
     Ok(Checked::Matches(Box::new(regex), Box::new(check(subject, dictionary)?)))
 }
 
-fn check_store(store: &Expr, dictionary: &Dictionary<'_>) -> Result<(), ExprError> {
-    match &store.node {
-        Node::Text(name) if !matches!(name.as_str(), "" | "*") && !dictionary.stores.contains(name) => {
-            let hint = did_you_mean(name, dictionary.stores.iter().map(String::as_str))
-                .unwrap_or_else(|| "the default store is ''".to_owned());
-            Err(ExprError::new(store.span, format!("there is no lookup store '{name}'")).hint(hint))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl Checked {
     /// Which values are possible.
     pub(super) fn kind(&self) -> Kind {
@@ -345,7 +322,7 @@ impl Checked {
             Checked::Call(builtin, _) => builtin.kind,
             Checked::System(SystemName::NodeId) => Kind::Number,
             Checked::System(_) => Kind::Text,
-            Checked::Lookup(..) => Kind::Any,
+            Checked::Lookup(function, _) => function.kind(),
         }
     }
 

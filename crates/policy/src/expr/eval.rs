@@ -9,7 +9,7 @@ use super::check::{Checked, SystemName};
 use super::functions::{ARGUMENTS_MAX, Builtin, Cost};
 use super::lookup::{Lookup, LookupAnswers};
 use super::operate::{binary, in_list, index};
-use super::remote;
+use super::remote::{self, Asker, LookupFunction, Turn};
 use super::tree::BinaryOperator;
 use super::value::{Number, Value};
 use super::variables::Variables;
@@ -53,6 +53,9 @@ pub enum Interrupt {
 pub(super) struct Evaluation<'a> {
     scene: Scene<'a>,
     steps_left: u32,
+    lookups: usize,
+    /// How often it has written to a lookup store so far.
+    writes: u32,
     captured: Cow<'a, str>,
     captures: Vec<Option<Range<usize>>>,
     /// What was seen, if somebody wants to know.
@@ -64,6 +67,8 @@ impl<'a> Evaluation<'a> {
         Evaluation {
             scene,
             steps_left: EVALUATION_STEPS_MAX,
+            lookups: 0,
+            writes: 0,
             captured: Cow::Borrowed(""),
             captures: Vec::new(),
             seen: None,
@@ -117,9 +122,18 @@ impl<'a> Evaluation<'a> {
             }
             Checked::Lookup(function, arguments) => {
                 let arguments = self.arguments(arguments)?;
-                self.look_up(remote::lookup(*function, arguments))
+                let asker = Asker { message: self.scene.variables.message(), turn: self.turn() };
+                match remote::lookup(*function, arguments, asker) {
+                    Ok(lookup) => self.look_up(*function, lookup),
+                    Err(value) => Ok(value),
+                }
             }
         }
+    }
+
+    /// Names this evaluation and its place between writes.
+    fn turn(&self) -> Turn {
+        Turn { evaluation: self.scene.variables.turn(), writes: self.writes }
     }
 
     /// `||` ends at the first operand that is true, `&&` at the first that is false. If that is the first of all,
@@ -201,23 +215,20 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn look_up(&mut self, asked: Result<Lookup, Value<'a>>) -> Result<Value<'a>, Interrupt> {
-        let lookup = match asked {
-            Ok(lookup) => lookup,
-            Err(value) => return Ok(value),
-        };
+    fn look_up(&mut self, function: LookupFunction, lookup: Lookup) -> Result<Value<'a>, Interrupt> {
+        self.lookups += 1;
+        if self.lookups > LOOKUPS_PER_DECISION_MAX {
+            let message = format!("more than {LOOKUPS_PER_DECISION_MAX} lookups are needed");
+            return Err(Interrupt::Failed(message));
+        }
+        self.writes += u32::from(matches!(&lookup, Lookup::Store { question, .. } if question.writes()));
         let value = match self.scene.answers.answer(&lookup) {
-            Some(Ok(answer)) => remote::value(answer),
+            Some(Ok(answer)) => remote::value(function, answer),
             Some(Err(reason)) => return Err(Interrupt::Failed(format!("{lookup}: {reason}"))),
-            None if remote::is_store(&lookup) => {
-                return Err(Interrupt::Failed(format!("{lookup}: the store is not configured")));
-            }
-            None if self.scene.answers.len() >= LOOKUPS_PER_DECISION_MAX => {
-                let message = format!("more than {LOOKUPS_PER_DECISION_MAX} lookups are needed");
-                return Err(Interrupt::Failed(message));
-            }
             None => return Err(Interrupt::Needs(Box::new(lookup))),
         };
+        // An answer may be long; what is done with it counts against the same bound.
+        self.spend(value.weight())?;
         self.note(|| lookup.to_string(), &value);
         Ok(value)
     }

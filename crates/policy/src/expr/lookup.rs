@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mail::MessageId;
+
 use crate::dns::DnsError;
 
 /// A question that an expression asks of the outside.
@@ -14,54 +16,78 @@ pub enum Lookup {
         /// What is asked for.
         kind: DnsKind,
     },
-    /// `key_get`.
-    KeyGet {
+    /// `header` and `headers`: the values of all fields with a name.
+    Header {
+        /// The message.
+        message: MessageId,
+        /// The name, in lower case.
+        name: String,
+    },
+    /// `relay_is_up`.
+    RelayIsUp {
+        /// The name of a Relay route.
+        route: String,
+    },
+    /// A question to a lookup store.
+    Store {
         /// The store's name; empty for the default one.
         store: String,
+        /// The question.
+        question: Question,
+        /// 0 for what is read before anything is written, so that equal questions are asked once. Else which evaluation
+        /// asks, and after how many writes: each write is done, once, and what is read after it sees it.
+        turn: u64,
+    },
+}
+
+/// What a lookup store is asked.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Question {
+    /// `key_get`.
+    Get {
         /// The key.
         key: String,
     },
     /// `key_exists`.
-    KeyExists {
-        /// The store's name; empty for the default one.
-        store: String,
+    Exists {
         /// The key.
         key: String,
     },
     /// `key_set`.
-    KeySet {
-        /// The store's name; empty for the default one.
-        store: String,
+    Set {
         /// The key.
         key: String,
         /// The value.
         value: String,
     },
     /// `counter_incr`.
-    CounterIncr {
-        /// The store's name; empty for the default one.
-        store: String,
+    Increment {
         /// The key.
         key: String,
         /// By how much.
         by: i64,
     },
     /// `counter_get`.
-    CounterGet {
-        /// The store's name; empty for the default one.
-        store: String,
+    Count {
         /// The key.
         key: String,
     },
     /// `sql_query`.
     Sql {
-        /// The store's name; empty for the default one.
-        store: String,
         /// The statement.
         statement: String,
         /// What its parameters are bound to.
-        arguments: Vec<String>,
+        arguments: Vec<Argument>,
     },
+}
+
+/// What a parameter of an SQL statement is bound to: data, never a part of the statement.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Argument {
+    /// A text, or a number with a point in its textual form.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
 }
 
 /// What is asked of DNS.
@@ -86,16 +112,42 @@ pub enum DnsKind {
 pub enum LookupValue {
     /// A text.
     Text(String),
-    /// A number.
+    /// A whole number.
     Integer(i64),
-    /// A list of texts.
-    List(Vec<String>),
+    /// A number with a point.
+    Float(f64),
+    /// A list.
+    List(Vec<LookupValue>),
 }
 
 /// What was found out so far.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct LookupAnswers {
     answers: BTreeMap<Lookup, Result<LookupValue, String>>,
+}
+
+impl Question {
+    /// Whether it may change what the store holds.
+    pub fn writes(&self) -> bool {
+        match self {
+            Question::Set { .. } | Question::Increment { .. } => true,
+            Question::Get { .. } | Question::Exists { .. } | Question::Count { .. } => false,
+            Question::Sql { statement, .. } => !is_select(statement),
+        }
+    }
+}
+
+/// Whether a statement only reads, by its first word.
+fn is_select(statement: &str) -> bool {
+    let first = statement.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    first.is_some_and(|word| word.eq_ignore_ascii_case("select"))
+}
+
+impl LookupValue {
+    /// A list of texts.
+    pub fn texts(texts: impl IntoIterator<Item = String>) -> Self {
+        LookupValue::List(texts.into_iter().map(LookupValue::Text).collect())
+    }
 }
 
 impl LookupAnswers {
@@ -109,7 +161,7 @@ impl LookupAnswers {
         let is_txt = matches!(lookup, Lookup::Dns { kind: DnsKind::Txt, .. });
         let answer = match answer {
             Ok(records) if is_txt => Ok(LookupValue::Text(records.concat())),
-            Ok(records) => Ok(LookupValue::List(records)),
+            Ok(records) => Ok(LookupValue::texts(records)),
             Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Ok(LookupValue::List(Vec::new())),
             Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => Err(why.to_string()),
         };
@@ -129,5 +181,23 @@ impl LookupAnswers {
     /// Whether none was made.
     pub fn is_empty(&self) -> bool {
         self.answers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_reads_if_it_begins_with_select() {
+        let writes = |statement: &str| {
+            Question::Sql { statement: statement.to_owned(), arguments: Vec::new() }.writes()
+        };
+        for statement in ["SELECT 1", " select a from b", "\n(Select 1)", "sElEcT(1)"] {
+            assert!(!writes(statement), "{statement}");
+        }
+        for statement in ["INSERT INTO a VALUES (1)", "selection", "", "WITH a AS (SELECT 1) DELETE FROM b"] {
+            assert!(writes(statement), "{statement}");
+        }
     }
 }

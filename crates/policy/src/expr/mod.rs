@@ -21,10 +21,10 @@ pub mod tree;
 pub mod value;
 mod variables;
 
-pub use check::Dictionary;
+pub use check::{Dictionary, StoreKind};
 pub use error::{ExprError, Span};
 pub use eval::{Interrupt, Scene, Surroundings};
-pub use lookup::{DnsKind, Lookup, LookupAnswers, LookupValue};
+pub use lookup::{Argument, DnsKind, Lookup, LookupAnswers, LookupValue, Question};
 pub use property::{CheckedBranch, CheckedExpression, Formula, Place};
 pub(crate) use property::{Evaluated, Step};
 pub use value::{Kind, Value};

@@ -54,6 +54,11 @@ impl Context {
         }
     }
 
+    /// Whether there is a message by then, whose header can be looked into.
+    pub(super) fn has_content(self) -> bool {
+        matches!(self, Context::Recipient | Context::Host | Context::Throttle)
+    }
+
     fn bit(self) -> u16 {
         1 << self as u16
     }

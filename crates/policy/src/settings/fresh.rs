@@ -26,6 +26,7 @@ pub(super) fn settings() -> Settings {
             .into(),
         connections: [("default".to_owned(), MtaConnectionStrategy::named("default"))].into(),
         tls: [MtaTlsStrategy::named("default"), invalid_tls].map(|tls| (tls.name.clone(), tls)).into(),
+        lookup_stores: [].into(),
         dsn_report: DsnReportSettings::default(),
         report: ReportSettings::default(),
         inbound_throttles: inbound_throttles().into(),

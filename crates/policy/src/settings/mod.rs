@@ -10,6 +10,7 @@ pub mod dsn_report;
 mod expression;
 mod fresh;
 mod json;
+pub mod lookup_store;
 pub mod outbound_strategy;
 pub mod queue_quota;
 pub mod relay;
@@ -28,6 +29,7 @@ pub use connection_strategy::{MtaConnectionStrategy, SourceIp};
 pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
+pub use lookup_store::{LookupStoreKind, PostgreSqlLookup, SqliteLookup, StoreLookup};
 pub use outbound_strategy::MtaOutboundStrategy;
 pub use queue_quota::{MtaQueueQuota, QuotaKey};
 pub use relay::{AuthMechanism, RelayAddress, RelayHost, RelayLookup, RelayProtocol, RelayRoute};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub outbound_throttles: Vec<MtaOutboundThrottle>,
     /// How much the queue holds, in the order of the file.
     pub queue_quotas: Vec<MtaQueueQuota>,
+    /// Lookup stores by name, without the default one.
+    pub lookup_stores: BTreeMap<String, StoreLookup>,
     /// Local domains by name.
     pub domains: BTreeMap<mail::Domain, Domain>,
     /// Accounts by name.
@@ -111,7 +115,11 @@ impl Settings {
             RouteKind::Local | RouteKind::Mx(_) => None,
         });
         let secrets = relays.flat_map(RelayRoute::secret_references);
-        secrets.collect::<BTreeSet<_>>().into_iter().collect()
+        let stores = self.lookup_stores.values().filter_map(|store| match &store.kind {
+            LookupStoreKind::PostgreSql(server) => server.auth_secret.reference(),
+            LookupStoreKind::Memory | LookupStoreKind::Sqlite(_) => None,
+        });
+        secrets.chain(stores).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -116,4 +116,5 @@ static BUILTINS: &[Builtin] = &[
     builtin("is_ip_in_cidr", 2, Kind::Number, mail::is_ip_in_cidr),
     builtin("ip_reverse_name", 1, Kind::Text, mail::ip_reverse_name),
     builtin("hash", 2, Kind::Text, hash::hash),
+    builtin("hash_bucket", 2, Kind::Number, hash::hash_bucket),
 ];

@@ -114,3 +114,17 @@ fn functions_of_addresses_and_hashes() {
         ("hash('a', 'crc')", "''"),
     ]);
 }
+
+#[test]
+fn a_bucket_is_the_same_on_every_machine_and_in_every_version() {
+    check(&[
+        ("hash_bucket('anna@example.org', 3)", "1"),
+        ("hash_bucket('anna@example.org', 100)", "97"),
+        ("hash_bucket('bob@example.net', 3)", "0"),
+        ("hash_bucket('', 100)", "52"),
+        ("hash_bucket(rcpt, 1)", "0"),
+        ("hash_bucket(rcpt, 0)", "0"),
+        ("hash_bucket(rcpt, -5)", "0"),
+        ("hash_bucket(rcpt, 'x')", "0"),
+    ]);
+}

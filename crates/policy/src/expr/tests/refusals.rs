@@ -3,6 +3,8 @@
 use super::compile;
 use crate::expr::{Context, Variable};
 
+const SQL_STORES: &str = "Sqlite and PostgreSql stores know SQL";
+
 #[test]
 fn what_cannot_be_right_is_refused_with_its_place() {
     for (source, start, message, hint) in [
@@ -42,6 +44,29 @@ fn what_cannot_be_right_is_refused_with_its_place() {
         ("is_local_domain()", 0, "the function is_local_domain takes 1 or 2 arguments, not 0", ""),
         ("is_local_domain('', '', '')", 0, "the function is_local_domain takes 1 or 2 arguments, not 3", ""),
         ("key_get('a')", 0, "the function key_get takes 2 arguments, not 1", ""),
+        ("sql_query('', 'SELECT 1', [])", 10, "the default store knows no SQL", SQL_STORES),
+        (
+            "sql_query('routes', 'SELECT 1', [])",
+            10,
+            "the lookup store 'routes' is in memory and knows no SQL",
+            SQL_STORES,
+        ),
+        ("sql_query('db', '  ', [])", 16, "the SQL statement is empty", ""),
+        (
+            "sql_query('db', 'SELECT a FROM b WHERE c = ' + rcpt, [])",
+            16,
+            "the SQL statement must be a text in quotes",
+            "values are bound to its parameters: sql_query('db', 'SELECT … WHERE a = ?', [rcpt])",
+        ),
+        ("header('X Y')", 7, "'X Y' is no name of a header field", ""),
+        ("relay_is_up('mx')", 12, "there is no Relay route 'mx'", "there are 'relay'"),
+        ("relay_is_up('relai')", 12, "there is no Relay route 'relai'", "did you mean relay?"),
+        (
+            "dns_query(rcpt_domain, 'soa')",
+            23,
+            "dns_query cannot ask for 'soa'",
+            "it can ask for ip, ipv4, ipv6, mx, txt, ptr",
+        ),
         ("key_get('rutes', rcpt)", 8, "there is no lookup store 'rutes'", "did you mean routes?"),
         (
             "system('host')",

@@ -7,11 +7,12 @@ use serde::Deserialize;
 use super::reader::{Fault, Reader, TYPE};
 use super::tree::{Json, Member, Node};
 use crate::expr::suggest::closest;
+use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, Domain, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy,
-    MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, RelayRoute, ReportSettings, RouteKind, Settings,
-    SettingsError, SystemSettings,
+    Account, Domain, DsnReportSettings, LookupStoreKind, MtaConnectionStrategy, MtaDeliverySchedule,
+    MtaOutboundStrategy, MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, PostgreSqlLookup, RelayRoute,
+    ReportSettings, RouteKind, Settings, SettingsError, SqliteLookup, StoreLookup, SystemSettings,
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
@@ -25,6 +26,7 @@ enum Type {
     VirtualQueue,
     Connection,
     Tls,
+    LookupStore,
     DsnReport,
     Report,
     InboundThrottle,
@@ -42,6 +44,7 @@ const TYPES: &[(&str, Type)] = &[
     ("MtaVirtualQueue", Type::VirtualQueue),
     ("MtaConnectionStrategy", Type::Connection),
     ("MtaTlsStrategy", Type::Tls),
+    ("StoreLookup", Type::LookupStore),
     ("DsnReportSettings", Type::DsnReport),
     ("ReportSettings", Type::Report),
     ("MtaInboundThrottle", Type::InboundThrottle),
@@ -53,6 +56,8 @@ const TYPES: &[(&str, Type)] = &[
 
 /// The variants of a route, which stand for its type where objects are not listed by type.
 const ROUTE_VARIANTS: &[&str] = &["Local", "Mx", "Relay"];
+/// The variants of a lookup store, likewise.
+const STORE_VARIANTS: &[&str] = &["Memory", "Sqlite", "PostgreSql"];
 
 impl Type {
     fn name(self) -> &'static str {
@@ -68,7 +73,7 @@ impl Type {
         let found = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(plain));
         let names = || TYPES.iter().map(|(known, _)| *known);
         let fault = || {
-            let near = closest(plain, names().chain(ROUTE_VARIANTS.iter().copied()));
+            let near = closest(plain, names().chain(ROUTE_VARIANTS.iter().chain(STORE_VARIANTS).copied()));
             let all = || format!("there are {}", names().collect::<Vec<_>>().join(", "));
             let hint = near.map_or_else(all, |near| format!("did you mean {near}?"));
             Fault::at(at, format!("there is no type of object {name}")).hint(hint)
@@ -156,7 +161,11 @@ fn typed(json: &Json) -> Result<Entry<'_>, Fault> {
         });
     };
     let at = json.member(TYPE).map_or(json.at, |member| member.at);
-    let kind = if ROUTE_VARIANTS.contains(&name) { Type::Route } else { Type::named(name, at)? };
+    let kind = match name {
+        route if ROUTE_VARIANTS.contains(&route) => Type::Route,
+        store if STORE_VARIANTS.contains(&store) => Type::LookupStore,
+        other => Type::named(other, at)?,
+    };
     Ok(Entry { kind, id: None, json })
 }
 
@@ -264,6 +273,12 @@ impl Loader<'_> {
                 self.settings.queue_quotas.push(quota);
                 Ok(())
             }
+            Type::LookupStore => {
+                let store = read_store(json)?;
+                self.once(entry, &store.name)?;
+                self.settings.lookup_stores.insert(store.name.clone(), store);
+                Ok(())
+            }
             Type::Domain => {
                 let domain = read::<Domain>(json)?;
                 self.once(entry, domain.name.as_str())?;
@@ -312,6 +327,7 @@ impl Loader<'_> {
             | Type::VirtualQueue
             | Type::Connection
             | Type::Tls
+            | Type::LookupStore
             | Type::DsnReport
             | Type::Report
             | Type::Domain
@@ -339,24 +355,42 @@ fn read<T: for<'de> Deserialize<'de>>(json: &Json) -> Result<T, Fault> {
 
 /// A route's own properties stand beside those of its variant.
 fn read_route(json: &Json) -> Result<MtaRoute, Fault> {
-    let variant = json.member(TYPE);
-    let Node::Object(members) = &json.node else { return Err(not_an_object(json)) };
-    let is_head = |member: &Member| matches!(member.key.as_str(), "name" | "description");
-    let (head, body): (Vec<_>, Vec<_>) = members.iter().cloned().partition(is_head);
-    let part = |members| Json { at: json.at, node: Node::Object(members) };
-    let (head, body) = (part(head), part(body));
+    let (head, body) = head_and_body(json)?;
     let kind = match json.text_member(TYPE) {
         Some("Local") => read::<Local>(&body).map(|Local {}| RouteKind::Local)?,
         Some("Mx") => RouteKind::Mx(read::<MxRoute>(&body)?),
         Some("Relay") => RouteKind::Relay(read::<RelayRoute>(&body)?),
-        found => {
-            let all = ROUTE_VARIANTS.join(", ");
-            let at = variant.map_or(json.at, |variant| variant.at);
-            let near = found.and_then(|name| closest(name, ROUTE_VARIANTS.iter().copied()));
-            let fault = Fault::at(at, format!("{TYPE} must be one of {all}"));
-            return Err(near.map_or(fault.clone(), |near| fault.hint(format!("did you mean {near}?"))));
-        }
+        found => return Err(no_variant(json, found, ROUTE_VARIANTS)),
     };
     let RouteHead { name, description } = read(&head)?;
     Ok(MtaRoute { name, description, kind })
+}
+
+/// So do a lookup store's.
+fn read_store(json: &Json) -> Result<StoreLookup, Fault> {
+    let (head, body) = head_and_body(json)?;
+    let kind = match json.text_member(TYPE) {
+        Some("Memory") => read::<Memory>(&body).map(|Memory {}| LookupStoreKind::Memory)?,
+        Some("Sqlite") => LookupStoreKind::Sqlite(read::<SqliteLookup>(&body)?),
+        Some("PostgreSql") => LookupStoreKind::PostgreSql(read::<PostgreSqlLookup>(&body)?),
+        found => return Err(no_variant(json, found, STORE_VARIANTS)),
+    };
+    let StoreHead { name, description } = read(&head)?;
+    Ok(StoreLookup { name, description, kind })
+}
+
+/// The properties that every variant has, and the rest.
+fn head_and_body(json: &Json) -> Result<(Json, Json), Fault> {
+    let Node::Object(members) = &json.node else { return Err(not_an_object(json)) };
+    let is_head = |member: &Member| matches!(member.key.as_str(), "name" | "description");
+    let (head, body): (Vec<_>, Vec<_>) = members.iter().cloned().partition(is_head);
+    let part = |members| Json { at: json.at, node: Node::Object(members) };
+    Ok((part(head), part(body)))
+}
+
+fn no_variant(json: &Json, found: Option<&str>, variants: &[&str]) -> Fault {
+    let at = json.member(TYPE).map_or(json.at, |variant| variant.at);
+    let near = found.and_then(|name| closest(name, variants.iter().copied()));
+    let fault = Fault::at(at, format!("{TYPE} must be one of {}", variants.join(", ")));
+    near.map_or(fault.clone(), |near| fault.hint(format!("did you mean {near}?")))
 }
