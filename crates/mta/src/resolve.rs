@@ -1,35 +1,44 @@
-//! DNS over hickory, with its errors told strictly apart: no such name, no data, nothing known.
+//! DNS, with its answers told strictly apart: no such name, no data, nothing known; and how far each is proven.
 
-use std::net::{IpAddr, SocketAddr};
+mod cache;
+mod message;
+mod stub;
+mod validate;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Edns, Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError as HickoryDnsError, NetError};
+use hickory_resolver::Hosts;
+use hickory_resolver::system_conf::read_system_conf;
 use mail::Domain;
 use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::world::Resolver;
+use cache::{Cache, Kept};
+use message::{ALIASES_MAX, Found, Judge, Said, said};
+use stub::Stub;
+use validate::Validator;
 
-/// Answers that are kept at most.
-const CACHE_ANSWERS_MAX: u64 = 16_384;
-/// How long an answer is kept at most.
-const POSITIVE_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the absence of an answer is kept at most.
-const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(15 * 60);
 /// Lookups at once at most; more wait.
 const LOOKUPS_MAX: usize = 256;
 /// One lookup, over all servers and repetitions, takes at most this long.
 const LOOKUP_TIME_MAX: Duration = Duration::from_secs(30);
-/// Records of one answer that are looked at.
-const RECORDS_MAX: usize = 1_000;
+/// Bytes of an answer that fit a datagram on any network.
+const DATAGRAM_BYTES: u16 = 1232;
+/// After this long it is tried again whether a name server that cannot do DNSSEC now can.
+const PROBE_AGAIN_AFTER: Duration = Duration::from_secs(10 * 60);
+/// The same where the name server did not answer.
+const PROBE_SOON_AFTER: Duration = Duration::from_secs(30);
 
-/// Whom to ask, and with how much patience.
+/// Whom to ask, with how much patience, and who validates.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResolverSettings {
     /// The name servers; those of the system if empty.
@@ -38,35 +47,243 @@ pub struct ResolverSettings {
     pub timeout: Duration,
     /// Questions to one server at most, the first included.
     pub attempts: usize,
+    /// Who validates.
+    pub dnssec: Dnssec,
+    /// A file of DNSKEY records to trust instead of the root zone's, for [`Dnssec::Validate`].
+    pub trust_anchors: Option<PathBuf>,
+}
+
+/// Who validates answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dnssec {
+    /// The name server if all of them are on this machine, else this process.
+    #[default]
+    Auto,
+    /// The name server: its AD bit is believed, so the way to it must be safe.
+    TrustAd,
+    /// This process.
+    Validate,
+    /// Nobody: there is no DANE.
+    Off,
 }
 
 impl Default for ResolverSettings {
     fn default() -> Self {
-        ResolverSettings { name_servers: Vec::new(), timeout: Duration::from_secs(5), attempts: 2 }
+        ResolverSettings {
+            name_servers: Vec::new(),
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            dnssec: Dnssec::Auto,
+            trust_anchors: None,
+        }
     }
 }
 
 /// The real DNS, with a cache of its own.
 #[derive(Debug)]
 pub struct HickoryResolver {
-    inner: TokioResolver,
+    stub: Arc<Stub>,
+    dnssec: Backend,
+    ability: Ability,
+    hosts: Hosts,
+    cache: Cache,
     lookups: Semaphore,
 }
 
+/// Who validates, decided.
+#[derive(Debug)]
+enum Backend {
+    Nobody,
+    Server,
+    Ourselves(Box<Validator>),
+}
+
+/// Whether the name server has been seen to do DNSSEC, and when it is tried next.
+#[derive(Debug, Default)]
+struct Ability {
+    seen: AtomicBool,
+    missing: AtomicBool,
+    next_trial: tokio::sync::Mutex<Option<Instant>>,
+}
+
 impl HickoryResolver {
-    /// Fails if the system's configuration cannot be read.
+    /// Fails if the system's configuration or the trust anchors cannot be read.
     pub fn new(settings: &ResolverSettings) -> Result<Self, DnsError> {
-        let cannot = |error: NetError| DnsError::Failed(format!("cannot set up the resolver: {error}"));
-        let mut builder = if settings.name_servers.is_empty() {
-            TokioResolver::builder_tokio().map_err(cannot)?
-        } else {
-            let servers = settings.name_servers.iter().map(|server| name_server(*server)).collect();
-            let config = ResolverConfig::from_name_servers(servers);
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        let name_servers = match settings.name_servers.as_slice() {
+            [] => system_name_servers()?,
+            named => named.to_vec(),
         };
-        set_options(builder.options_mut(), settings);
-        let inner = builder.build().map_err(cannot)?;
-        Ok(HickoryResolver { inner, lookups: Semaphore::new(LOOKUPS_MAX) })
+        let on_this_machine = name_servers.iter().all(|server| server.ip().is_loopback());
+        let stub = Arc::new(Stub::new(name_servers, settings.timeout, settings.attempts));
+        let dnssec = match settings.dnssec {
+            Dnssec::Off => Backend::Nobody,
+            Dnssec::TrustAd => Backend::Server,
+            Dnssec::Auto if on_this_machine => Backend::Server,
+            Dnssec::Auto | Dnssec::Validate => {
+                let anchors = validate::trust_anchors(settings.trust_anchors.as_deref())?;
+                Backend::Ourselves(Box::new(Validator::new(Arc::clone(&stub), anchors)))
+            }
+        };
+        Ok(HickoryResolver {
+            stub,
+            dnssec,
+            ability: Ability::default(),
+            hosts: Hosts::from_system().unwrap_or_default(),
+            cache: Cache::default(),
+            lookups: Semaphore::new(LOOKUPS_MAX),
+        })
+    }
+
+    /// Tries whether the name server can do DNSSEC, unless that is known, and says so in the log if it cannot.
+    async fn try_ability(&self) {
+        if self.ability.seen.load(Ordering::Relaxed) || matches!(self.dnssec, Backend::Nobody) {
+            return;
+        }
+        // Who comes while another tries goes on with what is known.
+        let Ok(mut next_trial) = self.ability.next_trial.try_lock() else { return };
+        let now = Instant::now();
+        if next_trial.is_some_and(|at| now < at) {
+            return;
+        }
+        let (kind, shows): (_, fn(&Message) -> bool) = match self.dnssec {
+            Backend::Ourselves(_) => (RecordType::DNSKEY, has_signatures),
+            Backend::Server | Backend::Nobody => (RecordType::SOA, is_authentic),
+        };
+        *next_trial = Some(now + PROBE_SOON_AFTER);
+        // No answer shows nothing.
+        let Ok(answer) = self.stub.exchange(&question(&Name::root(), kind, true)).await else { return };
+        if answer.metadata.response_code != ResponseCode::NoError {
+            return;
+        }
+        *next_trial = Some(now + PROBE_AGAIN_AFTER);
+        let able = shows(&answer);
+        self.ability.seen.store(able, Ordering::Relaxed);
+        if self.ability.missing.swap(!able, Ordering::Relaxed) == able {
+            report_ability(able, self.stub.servers());
+        }
+    }
+
+    /// The records of a name, or that there are none, from the cache if possible.
+    async fn find(&self, name: Name, kind: RecordType) -> Kept {
+        if let Some(known) = self.without_dns(&name, kind) {
+            return known;
+        }
+        let key = (name, kind);
+        if let Some(kept) = self.cache.find(&key, Instant::now()) {
+            return kept;
+        }
+        let lookup = async {
+            let _permit = self.lookups.acquire().await.map_err(|closed| closed.to_string())?;
+            Ok(self.follow(&key.0, kind).await)
+        };
+        let late = || Ok((Err(DnsError::Failed("no answer in time".to_owned())), Duration::ZERO));
+        let found: Result<_, String> =
+            tokio::time::timeout(LOOKUP_TIME_MAX, lookup).await.unwrap_or_else(|_| late());
+        let (kept, ttl) = found.map_err(DnsError::Failed)?;
+        self.cache.keep(key, kept.clone(), ttl, Instant::now());
+        kept
+    }
+
+    /// Names that the machine itself knows (RFC 6761 section 6, `/etc/hosts`). Nothing is proven of them.
+    fn without_dns(&self, name: &Name, kind: RecordType) -> Option<Kept> {
+        if !matches!(kind, RecordType::A | RecordType::AAAA) {
+            return None;
+        }
+        let records = match name.iter().last() {
+            Some(b"localhost") if kind == RecordType::A => vec![RData::A(Ipv4Addr::LOCALHOST.into())],
+            Some(b"localhost") => vec![RData::AAAA(Ipv6Addr::LOCALHOST.into())],
+            Some(b"invalid") => return Some(Err(DnsError::NoSuchName(Security::Unchecked))),
+            _ => {
+                let found = self.hosts.lookup_static_host(&Query::query(name.clone(), kind))?;
+                found.answers().iter().map(|record| record.data.clone()).collect()
+            }
+        };
+        Some(Ok(Arc::new(Found { records, security: Security::Unchecked, canonical: None })))
+    }
+
+    /// Asks, and asks again where the answer ends in an alias.
+    async fn follow(&self, name: &Name, kind: RecordType) -> (Kept, Duration) {
+        let (mut owner, mut security, mut ttl) = (name.clone(), Security::Secure, Duration::MAX);
+        for _ in 0..ALIASES_MAX {
+            match self.ask(&owner, kind).await {
+                Said::Records(mut found, lasts) => {
+                    found.security = found.security.min(security);
+                    if found.canonical.is_none() && owner != *name {
+                        found.canonical = Some(owner);
+                    }
+                    return (Ok(Arc::new(found)), ttl.min(lasts));
+                }
+                Said::Nothing(error, lasts) => {
+                    let error = match error {
+                        DnsError::NoSuchName(proven) => DnsError::NoSuchName(proven.min(security)),
+                        DnsError::NoData(proven) => DnsError::NoData(proven.min(security)),
+                        other => other,
+                    };
+                    return (Err(error), ttl.min(lasts));
+                }
+                Said::Alias(target, proven, lasts) => {
+                    (owner, security, ttl) = (target, security.min(proven), ttl.min(lasts));
+                }
+            }
+        }
+        (Err(message::too_many_aliases(name)), Duration::ZERO)
+    }
+
+    async fn ask(&self, name: &Name, kind: RecordType) -> Said {
+        match &self.dnssec {
+            Backend::Nobody => self.ask_server(name, kind, false).await,
+            Backend::Server => self.ask_server(name, kind, true).await,
+            Backend::Ourselves(validator) => {
+                self.try_ability().await;
+                if self.ability.missing.load(Ordering::Relaxed) {
+                    return self.ask_server(name, kind, false).await;
+                }
+                match validator.lookup(name, kind).await {
+                    (_, Some(ResponseCode::ServFail)) => self.gave_up(&question(name, kind, true)).await,
+                    (said, _) => said,
+                }
+            }
+        }
+    }
+
+    async fn ask_server(&self, name: &Name, kind: RecordType, dnssec: bool) -> Said {
+        let query = question(name, kind, dnssec);
+        let answer = match self.stub.exchange(&query).await {
+            Ok(answer) => answer,
+            Err(why) => return Said::Nothing(DnsError::Failed(why), Duration::ZERO),
+        };
+        let security = if !dnssec {
+            Security::Unchecked
+        } else if is_authentic(&answer) {
+            self.ability.seen.store(true, Ordering::Relaxed);
+            self.ability.missing.store(false, Ordering::Relaxed);
+            Security::Secure
+        } else {
+            self.try_ability().await;
+            let validates = self.ability.seen.load(Ordering::Relaxed);
+            if validates { Security::Insecure } else { Security::Unchecked }
+        };
+        match said(&answer, name, kind, Judge::Server(security)) {
+            Said::Nothing(DnsError::Failed(_), _)
+                if dnssec && answer.metadata.response_code == ResponseCode::ServFail =>
+            {
+                self.gave_up(&query).await
+            }
+            said => said,
+        }
+    }
+
+    /// A server that validates says SERVFAIL also for what is bogus. Without validation it would answer then.
+    async fn gave_up(&self, query: &Message) -> Said {
+        let mut unchecked = query.clone();
+        unchecked.metadata.checking_disabled = true;
+        let error = match self.stub.exchange(&unchecked).await {
+            Ok(answer) if answer.metadata.response_code != ResponseCode::ServFail => {
+                DnsError::Bogus("SERVFAIL, but not where validation is off".to_owned())
+            }
+            Ok(_) | Err(_) => DnsError::Failed(ResponseCode::ServFail.to_string()),
+        };
+        Said::Nothing(error, Duration::ZERO)
     }
 
     async fn records<T>(
@@ -75,54 +292,55 @@ impl HickoryResolver {
         kind: RecordType,
         read: impl Fn(&RData) -> Option<T>,
     ) -> Result<Answer<T>, DnsError> {
-        let lookup = async {
-            let _permit =
-                self.lookups.acquire().await.map_err(|closed| DnsError::Failed(closed.to_string()))?;
-            self.inner.lookup(name, kind).await.map_err(told_apart)
-        };
-        let found = tokio::time::timeout(LOOKUP_TIME_MAX, lookup)
-            .await
-            .map_err(|_| DnsError::Failed("no answer in time".to_owned()))??;
-        let of_kind = found.answers().iter().filter(|record| record.record_type() == kind);
-        let records: Vec<T> = of_kind.take(RECORDS_MAX).filter_map(|record| read(&record.data)).collect();
+        let found = self.find(name, kind).await?;
+        let records: Vec<T> = found.records.iter().filter_map(read).collect();
         if records.is_empty() {
             return Err(DnsError::NoData(Security::Unchecked));
         }
-        Ok(Answer::unchecked(records))
+        let canonical = found.canonical.as_ref().map(|name| without_dot(name).to_ascii_lowercase());
+        Ok(Answer { records, security: found.security, canonical })
     }
 }
 
-fn name_server(server: SocketAddr) -> NameServerConfig {
-    let at_port = |mut connection: ConnectionConfig| {
-        connection.port = server.port();
-        connection
+fn system_name_servers() -> Result<Vec<SocketAddr>, DnsError> {
+    let (config, _) = read_system_conf()
+        .map_err(|error| DnsError::Failed(format!("cannot read the name servers of the system: {error}")))?;
+    let port = |server: &hickory_resolver::config::NameServerConfig| {
+        server.connections.first().map_or(53, |connection| connection.port)
     };
-    let connections = vec![at_port(ConnectionConfig::udp()), at_port(ConnectionConfig::tcp())];
-    NameServerConfig::new(server.ip(), true, connections)
+    Ok(config.name_servers().iter().map(|server| (server.ip, port(server)).into()).collect())
 }
 
-fn set_options(options: &mut ResolverOpts, settings: &ResolverSettings) {
-    options.timeout = settings.timeout;
-    options.attempts = settings.attempts.saturating_sub(1);
-    options.cache_size = CACHE_ANSWERS_MAX;
-    options.positive_max_ttl = Some(POSITIVE_TTL_MAX);
-    options.negative_max_ttl = Some(NEGATIVE_TTL_MAX);
-    options.positive_min_ttl = Some(Duration::from_secs(1));
-    options.max_active_requests = 2 * LOOKUPS_MAX;
-    options.try_tcp_on_error = true;
+/// A question for a resolver; with `dnssec`, it is to say how far its answer is proven.
+fn question(name: &Name, kind: RecordType, dnssec: bool) -> Message {
+    let mut message = Message::query();
+    message.metadata.recursion_desired = true;
+    message.metadata.authentic_data = dnssec;
+    message.add_query(Query::query(name.clone(), kind));
+    let mut edns = Edns::new();
+    edns.set_max_payload(DATAGRAM_BYTES);
+    edns.set_dnssec_ok(dnssec);
+    message.set_edns(edns);
+    message
 }
 
-/// Only a server's word that there is nothing counts as nothing; everything else is ignorance.
-fn told_apart(error: NetError) -> DnsError {
-    match error {
-        NetError::Dns(HickoryDnsError::NoRecordsFound(nothing)) => match nothing.response_code {
-            ResponseCode::NXDomain => DnsError::NoSuchName(Security::Unchecked),
-            ResponseCode::NoError => DnsError::NoData(Security::Unchecked),
-            other => DnsError::Failed(other.to_string()),
-        },
-        NetError::Dns(HickoryDnsError::ResponseCode(code)) => DnsError::Failed(code.to_string()),
-        other => DnsError::Failed(other.to_string()),
+fn is_authentic(answer: &Message) -> bool {
+    answer.metadata.authentic_data
+}
+
+fn has_signatures(answer: &Message) -> bool {
+    answer.answers.iter().any(|record| record.record_type() == RecordType::RRSIG)
+}
+
+fn report_ability(able: bool, servers: &[SocketAddr]) {
+    if able {
+        tracing::info!("the name server can do DNSSEC now: DANE is on");
+        return;
     }
+    tracing::warn!(
+        name_servers = ?servers,
+        "the name server does not validate, or strips signatures: DANE is off. Use a validating resolver on this machine"
+    );
 }
 
 /// A name that search lists do not apply to.
@@ -144,6 +362,10 @@ fn without_dot(name: &Name) -> String {
 
 #[async_trait]
 impl Resolver for HickoryResolver {
+    async fn probe(&self) {
+        self.try_ability().await;
+    }
+
     async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         let read = |data: &RData| match data {
             RData::MX(mx) => {
@@ -211,120 +433,4 @@ impl Resolver for HickoryResolver {
 }
 
 #[cfg(test)]
-mod tests {
-    use hickory_proto::op::Message;
-    use hickory_proto::rr::Record;
-    use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, TXT};
-    use tokio::net::UdpSocket;
-    use tokio::task::JoinSet;
-
-    use super::*;
-
-    fn name(text: &str) -> Name {
-        absolute(text).expect("valid")
-    }
-
-    /// The answers of a server that knows a few names; `None` is silence.
-    fn zone(query: &str, kind: RecordType) -> Option<Result<Vec<RData>, ResponseCode>> {
-        let mx = |preference, exchange: &str| RData::MX(MX::new(preference, name(exchange)));
-        Some(Ok(match (query, kind) {
-            ("example.net.", RecordType::MX) => vec![mx(20, "MX2.example.net"), mx(10, "mx1.example.net")],
-            ("null.example.", RecordType::MX) => {
-                vec![RData::MX(MX::new(0, Name::root()))]
-            }
-            ("alias.example.", RecordType::A) => vec![RData::CNAME(CNAME(name("mx1.example.net")))],
-            ("mx1.example.net.", RecordType::A) => vec![RData::A(A::new(192, 0, 2, 1))],
-            ("mx1.example.net.", RecordType::AAAA) => {
-                vec![RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))]
-            }
-            ("text.example.", RecordType::TXT) => {
-                vec![RData::TXT(TXT::new(vec!["one".to_owned(), "two".to_owned()]))]
-            }
-            ("example.net." | "null.example.", _) => Vec::new(),
-            ("broken.example.", _) => return Some(Err(ResponseCode::ServFail)),
-            ("refused.example.", _) => return Some(Err(ResponseCode::Refused)),
-            ("silent.example.", _) => return None,
-            _ => return Some(Err(ResponseCode::NXDomain)),
-        }))
-    }
-
-    fn answer(packet: &[u8]) -> Option<Vec<u8>> {
-        let query = Message::from_vec(packet).ok()?;
-        let question = query.queries.first()?.clone();
-        let mut response = Message::response(query.metadata.id, query.metadata.op_code);
-        match zone(&question.name().to_ascii(), question.query_type())? {
-            Ok(records) => {
-                for data in records {
-                    let target = match &data {
-                        RData::CNAME(target) => Some(target.0.clone()),
-                        _ => None,
-                    };
-                    response.add_answer(Record::from_rdata(question.name().clone(), 60, data));
-                    let followed = target.and_then(|target| {
-                        Some((target.clone(), zone(&target.to_ascii(), question.query_type())?.ok()?))
-                    });
-                    for (owner, data) in followed.into_iter().flat_map(|(owner, records)| {
-                        records.into_iter().map(move |data| (owner.clone(), data))
-                    }) {
-                        response.add_answer(Record::from_rdata(owner, 60, data));
-                    }
-                }
-            }
-            Err(code) => response.metadata.response_code = code,
-        }
-        response.add_query(question);
-        response.to_vec().ok()
-    }
-
-    /// A resolver that asks a made-up server; the server lives as long as the second.
-    async fn resolver() -> (HickoryResolver, JoinSet<()>) {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
-        let settings = ResolverSettings {
-            name_servers: vec![socket.local_addr().expect("bound")],
-            timeout: Duration::from_millis(500),
-            attempts: 1,
-        };
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let mut packet = [0; 1500];
-            while let Ok((count, from)) = socket.recv_from(&mut packet).await {
-                if let Some(response) = answer(&packet[..count]) {
-                    let _ = socket.send_to(&response, from).await;
-                }
-            }
-        });
-        (HickoryResolver::new(&settings).expect("a resolver"), server)
-    }
-
-    #[tokio::test]
-    async fn records_come_as_they_are() {
-        let (resolver, _server) = resolver().await;
-        let mut mx =
-            resolver.mx(&Domain::parse("example.net").expect("valid")).await.expect("records").records;
-        mx.sort_by_key(|record| record.preference);
-        let mx: Vec<(u16, String)> =
-            mx.into_iter().map(|record| (record.preference, record.exchange.to_ascii_lowercase())).collect();
-        assert_eq!(mx, [(10, "mx1.example.net".to_owned()), (20, "mx2.example.net".to_owned())]);
-        let null = resolver.mx(&Domain::parse("null.example").expect("valid")).await;
-        assert_eq!(null, Ok(Answer::unchecked(vec![MxRecord { preference: 0, exchange: ".".to_owned() }])));
-        let v4 = resolver.addresses("mx1.example.net", Family::V4).await;
-        assert_eq!(v4, Ok(Answer::unchecked(vec!["192.0.2.1".parse().expect("an address")])));
-        let v6 = resolver.addresses("mx1.example.net.", Family::V6).await;
-        assert_eq!(v6, Ok(Answer::unchecked(vec!["2001:db8::1".parse().expect("an address")])));
-        assert_eq!(resolver.addresses("alias.example", Family::V4).await, v4);
-        assert_eq!(resolver.txt("text.example").await, Ok(Answer::unchecked(vec!["onetwo".to_owned()])));
-    }
-
-    // proves: C1
-    #[tokio::test]
-    async fn nothing_is_told_apart_from_not_knowing() {
-        let (resolver, _server) = resolver().await;
-        let ask = |host| resolver.addresses(host, Family::V4);
-        assert_eq!(ask("example.net").await, Err(DnsError::NoData(Security::Unchecked)));
-        assert_eq!(ask("nowhere.example").await, Err(DnsError::NoSuchName(Security::Unchecked)));
-        for host in ["broken.example", "refused.example", "silent.example", "bad..name"] {
-            let answer = ask(host).await;
-            assert!(matches!(answer, Err(DnsError::Failed(_))), "{host}: {answer:?}");
-        }
-    }
-}
+mod tests;

@@ -71,6 +71,8 @@ impl World {
 /// DNS as mail transfer needs it. An error is never an empty answer.
 #[async_trait]
 pub trait Resolver: Send + Sync {
+    /// Finds out whether answers can be proven at all, and says so in the log if they cannot.
+    async fn probe(&self) {}
     /// The MX records of a domain, in no order.
     async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError>;
     /// The addresses of a host in one family, in the order of the answer.

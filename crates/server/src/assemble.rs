@@ -11,7 +11,7 @@ use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
 use mta::listen::{self, ListenerSettings, ListenerTls, Listeners, Protocol, SessionTimes};
-use mta::resolve::{HickoryResolver, ResolverSettings};
+use mta::resolve::{Dnssec, HickoryResolver, ResolverSettings};
 use mta::secrets::KeptSecrets;
 use mta::server_tls::ServerTls;
 use policy::Configuration;
@@ -140,7 +140,17 @@ fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {
 
 /// What the boot file says about DNS.
 pub(crate) fn resolver_settings(boot: &Boot) -> ResolverSettings {
-    ResolverSettings { name_servers: boot.dns.name_servers.clone(), ..ResolverSettings::default() }
+    ResolverSettings {
+        name_servers: boot.dns.name_servers.clone(),
+        dnssec: match boot.dns.dnssec {
+            config::Dnssec::Auto => Dnssec::Auto,
+            config::Dnssec::TrustAd => Dnssec::TrustAd,
+            config::Dnssec::Validate => Dnssec::Validate,
+            config::Dnssec::Off => Dnssec::Off,
+        },
+        trust_anchors: boot.dns.trust_anchors.clone(),
+        ..ResolverSettings::default()
+    }
 }
 
 /// What holds for the hosts of every Mx route.

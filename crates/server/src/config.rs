@@ -130,6 +130,25 @@ pub(crate) struct Certificate {
 pub(crate) struct Dns {
     /// Name servers as `address:port`; those of the system if there are none.
     pub(crate) name_servers: Vec<SocketAddr>,
+    /// Who validates DNSSEC, which DANE needs.
+    pub(crate) dnssec: Dnssec,
+    /// A file of DNSKEY records that are trusted instead of the root zone's, for `dnssec = "validate"`.
+    pub(crate) trust_anchors: Option<PathBuf>,
+}
+
+/// Who validates DNSSEC.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Dnssec {
+    /// The name servers if all are on this machine, else this process.
+    #[default]
+    Auto,
+    /// The name servers; the way to them is safe.
+    TrustAd,
+    /// This process.
+    Validate,
+    /// Nobody.
+    Off,
 }
 
 /// What holds for the hosts of every Mx route.
@@ -229,7 +248,13 @@ impl Boot {
             tls.certificate = base.join(&tls.certificate);
             tls.key = base.join(&tls.key);
         }
-        for path in boot.secrets.directories.iter_mut().chain(&mut boot.trusted_roots) {
+        for path in boot
+            .secrets
+            .directories
+            .iter_mut()
+            .chain(&mut boot.trusted_roots)
+            .chain(&mut boot.dns.trust_anchors)
+        {
             *path = base.join(&*path);
         }
         Ok(boot)

@@ -55,11 +55,17 @@ fn usable(boot: &Boot, may_be_missing: bool) -> Option<Configuration> {
 }
 
 async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> anyhow::Result<ExitCode> {
+    let resolver = server.world().resolver.clone();
+    let mut probing = std::pin::pin!(async move {
+        resolver.probe().await;
+        std::future::pending().await
+    });
     loop {
         let order = tokio::select! {
             biased;
             order = orders.next() => order,
             error = server.broken() => return Err(error),
+            never = probing.as_mut() => never,
         };
         match order {
             Order::Reload => reload(&server, boot),

@@ -1,0 +1,125 @@
+//! Keeps answers for as long as they may be kept, and no more of them than there is room for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_proto::rr::{Name, RecordType};
+use tokio::time::Instant;
+
+use super::message::Found;
+use policy::dns::DnsError;
+
+/// Answers that are kept at most, absences included.
+const ANSWERS_MAX: usize = 16_384;
+/// How long an answer is kept at least and at most, whatever it says.
+const POSITIVE_TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+/// How long the absence of an answer is kept at least and at most.
+const NEGATIVE_TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15 * 60));
+
+/// Records, or the word that there are none.
+pub(super) type Kept = Result<Arc<Found>, DnsError>;
+
+/// Two halves: what was not asked for since the younger filled up is given up as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    halves: Mutex<Halves>,
+}
+
+#[derive(Debug, Default)]
+struct Halves {
+    young: HashMap<(Name, RecordType), Entry>,
+    old: HashMap<(Name, RecordType), Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    kept: Kept,
+    until: Instant,
+}
+
+impl Cache {
+    /// What is known and still holds.
+    pub(super) fn find(&self, key: &(Name, RecordType), now: Instant) -> Option<Kept> {
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = halves.young.get(key) {
+            return (now < entry.until).then(|| entry.kept.clone());
+        }
+        let (key, entry) = halves.old.remove_entry(key)?;
+        if now >= entry.until {
+            return None;
+        }
+        let kept = entry.kept.clone();
+        halves.put(key, entry);
+        Some(kept)
+    }
+
+    /// Keeps an answer as long as it says, within bounds. Failures are not kept.
+    pub(super) fn keep(&self, key: (Name, RecordType), kept: Kept, ttl: Duration, now: Instant) {
+        let (least, most) = match &kept {
+            Ok(_) => POSITIVE_TTL,
+            Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => NEGATIVE_TTL,
+            Err(DnsError::Bogus(_) | DnsError::Failed(_)) => return,
+        };
+        let entry = Entry { kept, until: now + ttl.clamp(least, most) };
+        self.halves.lock().unwrap_or_else(PoisonError::into_inner).put(key, entry);
+    }
+}
+
+impl Halves {
+    fn put(&mut self, key: (Name, RecordType), entry: Entry) {
+        if self.young.len() >= ANSWERS_MAX / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&key);
+        self.young.insert(key, entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::dns::Security;
+
+    use super::*;
+
+    fn key(number: usize) -> (Name, RecordType) {
+        (Name::from_ascii(format!("n{number}.example.")).expect("valid"), RecordType::MX)
+    }
+
+    fn found() -> Kept {
+        Ok(Arc::new(Found { records: Vec::new(), security: Security::Unchecked, canonical: None }))
+    }
+
+    // proves: C17
+    #[test]
+    fn times_have_a_floor_and_a_ceiling() {
+        const DAY: u64 = 24 * 60 * 60;
+        let (cache, now) = (Cache::default(), Instant::now());
+        let absent = || Err(DnsError::NoData(Security::Unchecked));
+        for (kept, ttl, lives, dies) in [
+            (found(), 0, 0, 1),
+            (found(), 60, 59, 60),
+            (found(), 1 << 31, DAY - 1, DAY),
+            (absent(), 0, 0, 1),
+            (absent(), 1 << 31, 899, 900),
+        ] {
+            cache.keep(key(1), kept.clone(), Duration::from_secs(ttl), now);
+            assert!(cache.find(&key(1), now + Duration::from_secs(lives)).is_some(), "{kept:?} {ttl}");
+            assert!(cache.find(&key(1), now + Duration::from_secs(dies)).is_none(), "{kept:?} {ttl}");
+        }
+        cache.keep(key(2), Err(DnsError::Failed("SERVFAIL".to_owned())), Duration::from_secs(60), now);
+        assert!(cache.find(&key(2), now).is_none());
+    }
+
+    // proves: C17
+    #[test]
+    fn it_is_bounded_and_keeps_what_is_asked_for() {
+        let (cache, now) = (Cache::default(), Instant::now());
+        for number in 0..3 * ANSWERS_MAX {
+            cache.keep(key(number), found(), Duration::from_secs(60), now);
+            assert!(cache.find(&key(0), now).is_some(), "{number}");
+        }
+        let halves = cache.halves.lock().expect("not poisoned");
+        assert!(halves.young.len() + halves.old.len() <= ANSWERS_MAX);
+    }
+}
