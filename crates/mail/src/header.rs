@@ -134,6 +134,27 @@ pub fn fields<'a>(content: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a 
     })
 }
 
+/// All fields of a header, each with its name and as it stands there, folds and line end and all. What has no colon
+/// is no field.
+pub fn all_fields(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let header = &content[..header_end(content)];
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(field) = field_at(header, at) {
+            at += field.len();
+            if let Some(colon) = memchr(b':', field) {
+                return Some((field[..colon].trim_ascii_end(), field));
+            }
+        }
+        None
+    })
+}
+
+/// Whether this can be the name of a field (RFC 5322 section 2.2).
+pub fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+}
+
 /// The line that begins here, its LF included; none at the end.
 fn line_at(content: &[u8], at: usize) -> Option<&[u8]> {
     let rest = content.get(at..).filter(|rest| !rest.is_empty())?;

@@ -5,6 +5,8 @@
 //! this one imports none of ours.
 
 pub mod address;
+pub mod canonical;
+pub mod dkim;
 pub mod dsn;
 pub mod encoded_word;
 pub mod envelope;

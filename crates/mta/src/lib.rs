@@ -23,6 +23,7 @@ pub mod secrets;
 pub mod server_tls;
 mod session;
 mod settle;
+pub mod sign;
 mod waybill;
 pub mod world;
 

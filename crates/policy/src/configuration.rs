@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::authenticity::SenderAuth;
 use crate::check::{Checked, Environment, Finding, check};
 use crate::expr::{CheckedExpression, Surroundings};
 use crate::quota::Quotas;
@@ -11,6 +12,7 @@ use crate::settings::{
     Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
     Secret, Settings, StoreLookup,
 };
+use crate::signing::Signer;
 use crate::throttle::{InboundThrottles, OutboundThrottles};
 
 /// An immutable whole; a change makes a new one.
@@ -44,6 +46,10 @@ pub struct Configuration {
     pub outbound: OutboundThrottles,
     /// How much the queue holds.
     pub quotas: Quotas,
+    /// How the sender of mail is authenticated.
+    pub sender_auth: SenderAuth,
+    /// What signs mail of ours, by domain.
+    pub signers: BTreeMap<mail::Domain, Vec<Arc<Signer>>>,
     /// Which route.
     pub route: CheckedExpression,
     /// Which schedule.

@@ -4,6 +4,7 @@
 //! What the outside must find out first is gathered into plain values before it is asked.
 
 pub mod admit;
+pub mod authenticity;
 pub mod bounce;
 pub mod check;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod retry;
 pub mod route;
 pub mod scheduler;
 pub mod settings;
+pub mod signing;
 pub mod throttle;
 pub mod tls;
 pub mod tls_outcome;

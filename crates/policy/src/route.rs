@@ -50,6 +50,17 @@ pub enum Choice<T> {
     Undecidable(Trouble),
 }
 
+impl<T> Choice<T> {
+    /// The same choice among other things.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Choice<U> {
+        match self {
+            Choice::Decided(decided) => Choice::Decided(change(decided)),
+            Choice::Needs(lookups) => Choice::Needs(lookups),
+            Choice::Undecidable(trouble) => Choice::Undecidable(trouble),
+        }
+    }
+}
+
 /// One of the four expressions, with the objects that it chooses among.
 struct Strategy<'a, T> {
     property: &'static str,

@@ -57,6 +57,7 @@ pub(crate) fn load(path: &Path, boot: &Boot, may_be_missing: bool) -> Loaded {
         hostname: hostname(boot),
         secrets: secrets(&settings.secret_references(), &boot.secrets),
         listeners: listeners(boot),
+        open_key: Some(mta::sign::open),
         ..Environment::default()
     };
     let checked = check(&settings, &environment);

@@ -1,5 +1,6 @@
 //! Is the whole configuration fit to be used?
 
+mod authenticity;
 mod branches;
 mod directory;
 mod implication;
@@ -18,9 +19,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::authenticity::SenderAuth;
 use crate::configuration::Configuration;
 use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
+use crate::signing::{OpenKey, Signer};
 use strategies::Compiled;
 use vocabulary::Vocabulary;
 
@@ -33,6 +36,8 @@ pub struct Environment {
     pub secrets: BTreeMap<SecretReference, Result<Secret, String>>,
     /// Where this server itself listens, as far as known.
     pub listeners: Vec<SocketAddr>,
+    /// Opens the keys of signatures.
+    pub open_key: Option<OpenKey>,
 }
 
 /// What the check found.
@@ -77,6 +82,8 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let compiled = strategies::compile(settings, &vocabulary, &mut findings);
     let reports = reports::compile(settings, &vocabulary, &mut findings);
     lookup_stores::check(settings, environment, &mut findings);
+    let sender_auth = authenticity::compile(settings, &vocabulary, &mut findings);
+    let signers = authenticity::signers(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
     let limits = limits::compile(settings, &vocabulary, &mut findings);
     names::check_queues(settings, &mut findings);
@@ -87,10 +94,11 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
         strategies::check_demands(settings, compiled, &mut findings);
     }
     let usable = findings.iter().all(|finding| finding.severity != Severity::Error);
-    let configuration = compiled
-        .zip(reports)
-        .filter(|_| usable)
-        .map(|(compiled, reports)| assemble(settings, environment, compiled, reports, limits));
+    let configuration = compiled.zip(reports).zip(sender_auth).filter(|_| usable).map(
+        |((compiled, reports), sender_auth)| {
+            assemble(settings, environment, compiled, reports, limits, (sender_auth, signers))
+        },
+    );
     if let Some(configuration) = &configuration {
         directory::check_routes(configuration, &mut findings);
     }
@@ -105,6 +113,7 @@ fn assemble(
     compiled: Compiled,
     reports: ReportRules,
     limits: limits::Compiled,
+    (sender_auth, signers): (SenderAuth, BTreeMap<mail::Domain, Vec<Arc<Signer>>>),
 ) -> Configuration {
     let hostname = hostname(settings, environment);
     Configuration {
@@ -122,6 +131,8 @@ fn assemble(
         inbound: limits.inbound,
         outbound: limits.outbound,
         quotas: limits.quotas,
+        sender_auth,
+        signers,
         route: compiled.route,
         schedule: compiled.schedule,
         connection: compiled.connection,

@@ -34,6 +34,8 @@ pub enum Context {
     Throttle,
     /// A recipient that is about to enter the queue, with what stays the same while it is there: queue quotas.
     Quota,
+    /// The sender's authenticity was looked at.
+    Authenticity,
 }
 
 impl Context {
@@ -51,6 +53,7 @@ impl Context {
             Context::RcptDomain => "recipient domains",
             Context::Throttle => "outbound throttles",
             Context::Quota => "queue quotas",
+            Context::Authenticity => "authenticity of the sender",
         }
     }
 
@@ -64,7 +67,7 @@ impl Context {
     }
 }
 
-const CONTEXTS: [Context; 11] = [
+const CONTEXTS: [Context; 12] = [
     Context::Recipient,
     Context::Host,
     Context::Sender,
@@ -76,6 +79,7 @@ const CONTEXTS: [Context; 11] = [
     Context::RcptDomain,
     Context::Throttle,
     Context::Quota,
+    Context::Authenticity,
 ];
 
 macro_rules! variables {
@@ -116,8 +120,9 @@ const A: u16 = 1 << Context::RcptAddress as u16;
 const D: u16 = 1 << Context::RcptDomain as u16;
 const B: u16 = 1 << Context::Throttle as u16;
 const Q: u16 = 1 << Context::Quota as u16;
+const V: u16 = 1 << Context::Authenticity as u16;
 /// Of a client's session.
-const CLIENT: u16 = C | E | M | T;
+const CLIENT: u16 = C | E | M | T | V;
 /// Of an attempt.
 const ATTEMPT: u16 = R | H | B;
 /// Of an attempt, and the same as long as the message is queued.
@@ -131,9 +136,9 @@ variables! {
     /// All recipient addresses of the message.
     Recipients = "recipients", List, LASTING | S | T;
     /// The reverse-path; empty for the null one.
-    Sender = "sender", Text, LASTING | S | M | T;
+    Sender = "sender", Text, LASTING | S | M | T | V;
     /// Its domain.
-    SenderDomain = "sender_domain", Text, LASTING | S | M | T;
+    SenderDomain = "sender_domain", Text, LASTING | S | M | T | V;
     /// MT-PRIORITY.
     Priority = "priority", Number, LASTING | S | T;
     /// Temporary failures so far.
@@ -183,9 +188,21 @@ variables! {
     /// The client's country.
     Country = "country", Text, CLIENT;
     /// The name given in EHLO.
-    HeloDomain = "helo_domain", Text, E | M | T;
+    HeloDomain = "helo_domain", Text, E | M | T | V;
     /// The account that authenticated.
-    AuthenticatedAs = "authenticated_as", Text, LASTING | M | T;
+    AuthenticatedAs = "authenticated_as", Text, LASTING | M | T | V;
+    /// How SPF ended.
+    SpfResult = "spf_result", Text, V;
+    /// How DKIM ended: the best of all signatures.
+    DkimResult = "dkim_result", Text, V;
+    /// How DMARC ended.
+    DmarcResult = "dmarc_result", Text, V;
+    /// What the domain in From wants done.
+    DmarcPolicy = "dmarc_policy", Text, V;
+    /// How ARC ended.
+    ArcResult = "arc_result", Text, V;
+    /// The domain in From.
+    FromDomain = "from_domain", Text, V;
 }
 
 impl Variable {
@@ -271,7 +288,13 @@ impl<'a> Variables<'a> for Facts<'a> {
             | Variable::IsTls
             | Variable::Asn
             | Variable::Country
-            | Variable::HeloDomain => Value::text(""),
+            | Variable::HeloDomain
+            | Variable::SpfResult
+            | Variable::DkimResult
+            | Variable::DmarcResult
+            | Variable::DmarcPolicy
+            | Variable::ArcResult
+            | Variable::FromDomain => Value::text(""),
         }
     }
 }

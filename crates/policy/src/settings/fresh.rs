@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::delivery_schedule::{hours, minutes};
 use super::{
     DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy,
-    MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, Settings, SystemSettings,
+    MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, SenderAuthSettings,
+    Settings, SystemSettings,
 };
 use super::{InboundKey, MtaInboundThrottle, Rate, Window};
 use crate::expr::Expression;
@@ -34,6 +35,8 @@ pub(super) fn settings() -> Settings {
         queue_quotas: Vec::new(),
         domains: [].into(),
         accounts: [].into(),
+        dkim_signatures: [].into(),
+        sender_auth: SenderAuthSettings::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 pub mod connection_strategy;
 pub mod delivery_schedule;
 pub mod directory;
+pub mod dkim_signature;
 pub mod dsn_report;
 mod expression;
 mod fresh;
@@ -17,6 +18,7 @@ pub mod relay;
 pub mod report;
 pub mod route;
 pub mod secret;
+pub mod sender_auth;
 pub mod system;
 pub mod throttle;
 pub mod tls_strategy;
@@ -28,6 +30,7 @@ mod tests;
 pub use connection_strategy::{MtaConnectionStrategy, SourceIp};
 pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
+pub use dkim_signature::DkimSignature;
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use lookup_store::{LookupStoreKind, PostgreSqlLookup, SqliteLookup, StoreLookup};
 pub use outbound_strategy::MtaOutboundStrategy;
@@ -36,6 +39,7 @@ pub use relay::{AuthMechanism, RelayAddress, RelayHost, RelayLookup, RelayProtoc
 pub use report::ReportSettings;
 pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RouteKind};
 pub use secret::{Secret, SecretKeyOptional, SecretReference};
+pub use sender_auth::SenderAuthSettings;
 pub use system::SystemSettings;
 pub use throttle::{InboundKey, MtaInboundThrottle, MtaOutboundThrottle, OutboundKey, Rate, Window};
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
@@ -74,6 +78,10 @@ pub struct Settings {
     pub domains: BTreeMap<mail::Domain, Domain>,
     /// Accounts by name.
     pub accounts: BTreeMap<mail::Address, Account>,
+    /// Signatures by name.
+    pub dkim_signatures: BTreeMap<String, DkimSignature>,
+    /// What is signed, and how incoming mail is checked.
+    pub sender_auth: SenderAuthSettings,
 }
 
 /// What is wrong with a settings file, and where.
@@ -119,7 +127,8 @@ impl Settings {
             LookupStoreKind::PostgreSql(server) => server.auth_secret.reference(),
             LookupStoreKind::Memory | LookupStoreKind::Sqlite(_) => None,
         });
-        secrets.chain(stores).collect::<BTreeSet<_>>().into_iter().collect()
+        let keys = self.dkim_signatures.values().filter_map(|signature| signature.key.reference());
+        secrets.chain(stores).chain(keys).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -31,7 +31,7 @@ fn what_cannot_be_right_is_refused_with_its_place() {
             "helo_domain",
             0,
             "the variable helo_domain is not known in route and schedule",
-            "it is known in EHLO, MAIL FROM, RCPT TO",
+            "it is known in EHLO, MAIL FROM, RCPT TO, authenticity of the sender",
         ),
         (
             "len",

@@ -1,6 +1,7 @@
 //! Which objects are in a settings file, and of which type is each?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use serde::Deserialize;
 
@@ -10,9 +11,8 @@ use crate::expr::suggest::closest;
 use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, Domain, DsnReportSettings, LookupStoreKind, MtaConnectionStrategy, MtaDeliverySchedule,
-    MtaOutboundStrategy, MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, PostgreSqlLookup, RelayRoute,
-    ReportSettings, RouteKind, Settings, SettingsError, SqliteLookup, StoreLookup, SystemSettings,
+    Account, LookupStoreKind, MtaRoute, MtaVirtualQueue, MxRoute, PostgreSqlLookup, RelayRoute, RouteKind,
+    Settings, SettingsError, SqliteLookup, StoreLookup,
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
@@ -34,6 +34,8 @@ enum Type {
     QueueQuota,
     Domain,
     Account,
+    DkimSignature,
+    SenderAuth,
 }
 
 const TYPES: &[(&str, Type)] = &[
@@ -52,6 +54,8 @@ const TYPES: &[(&str, Type)] = &[
     ("MtaQueueQuota", Type::QueueQuota),
     ("Domain", Type::Domain),
     ("Account", Type::Account),
+    ("DkimSignature", Type::DkimSignature),
+    ("SenderAuthSettings", Type::SenderAuth),
 ];
 
 /// The variants of a route, which stand for its type where objects are not listed by type.
@@ -65,7 +69,7 @@ impl Type {
     }
 
     fn is_singleton(self) -> bool {
-        matches!(self, Type::System | Type::Outbound | Type::DsnReport | Type::Report)
+        matches!(self, Type::System | Type::Outbound | Type::DsnReport | Type::Report | Type::SenderAuth)
     }
 
     fn named(name: &str, at: usize) -> Result<Type, Fault> {
@@ -208,32 +212,15 @@ impl Loader<'_> {
             return Err(not_an_object(json));
         }
         match entry.kind {
-            Type::System => {
-                self.settings.system = read::<SystemSettings>(json)?;
-                self.once(entry, "")
-            }
-            Type::Outbound => {
-                self.settings.outbound = read::<MtaOutboundStrategy>(json)?;
-                self.once(entry, "")
-            }
-            Type::DsnReport => {
-                self.settings.dsn_report = read::<DsnReportSettings>(json)?;
-                self.once(entry, "")
-            }
-            Type::Report => {
-                self.settings.report = read::<ReportSettings>(json)?;
-                self.once(entry, "")
-            }
+            Type::System => self.single(entry, |settings| &mut settings.system),
+            Type::Outbound => self.single(entry, |settings| &mut settings.outbound),
+            Type::DsnReport => self.single(entry, |settings| &mut settings.dsn_report),
+            Type::Report => self.single(entry, |settings| &mut settings.report),
+            Type::SenderAuth => self.single(entry, |settings| &mut settings.sender_auth),
             Type::Route => {
                 let route = read_route(json)?;
                 self.once(entry, &route.name)?;
                 self.settings.routes.insert(route.name.clone(), route);
-                Ok(())
-            }
-            Type::Schedule => {
-                let schedule = read::<MtaDeliverySchedule>(json)?;
-                self.once(entry, &schedule.name)?;
-                self.settings.schedules.insert(schedule.name.clone(), schedule);
                 Ok(())
             }
             Type::VirtualQueue => {
@@ -241,18 +228,6 @@ impl Loader<'_> {
                 self.once(entry, &queue.name)?;
                 self.queue_ids.extend(entry.id.map(|id| (id.to_owned(), queue.name.clone())));
                 self.settings.virtual_queues.insert(queue.name.clone(), queue);
-                Ok(())
-            }
-            Type::Connection => {
-                let connection = read::<MtaConnectionStrategy>(json)?;
-                self.once(entry, &connection.name)?;
-                self.settings.connections.insert(connection.name.clone(), connection);
-                Ok(())
-            }
-            Type::Tls => {
-                let tls = read::<MtaTlsStrategy>(json)?;
-                self.once(entry, &tls.name)?;
-                self.settings.tls.insert(tls.name.clone(), tls);
                 Ok(())
             }
             Type::InboundThrottle => {
@@ -279,19 +254,48 @@ impl Loader<'_> {
                 self.settings.lookup_stores.insert(store.name.clone(), store);
                 Ok(())
             }
-            Type::Domain => {
-                let domain = read::<Domain>(json)?;
-                self.once(entry, domain.name.as_str())?;
-                self.settings.domains.insert(domain.name.clone(), domain);
-                Ok(())
-            }
             Type::Account => {
                 let account = read::<Account>(json)?;
                 self.once(entry, &account.name.to_string().to_lowercase())?;
                 self.settings.accounts.insert(account.name.clone(), account);
                 Ok(())
             }
+            Type::Schedule => {
+                self.named(entry, |settings| &mut settings.schedules, |object| object.name.clone())
+            }
+            Type::Connection => {
+                self.named(entry, |settings| &mut settings.connections, |object| object.name.clone())
+            }
+            Type::Tls => self.named(entry, |settings| &mut settings.tls, |object| object.name.clone()),
+            Type::Domain => self.named(entry, |settings| &mut settings.domains, |object| object.name.clone()),
+            Type::DkimSignature => {
+                self.named(entry, |settings| &mut settings.dkim_signatures, |object| object.name.clone())
+            }
         }
+    }
+
+    /// An object of which there is one.
+    fn single<T: for<'de> Deserialize<'de>>(
+        &mut self,
+        entry: &Entry<'_>,
+        place: fn(&mut Settings) -> &mut T,
+    ) -> Result<(), Fault> {
+        *place(self.settings) = read(entry.json)?;
+        self.once(entry, "")
+    }
+
+    /// An object that is one of several.
+    fn named<K: Ord + Display, T: for<'de> Deserialize<'de>>(
+        &mut self,
+        entry: &Entry<'_>,
+        place: fn(&mut Settings) -> &mut BTreeMap<K, T>,
+        name: fn(&T) -> K,
+    ) -> Result<(), Fault> {
+        let object = read(entry.json)?;
+        let name = name(&object);
+        self.once(entry, &name.to_string())?;
+        place(self.settings).insert(name, object);
+        Ok(())
     }
 
     /// Two objects of one type and name in a file are a mistake.
@@ -331,7 +335,9 @@ impl Loader<'_> {
             | Type::DsnReport
             | Type::Report
             | Type::Domain
-            | Type::Account => {}
+            | Type::Account
+            | Type::DkimSignature
+            | Type::SenderAuth => {}
         }
     }
 

@@ -1,0 +1,74 @@
+//! `DkimSignature`: with which key is the mail of a domain signed (RFC 6376)?
+
+use std::time::Duration;
+
+use mail::canonical::Canonicalization;
+use mail::dkim::{Canonicalizations, SignedFields};
+use serde::de::{Deserialize, Deserializer, Error};
+
+use super::json::fields;
+use super::secret::SecretKeyOptional;
+
+/// One signature. A domain may have several: each gives one, in the order of their names.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DkimSignature {
+    /// Unique.
+    #[serde(deserialize_with = "fields::text")]
+    pub name: String,
+    /// For people.
+    #[serde(default, deserialize_with = "fields::optional_text")]
+    pub description: Option<String>,
+    /// Whose signature it is (`d=`).
+    #[serde(deserialize_with = "fields::domain")]
+    pub domain: mail::Domain,
+    /// The name of the key below `_domainkey` (`s=`).
+    #[serde(deserialize_with = "fields::domain")]
+    pub selector: mail::Domain,
+    /// The private key in PEM form: PKCS#8 with Ed25519 or RSA, or PKCS#1.
+    pub key: SecretKeyOptional,
+    /// Header fields that are signed where they are present.
+    #[serde(default = "SignedFields::default_present", deserialize_with = "field_names")]
+    pub headers: Vec<String>,
+    /// Header fields that are signed, and once more than they are present, so that none can be added.
+    #[serde(default = "SignedFields::default_sealed", deserialize_with = "field_names")]
+    pub oversign: Vec<String>,
+    /// How header and body are made insensitive to harmless changes; `relaxed/relaxed` unless said.
+    #[serde(default, deserialize_with = "canonicalizations")]
+    pub canonicalization: Canonicalizations,
+    /// How long the signature holds (`x=`); without end unless said.
+    #[serde(default, deserialize_with = "optional_millis")]
+    pub expire: Option<Duration>,
+    /// Whether it is made.
+    #[serde(default = "yes")]
+    pub enable: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn optional_millis<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Duration>, D::Error> {
+    match Option::<u64>::deserialize(json)? {
+        Some(0) => Err(D::Error::custom("must be a whole number of milliseconds above 0")),
+        found => Ok(found.map(Duration::from_millis)),
+    }
+}
+
+fn field_names<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(json)?;
+    match names.iter().find(|name| !mail::header::is_field_name(name)) {
+        Some(bad) => Err(D::Error::custom(format!("'{bad}' is not the name of a header field"))),
+        None => Ok(names),
+    }
+}
+
+/// `relaxed/simple`; one word alone is the header's, as in the tag `c=` (RFC 6376 section 3.5).
+fn canonicalizations<'de, D: Deserializer<'de>>(json: D) -> Result<Canonicalizations, D::Error> {
+    let text = fields::text(json)?;
+    let (header, body) = text.split_once('/').unwrap_or((&text, "simple"));
+    match (Canonicalization::named(header), Canonicalization::named(body)) {
+        (Some(header), Some(body)) => Ok(Canonicalizations { header, body }),
+        _ => Err(D::Error::custom(format!("'{text}' is not two of relaxed and simple with / between them"))),
+    }
+}
