@@ -101,6 +101,8 @@ pub struct Connections {
     stop: CancellationToken,
     opened: AtomicU64,
     reused: AtomicU64,
+    /// Counts for those source addresses that take turns.
+    turn: AtomicU64,
 }
 
 #[derive(Default)]
@@ -129,6 +131,7 @@ impl Connections {
             stop: CancellationToken::new(),
             opened: AtomicU64::new(0),
             reused: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
         }
     }
 
@@ -165,6 +168,11 @@ impl Connections {
 
     pub(crate) fn tls(&self) -> &ClientTls {
         &self.tls
+    }
+
+    /// Whose turn it is, among source addresses.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn count_opened(&self) {

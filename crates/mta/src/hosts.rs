@@ -10,7 +10,7 @@ use policy::mx::{self, Host, HostRole, MxRules};
 use policy::relay::{self, Question};
 use policy::route::{Choice, choose_connection, choose_tls};
 use policy::settings::{
-    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RelayRoute, RouteKind, SourceIp,
+    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RelayRoute, RouteKind,
 };
 use policy::{Configuration, NextHop, Trouble};
 use store::QueuedRecipient;
@@ -143,14 +143,6 @@ pub(crate) async fn connection_strategy(
     let host = HostFacts { mx: host, remote_ip: Some(address), local_ip: None };
     let facts = facts(world, envelope, queued, route(configuration, next_hop).ok().map(Arc::as_ref), host);
     decide(world, |answers| -> Choice<_> { choose_connection(configuration, &facts, answers) }).await
-}
-
-/// The source address to connect from, among those of the family; any of them, by `seed`.
-pub(crate) fn source(strategy: &MtaConnectionStrategy, to: IpAddr, seed: u64) -> Option<&SourceIp> {
-    let fits = |source: &&SourceIp| source.source_ip.is_ipv4() == to.is_ipv4();
-    let count = strategy.source_ips.iter().filter(fits).count() as u64;
-    let place = usize::try_from(seed.checked_rem(count)?).unwrap_or(0);
-    strategy.source_ips.iter().filter(fits).nth(place)
 }
 
 /// What makes a choice among equals: different for each message and attempt, the same when asked again.

@@ -27,6 +27,7 @@ pub mod route;
 pub mod scheduler;
 pub mod settings;
 pub mod signing;
+pub mod source;
 pub mod throttle;
 pub mod tls;
 pub mod tls_outcome;

@@ -21,6 +21,9 @@ pub const LIST_PORTION: usize = 500;
 /// The wait between two portions of a long list, in which other mail has its turn.
 pub const LIST_PORTION_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Attempts that come from one source address before another one has its turn.
+pub const SOURCE_KEPT_ATTEMPTS: u32 = 5;
+
 /// The greatest leap of the wall clock that is believed.
 pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Delay notices whose number is kept while no schedule can be chosen.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use policy::Configuration;
@@ -58,6 +58,7 @@ pub(crate) fn load(path: &Path, boot: &Boot, may_be_missing: bool) -> Loaded {
         secrets: secrets(&settings.secret_references(), &boot.secrets),
         listeners: listeners(boot),
         open_key: Some(mta::sign::open),
+        source_addresses: settings.source_addresses().into_iter().map(|ip| (ip, can_bind(ip))).collect(),
         ..Environment::default()
     };
     let checked = check(&settings, &environment);
@@ -95,6 +96,11 @@ pub(crate) fn read_bounded(file: std::fs::File, bytes_max: u64) -> std::io::Resu
 pub(crate) fn hostname(boot: &Boot) -> Option<String> {
     let said = boot.hostname.as_ref().map(|name| name.0.as_str().to_owned());
     said.or_else(|| rustix::system::uname().nodename().to_str().ok().map(str::to_owned))
+}
+
+/// Whether a connection can begin at this address.
+fn can_bind(ip: IpAddr) -> Result<(), String> {
+    UdpSocket::bind((ip, 0)).map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn listeners(boot: &Boot) -> Vec<SocketAddr> {

@@ -10,6 +10,7 @@ use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{PlannedHost, Proofs, planned_host};
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
+use policy::source::{ehlo_name, source};
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Content, QueuedRecipient};
 use tokio::time::Instant;
@@ -225,11 +226,9 @@ impl<'a> Remote<'a> {
             address,
         )
         .await?;
-        let source = hosts::source(&strategy, address, self.seed);
-        let hello = source
-            .and_then(|source| source.ehlo_hostname.clone())
-            .or_else(|| strategy.ehlo_hostname.clone())
-            .unwrap_or_else(|| self.configuration.hostname.as_str().to_owned());
+        let retry_num = queued.progress.retry_num;
+        let source = source(&strategy, address, envelope, retry_num, || self.connections.turn());
+        let hello = ehlo_name(&strategy, source, self.configuration.hostname.as_str()).to_owned();
         let key = ConnectionKey {
             address: (address, host.port).into(),
             host: host.name.clone(),

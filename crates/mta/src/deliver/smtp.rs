@@ -88,10 +88,23 @@ async fn connect(
             tracing::error!(%error, "cannot open any connection");
             return Err(NoConnection::Ours(Trouble::ours(format!("cannot open a connection: {error}"))));
         }
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => {
+            if let Some(trouble) = source_trouble(&error, key) {
+                return Err(NoConnection::Address(trouble));
+            }
+            error.to_string()
+        }
         Err(_) => "no answer in time".to_owned(),
     };
     Err(NoConnection::Address(outcome::unreachable(&key.host, key.address, &why)))
+}
+
+/// That our own source address is not there is no fault of the host.
+fn source_trouble(error: &io::Error, key: &ConnectionKey) -> Option<Trouble> {
+    let not_there = error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::ADDRNOTAVAIL);
+    let source = key.source.filter(|_| not_there)?;
+    tracing::error!(%source, host = key.host, %error, "cannot connect from the source address");
+    Some(Trouble::ours(format!("cannot connect from the source address {source}: {error}")).at(&key.host))
 }
 
 /// Whether the error says that this process or machine has no more files or no more ports.

@@ -56,6 +56,10 @@ pub enum Manner {
     IsAway,
     /// Answers RCPT so.
     Says(&'static str),
+    /// Offers no pipelining, and says nothing any more once this was said to it; before anything was if it is empty.
+    FallsSilentAt(&'static str),
+    /// Lets connections hang.
+    NeverConnects,
     /// Makes our own code crash.
     Crashes,
 }
@@ -77,6 +81,30 @@ impl Peers {
 
     fn seconds(&self) -> u64 {
         self.begun.elapsed().as_secs()
+    }
+
+    /// Answers each line until it hears this one, and then waits.
+    async fn fall_silent(at: &'static str, stream: DuplexStream) {
+        let (read, mut write) = tokio::io::split(stream);
+        let mut lines = BufReader::new(read).lines();
+        let mut say = "220 peer ESMTP\r\n";
+        let mut in_data = false;
+        loop {
+            if at.is_empty() || write.write_all(say.as_bytes()).await.is_err() {
+                break;
+            }
+            let Ok(Some(line)) = lines.next_line().await else { break };
+            if in_data && line != "." {
+                say = "";
+                continue;
+            }
+            if line.starts_with(at) {
+                break;
+            }
+            in_data = line == "DATA";
+            say = if in_data { "354 go on\r\n" } else { "250 2.0.0 ok\r\n" };
+        }
+        while let Ok(Some(_)) = lines.next_line().await {}
     }
 
     async fn serve(self: Arc<Self>, last: u8, manner: Manner, stream: DuplexStream) {
@@ -149,6 +177,12 @@ impl Transport for Wires {
         match manner {
             Manner::IsAway => Err(io::ErrorKind::ConnectionRefused.into()),
             Manner::Crashes => panic!("a bug that this peer brings out"),
+            Manner::NeverConnects => std::future::pending().await,
+            Manner::FallsSilentAt(what) => {
+                let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                peers.sessions.spawn(Peers::fall_silent(what, theirs));
+                Ok(Box::new(ours))
+            }
             Manner::Takes | Manner::TakesSlowly(_) | Manner::TakesOneAndSleeps | Manner::Says(_) => {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
                 let sessions = peers.sessions.clone();
@@ -197,8 +231,20 @@ pub struct Yard {
 
 /// Two relays, `one` at 192.0.2.1 and `two` at 192.0.2.2, a local domain, and these further objects.
 pub fn configuration(route: &str, schedule: &str) -> Configuration {
+    configuration_with("", route, schedule)
+}
+
+/// The same with `more` objects, each followed by a comma.
+pub fn configuration_with(more: &str, route: &str, schedule: &str) -> Configuration {
+    let schedules = format!(r#"[{{"name": "remote", "queueId": "remote", {schedule}}}]"#);
+    let strategy = format!(r#"{{"route": {route}}}"#);
+    configuration_of(more, &schedules, &strategy)
+}
+
+/// The same with these schedules and this strategy.
+pub fn configuration_of(more: &str, schedules: &str, strategy: &str) -> Configuration {
     let json = format!(
-        r#"{{
+        r#"{{ {more}
         "SystemSettings": {{"defaultHostname": "mx.home.example", "defaultDomain": "home.example"}},
         "Domain": [{{"name": "home.example"}}],
         "Account": [{{"name": "{SENDER}"}}, {{"name": "bert@home.example"}}],
@@ -206,12 +252,12 @@ pub fn configuration(route: &str, schedule: &str) -> Configuration {
             {{"@type": "Relay", "name": "one", "address": "192.0.2.1"}},
             {{"@type": "Relay", "name": "two", "address": "192.0.2.2"}}
         ],
-        "MtaDeliverySchedule": [{{"name": "remote", "queueId": "remote", {schedule}}}],
-        "MtaOutboundStrategy": {{"route": {route}}}
+        "MtaDeliverySchedule": {schedules},
+        "MtaOutboundStrategy": {strategy}
     }}"#
     );
     let environment = Environment { hostname: None, ..Environment::default() };
-    Configuration::from_settings_json(&json, &environment).unwrap()
+    Configuration::from_settings_json(&json, &environment).unwrap_or_else(|findings| panic!("{findings:?}"))
 }
 
 /// Retries after 2, 5, 10 minutes.

@@ -9,6 +9,7 @@ mod lookup_stores;
 mod names;
 mod relays;
 mod reports;
+mod sources;
 mod strategies;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::authenticity::SenderAuth;
@@ -38,6 +39,8 @@ pub struct Environment {
     pub listeners: Vec<SocketAddr>,
     /// Opens the keys of signatures.
     pub open_key: Option<OpenKey>,
+    /// Whether the machine can connect from the source addresses of connection strategies, as far as it was tried.
+    pub source_addresses: BTreeMap<IpAddr, Result<(), String>>,
 }
 
 /// What the check found.
@@ -86,6 +89,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let signers = authenticity::signers(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
     let limits = limits::compile(settings, &vocabulary, &mut findings);
+    sources::check(settings, environment, &mut findings);
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
     if let Some(compiled) = &compiled {

@@ -484,3 +484,23 @@ fn errors_of_the_file_come_out_as_findings() {
     let expected = "error: line 1, column 3: the name of a property in double quotes is expected here";
     assert_eq!(error[0].to_string(), expected);
 }
+
+// proves: 5.17 source IP
+#[test]
+fn source_addresses_that_are_not_there_are_warnings() {
+    let json = r#"{"MtaConnectionStrategy": {"name": "c", "sourceIps": [
+        {"sourceIp": "192.0.2.1"}, {"sourceIp": "192.0.2.2"}, {"sourceIp": "192.0.2.3"}]}}"#;
+    let environment = Environment {
+        source_addresses: [
+            ("192.0.2.1".parse().unwrap(), Ok(())),
+            ("192.0.2.2".parse().unwrap(), Err("cannot assign requested address".to_owned())),
+        ]
+        .into(),
+        ..Environment::default()
+    };
+    let (found, configuration) = findings(json, &environment);
+    let expected = "warning: MtaConnectionStrategy c: sourceIps.1.sourceIp: cannot connect from 192.0.2.2: \
+        cannot assign requested address (mail that would leave from there waits until this machine has the address)";
+    assert_eq!(found, expected);
+    assert!(configuration.is_some());
+}

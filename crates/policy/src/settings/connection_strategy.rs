@@ -23,6 +23,9 @@ pub struct MtaConnectionStrategy {
     /// Source addresses to choose from.
     #[serde(default)]
     pub source_ips: Vec<SourceIp>,
+    /// How one of several is chosen; by chance unless said.
+    #[serde(default)]
+    pub source_selection: SourceSelection,
     /// 5 minutes unless said.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
     pub connect_timeout: Duration,
@@ -41,6 +44,19 @@ pub struct MtaConnectionStrategy {
     /// 10 minutes unless said; also the wait for the reply to the final dot (RFC 5321 section 4.5.3.2.6).
     #[serde(default = "long_patience", deserialize_with = "fields::millis")]
     pub data_timeout: Duration,
+}
+
+/// How one of several source addresses is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceSelection {
+    /// By chance for each message; its first attempts all come from the same one.
+    #[default]
+    Random,
+    /// The same one for all mail of a sender.
+    StickySender,
+    /// In turn, one for each transaction.
+    RoundRobin,
 }
 
 /// One source address.
@@ -63,6 +79,7 @@ impl MtaConnectionStrategy {
             description: None,
             ehlo_hostname: None,
             source_ips: Vec::new(),
+            source_selection: SourceSelection::default(),
             connect_timeout: patience(),
             greeting_timeout: patience(),
             ehlo_timeout: patience(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 pub mod connection_strategy;
 pub mod delivery_schedule;
@@ -27,7 +28,7 @@ pub mod virtual_queue;
 #[cfg(test)]
 mod tests;
 
-pub use connection_strategy::{MtaConnectionStrategy, SourceIp};
+pub use connection_strategy::{MtaConnectionStrategy, SourceIp, SourceSelection};
 pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
 pub use directory::{Account, Domain};
 pub use dkim_signature::DkimSignature;
@@ -114,6 +115,12 @@ impl Settings {
         let mut settings = Self::fresh();
         json::load(text, &mut settings)?;
         Ok(settings)
+    }
+
+    /// The addresses that mail is to leave from: what is tried before the check.
+    pub fn source_addresses(&self) -> BTreeSet<IpAddr> {
+        let sources = self.connections.values().flat_map(|connection| &connection.source_ips);
+        sources.map(|source| source.source_ip).collect()
     }
 
     /// The secrets that lie outside the settings: what must be read before the check.

@@ -46,6 +46,16 @@ fn warnings_are_shown_and_do_not_forbid() {
     assert!(run.out.contains("warning"), "{}", run.out);
 }
 
+// proves: 5.17 source IP
+#[test]
+fn a_source_address_that_this_machine_has_not_is_named() {
+    let strategy = r#"{"MtaConnectionStrategy": {"name": "far", "sourceIps": [{"sourceIp": "192.0.2.7"}]},"#;
+    let settings = SETTINGS.replacen('{', strategy, 1);
+    let run = Place::with(&settings).waypost(&["check", "settings.json"]).exits(0);
+    assert!(run.out.contains("MtaConnectionStrategy far: sourceIps.0.sourceIp"), "{}", run.out);
+    assert!(run.out.contains("cannot connect from 192.0.2.7"), "{}", run.out);
+}
+
 #[test]
 fn a_missing_file_and_broken_json_are_errors() {
     let place = Place::with("{\n  \"MtaRoute\": [\n");
