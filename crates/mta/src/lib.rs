@@ -11,6 +11,7 @@ mod claims;
 pub mod client_tls;
 pub mod connect;
 pub mod connections;
+mod content;
 mod deliver;
 pub mod gather;
 pub mod hosts;

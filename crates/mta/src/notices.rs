@@ -120,7 +120,7 @@ async fn original(world: &World, envelope: &Envelope, bytes_max: u64) -> Vec<u8>
         Ok(Some(Content::Memory(bytes))) => return bytes[..length.min(bytes.len())].to_vec(),
         Ok(Some(Content::File(file))) => {
             let mut start = Vec::new();
-            match tokio::fs::File::open(&file.path).await {
+            match crate::content::open(&file).await {
                 Ok(open) => match open.take(bytes_max).read_to_end(&mut start).await {
                     Ok(_) => return start,
                     Err(why) => warn!(id = %envelope.message, %why, "cannot read the content to return"),

@@ -367,7 +367,7 @@ async fn check(directory: &Path) -> Result<(), Failure> {
             let id = claim.envelope.message;
             let whole = match store.content(id).await?.ok_or("a queued message has no content")? {
                 Content::Memory(bytes) => is_whole(&bytes),
-                Content::File(file) => is_whole(&std::fs::read(&file.path)?),
+                Content::File(file) => is_whole(&file.read()?),
             };
             if !whole {
                 return Err(format!("message {id} is not whole").into());

@@ -28,7 +28,7 @@ pub use key_values::{Addition, Becomes, KeyChange, KeyValues};
 pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
 pub use memory::MemoryStore;
 pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
-pub use spool::{Content, ContentFile, ContentWriter, Spool};
+pub use spool::{Content, ContentFile, ContentWriter, PREFIX_BYTES_MAX, Spool};
 pub use sqlite::{SqliteOptions, SqliteReader, SqliteStore};
 
 /// Everything that survives a crash.

@@ -1,5 +1,6 @@
 //! The spool: where content is kept until the last recipient has ended.
 
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,9 @@ use bytes::Bytes;
 use mail::MessageId;
 
 use crate::StoreError;
+
+/// Bytes at most that may be put before content after it was written.
+pub const PREFIX_BYTES_MAX: usize = 16 * 1024;
 
 /// The content of a message, as accepted and prefixed with our trace field. Never changed.
 #[derive(Clone, Debug)]
@@ -24,7 +28,9 @@ pub enum Content {
 pub struct ContentFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Its length in bytes.
+    /// Where in the file the content begins; what stands before is nothing.
+    pub start: u64,
+    /// The content's length in bytes.
     pub len: u64,
     /// What is known of it while no message owns it.
     pub(crate) loose: Option<LooseFile>,
@@ -44,7 +50,21 @@ pub(crate) struct LooseFile {
 impl ContentFile {
     /// A file that a message owns, or nobody of ours: it stays where it is.
     pub fn kept(path: PathBuf, len: u64) -> Self {
-        ContentFile { path, len, loose: None }
+        ContentFile { path, start: 0, len, loose: None }
+    }
+
+    /// Opens it where the content begins.
+    pub fn open(&self) -> io::Result<std::fs::File> {
+        let mut file = std::fs::File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.start))?;
+        Ok(file)
+    }
+
+    /// The whole content.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.len).unwrap_or(0));
+        self.open()?.take(self.len).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Says that a message names it now, so that it stays.
@@ -85,8 +105,15 @@ impl Content {
 pub trait ContentWriter: Send {
     /// Appends. Small content stays in memory, more goes to a file.
     async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+    /// Says, before the first byte, that something may have to stand before the content that is only known at its end.
+    fn expect_prefix(&mut self);
     /// Ends it. What is in a file has been synced when this returns.
-    async fn finish(self: Box<Self>) -> Result<Content, StoreError>;
+    async fn finish(self: Box<Self>) -> Result<Content, StoreError> {
+        self.finish_behind(Bytes::new()).await
+    }
+    /// Ends it, with this before it: at most [`PREFIX_BYTES_MAX`], and only if [`ContentWriter::expect_prefix`] was
+    /// called. Nothing that was written is written again.
+    async fn finish_behind(self: Box<Self>, prefix: Bytes) -> Result<Content, StoreError>;
 }
 
 /// The spool.

@@ -200,8 +200,7 @@ async fn write_file(
     pace: &mut Pace,
 ) -> Result<(), Stopped> {
     let unreadable = |why: String| Stopped::Fault(ContentFault::Unreadable(why));
-    let mut file =
-        tokio::fs::File::open(&content.path).await.map_err(|error| unreadable(error.to_string()))?;
+    let mut file = crate::content::open(content).await.map_err(|error| unreadable(error.to_string()))?;
     let mut chunk = vec![0; FILE_CHUNK_BYTES];
     let mut stuffer = Stuffer::default();
     let mut left = content.len;

@@ -464,7 +464,7 @@ const HEADER_BYTES_MAX: u64 = 256 * 1024;
 async fn header_has_eight_bits(content: &Content) -> Result<bool, Trouble> {
     let head = match content {
         Content::Memory(bytes) => bytes.clone(),
-        Content::File(file) => read_head(&file.path)
+        Content::File(file) => read_head(file)
             .await
             .map_err(|error| Trouble::ours(format!("cannot read the content: {error}")))?
             .into(),
@@ -472,9 +472,9 @@ async fn header_has_eight_bits(content: &Content) -> Result<bool, Trouble> {
     Ok(!head[..header_end(&head)].is_ascii())
 }
 
-async fn read_head(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+async fn read_head(file: &store::ContentFile) -> std::io::Result<Vec<u8>> {
     use tokio::io::AsyncReadExt;
     let mut head = Vec::new();
-    tokio::fs::File::open(path).await?.take(HEADER_BYTES_MAX).read_to_end(&mut head).await?;
+    crate::content::open(file).await?.take(HEADER_BYTES_MAX).read_to_end(&mut head).await?;
     Ok(head)
 }

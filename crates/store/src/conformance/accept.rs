@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use mail::Timestamp;
 
 use super::subject::*;
-use crate::{Content, LeaseId, RecipientState, Store};
+use crate::{Content, LeaseId, PREFIX_BYTES_MAX, RecipientState, Store};
 
 pub(super) async fn what_was_accepted_comes_back_whole(subject: &mut dyn Subject) {
     let store = subject.store();
@@ -66,6 +66,45 @@ pub(super) async fn content_in_pieces_is_put_together(subject: &mut dyn Subject)
         let id = subject.store().accept(message(START, &[at(0)]), content).await.unwrap();
         subject.crash();
         assert_eq!(bytes(subject.store().content(id).await.unwrap()).unwrap(), whole);
+    }
+}
+
+pub(super) async fn what_comes_last_may_stand_first(subject: &mut dyn Subject) {
+    for (pieces, prefix) in [(0_usize, 1_usize), (1, 100), (26, 1), (27, 5_000), (100, PREFIX_BYTES_MAX)] {
+        let mut writer = subject.store().writer().await.unwrap();
+        writer.expect_prefix();
+        let prefix = vec![255; prefix];
+        let mut whole = prefix.clone();
+        for piece in 0..pieces {
+            let piece = vec![piece as u8; 10_000];
+            writer.write(&piece).await.unwrap();
+            whole.extend(piece);
+        }
+        let content = writer.finish_behind(prefix.into()).await.unwrap();
+        assert_eq!(content.len(), whole.len() as u64);
+        assert_eq!(bytes(Some(content.clone())).unwrap(), whole);
+        let id = subject.store().accept(message(START, &[at(0)]), content).await.unwrap();
+        assert_eq!(bytes(subject.store().content(id).await.unwrap()).unwrap(), whole, "{pieces} fresh");
+        subject.crash();
+        assert_eq!(
+            bytes(subject.store().content(id).await.unwrap()).unwrap(),
+            whole,
+            "{pieces} after a crash"
+        );
+    }
+}
+
+pub(super) async fn a_prefix_that_was_not_needed_leaves_no_trace(subject: &mut dyn Subject) {
+    for pieces in [0_usize, 1, 100] {
+        let mut writer = subject.store().writer().await.unwrap();
+        writer.expect_prefix();
+        for _ in 0..pieces {
+            writer.write(&[7; 10_000]).await.unwrap();
+        }
+        let content = writer.finish().await.unwrap();
+        let id = subject.store().accept(message(START, &[at(0)]), content).await.unwrap();
+        subject.crash();
+        assert_eq!(bytes(subject.store().content(id).await.unwrap()).unwrap(), vec![7; pieces * 10_000]);
     }
 }
 

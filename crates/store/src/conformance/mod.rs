@@ -34,6 +34,8 @@ on_every_store! {
         what_was_accepted_survives_a_crash,
         content_of_any_size_comes_back,
         content_in_pieces_is_put_together,
+        what_comes_last_may_stand_first,
+        a_prefix_that_was_not_needed_leaves_no_trace,
         content_that_nobody_finished_leaves_nothing,
         there_is_no_content_of_no_message,
         ids_grow_even_if_the_clock_goes_back,

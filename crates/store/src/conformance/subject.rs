@@ -204,6 +204,6 @@ pub(crate) async fn pending(store: &dyn Store) -> usize {
 pub(crate) fn bytes(content: Option<Content>) -> Option<Bytes> {
     content.map(|content| match content {
         Content::Memory(bytes) => bytes,
-        Content::File(file) => std::fs::read(&file.path).unwrap().into(),
+        Content::File(file) => file.read().unwrap().into(),
     })
 }

@@ -14,7 +14,8 @@ use policy::Accepted;
 use tokio::sync::Notify;
 
 use crate::{
-    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, Queue, Settlement, Spool, StoreError,
+    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, PREFIX_BYTES_MAX, Queue, Settlement,
+    Spool, StoreError,
 };
 use state::State;
 
@@ -64,9 +65,11 @@ impl Queue for MemoryStore {
     async fn accept(&self, accepted: Accepted, content: Content) -> Result<MessageId, StoreError> {
         let content = match content {
             Content::Memory(bytes) => bytes,
-            Content::File(file) => std::fs::read(&file.path)
-                .map(Bytes::from)
-                .map_err(|source| StoreError::File { doing: "read", path: file.path.clone(), source })?,
+            Content::File(file) => file.read().map(Bytes::from).map_err(|source| StoreError::File {
+                doing: "read",
+                path: file.path.clone(),
+                source,
+            })?,
         };
         let message = self.state()?.accept(&accepted, content);
         self.arrival.notify_one();
@@ -113,8 +116,8 @@ impl Queue for MemoryStore {
     }
 }
 
-/// Content on its way in.
-struct MemoryWriter(BytesMut);
+/// Content on its way in, and whether something may come before it.
+struct MemoryWriter(BytesMut, bool);
 
 #[async_trait]
 impl ContentWriter for MemoryWriter {
@@ -123,8 +126,17 @@ impl ContentWriter for MemoryWriter {
         Ok(())
     }
 
-    async fn finish(self: Box<Self>) -> Result<Content, StoreError> {
-        Ok(Content::Memory(self.0.freeze()))
+    fn expect_prefix(&mut self) {
+        self.1 = true;
+    }
+
+    async fn finish_behind(self: Box<Self>, prefix: Bytes) -> Result<Content, StoreError> {
+        assert!(prefix.is_empty() || self.1 && prefix.len() <= PREFIX_BYTES_MAX, "the prefix was announced");
+        let MemoryWriter(content, _) = *self;
+        if prefix.is_empty() {
+            return Ok(Content::Memory(content.freeze()));
+        }
+        Ok(Content::Memory([&prefix[..], &content[..]].concat().into()))
     }
 }
 
@@ -132,7 +144,7 @@ impl ContentWriter for MemoryWriter {
 impl Spool for MemoryStore {
     async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
         drop(self.state()?);
-        Ok(Box::new(MemoryWriter(BytesMut::new())))
+        Ok(Box::new(MemoryWriter(BytesMut::new(), false)))
     }
 
     async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError> {

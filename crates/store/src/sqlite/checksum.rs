@@ -59,6 +59,27 @@ impl Checksum {
     }
 }
 
+/// The checksum of two texts in a row, from the checksum of each and the length of the second.
+///
+/// A zero bit more is a linear map of the 32 bits of a checksum; so are two, four and eight times as many, by squaring.
+pub(super) fn join(first: u32, second: u32, second_len: u64) -> u32 {
+    let apply = |map: &[u32; 32], bits: u32| {
+        (0..32).filter(|bit| bits >> bit & 1 == 1).fold(0, |sum, bit: usize| sum ^ map[bit])
+    };
+    let square = |map: &[u32; 32]| map.map(|bits| apply(map, bits));
+    let one_bit: [u32; 32] = std::array::from_fn(|bit| if bit == 0 { POLYNOMIAL } else { 1 << (bit - 1) });
+    let mut map = square(&square(&square(&one_bit)));
+    let (mut sum, mut left) = (first, second_len);
+    while left > 0 {
+        if left & 1 == 1 {
+            sum = apply(&map, sum);
+        }
+        map = square(&map);
+        left >>= 1;
+    }
+    sum ^ second
+}
+
 /// The checksum of these bytes.
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let mut sum = Checksum::new();
@@ -76,6 +97,19 @@ mod tests {
         assert_eq!(checksum(&[0; 32]), 0x8a91_36aa);
         assert_eq!(checksum(&[0xff; 32]), 0x62a8_ab43);
         assert_eq!(checksum(b""), 0);
+    }
+
+    #[test]
+    fn checksums_are_joined() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+        for cut in [0, 1, 7, 255, 256, 65_536, 69_999, 70_000] {
+            let (first, second) = bytes.split_at(cut);
+            assert_eq!(
+                join(checksum(first), checksum(second), second.len() as u64),
+                checksum(&bytes),
+                "{cut}"
+            );
+        }
     }
 
     #[test]

@@ -2,16 +2,20 @@
 //!
 //! A file is written in `spool/incoming/`, synced, moved to `spool/xx/`, and that directory synced: all before the
 //! commit that names it. What no row names is removed at the next start (A2, A9).
+//!
+//! Content may begin somewhat into its file, so that what is known only at its end can be put before it. Then the
+//! file's name says where, after a `-`.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::checksum::Checksum;
+use super::checksum::{Checksum, checksum, join};
 use super::database::cannot;
 use crate::StoreError;
 use crate::spool::{ContentFile, LooseFile};
@@ -73,18 +77,19 @@ impl Files {
         self.spool.join(name)
     }
 
-    /// Begins a file. The number must be new.
-    pub(super) fn create(&self, number: u64) -> Result<Growing, StoreError> {
+    /// Begins a file, with a gap before the content. The number must be new.
+    pub(super) fn create(&self, number: u64, gap: u64) -> Result<Growing, StoreError> {
         let path = self.spool.join(INCOMING).join(format!("{number:x}"));
-        let file = File::create_new(&path).map_err(|e| self.fault("create", &path, e))?;
-        Ok(Growing { files: self.clone(), number, path, file, len: 0, sum: Checksum::new() })
+        let file = File::create_new(&path).and_then(|mut file| file.seek(SeekFrom::Start(gap)).map(|_| file));
+        let file = file.map_err(|e| self.fault("create", &path, e))?;
+        Ok(Growing { files: self.clone(), number, path, file, gap, len: 0, sum: Checksum::new() })
     }
 
     /// Writes a whole file.
     pub(super) fn write(&self, number: u64, bytes: &[u8]) -> Result<Arc<ContentFile>, StoreError> {
-        let mut growing = self.create(number)?;
+        let mut growing = self.create(number, 0)?;
         growing.write(bytes)?;
-        growing.finish()
+        growing.finish(&[])
     }
 
     /// Removes a file that no row names.
@@ -112,11 +117,12 @@ impl Files {
         Ok(removed)
     }
 
-    /// Whether a file is as it was written (A20).
-    pub(super) fn check(&self, name: &str, size: u64, checksum: u32) -> Result<PathBuf, StoreError> {
-        let path = self.path(name);
+    /// The content of a file, if it is as it was written (A20).
+    pub(super) fn check(&self, name: &str, size: u64, checksum: u32) -> Result<ContentFile, StoreError> {
+        let file = ContentFile { path: self.path(name), start: start(name), len: size, loose: None };
+        let path = &file.path;
         let read = || -> io::Result<(u64, u32)> {
-            let (mut file, mut sum, mut len) = (File::open(&path)?, Checksum::new(), 0_u64);
+            let (mut file, mut sum, mut len) = (file.open()?, Checksum::new(), 0_u64);
             let mut buffer = vec![0; READ_BYTES];
             loop {
                 match file.read(&mut buffer)? {
@@ -128,13 +134,18 @@ impl Files {
                 }
             }
         };
-        let found = read().map_err(|e| self.fault("read", &path, e))?;
+        let found = read().map_err(|e| self.fault("read", path, e))?;
         if found == (size, checksum) {
-            return Ok(path);
+            return Ok(file);
         }
         let what = format!("the file {}", path.display());
         Err(StoreError::Damaged { what, why: "its bytes are not those that were written".into() })
     }
+}
+
+/// Where the content begins in a file of this name.
+fn start(name: &str) -> u64 {
+    name.split_once('-').and_then(|(_, start)| u64::from_str_radix(start, 16).ok()).unwrap_or(0)
 }
 
 /// A file that is being written. Dropped without `finish`, it leaves nothing behind.
@@ -144,6 +155,7 @@ pub(super) struct Growing {
     number: u64,
     path: PathBuf,
     file: File,
+    gap: u64,
     len: u64,
     sum: Checksum,
 }
@@ -156,9 +168,13 @@ impl Growing {
         Ok(())
     }
 
-    /// Makes it durable under its name.
-    pub(super) fn finish(mut self) -> Result<Arc<ContentFile>, StoreError> {
+    /// Puts this into the gap, right before the content, and makes all of it durable under its name.
+    pub(super) fn finish(mut self, prefix: &[u8]) -> Result<Arc<ContentFile>, StoreError> {
         let files = self.files.clone();
+        let start = self.gap.checked_sub(prefix.len() as u64).expect("the gap is large enough");
+        self.file.write_all_at(prefix, start).map_err(|e| files.fault("write", &self.path, e))?;
+        let len = self.len + prefix.len() as u64;
+        let checksum = join(checksum(prefix), self.sum.value(), self.len);
         self.file.sync_data().map_err(|e| files.fault("sync", &self.path, e))?;
         let shelf = format!("{:02x}", self.number & 0xff);
         let directory = files.spool.join(&shelf);
@@ -166,15 +182,18 @@ impl Growing {
             fs::create_dir_all(&directory).map_err(|e| files.fault("create", &directory, e))?;
             files.sync(&files.spool)?;
         }
-        let name = format!("{shelf}/{:x}", self.number);
+        let name = match start {
+            0 => format!("{shelf}/{:x}", self.number),
+            start => format!("{shelf}/{:x}-{start:x}", self.number),
+        };
         let path = files.path(&name);
         fs::rename(&self.path, &path).map_err(|e| files.fault("rename", &self.path, e))?;
         self.path.clone_from(&path);
         files.sync(&directory)?;
         // From here on the file belongs to what is returned, so that dropping this removes nothing.
         self.path = PathBuf::new();
-        let loose = LooseFile { name, checksum: self.sum.value(), owned: AtomicBool::new(false) };
-        Ok(Arc::new(ContentFile { path, len: self.len, loose: Some(loose) }))
+        let loose = LooseFile { name, checksum, owned: AtomicBool::new(false) };
+        Ok(Arc::new(ContentFile { path, start, len, loose: Some(loose) }))
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) fn message(
     match read::content(db, files, message)? {
         Some(Content::Memory(bytes)) => whole.extend_from_slice(&bytes),
         Some(Content::File(file)) => {
-            let bytes = std::fs::read(&file.path).map_err(|source| StoreError::File {
+            let bytes = file.read().map_err(|source| StoreError::File {
                 doing: "read",
                 path: file.path.clone(),
                 source,

@@ -15,7 +15,6 @@ use super::files::Files;
 use super::ledger::{Candidate, Found, Key};
 use super::record;
 use super::write::{Unreadable, integer};
-use crate::spool::ContentFile;
 use crate::{Claim, Content, LeaseId, QueuedRecipient, StoreError};
 
 /// A row of the recipient table.
@@ -190,10 +189,7 @@ pub(super) fn content(
     let Some((size, sum, file, content)) = found else { return Ok(None) };
     let damaged = |why: &str| StoreError::Damaged { what: format!("message {message}"), why: why.into() };
     match (file, content) {
-        (Some(name), None) => {
-            let path = files.check(&name, size, sum)?;
-            Ok(Some(Content::File(Arc::new(ContentFile { path, len: size, loose: None }))))
-        }
+        (Some(name), None) => Ok(Some(Content::File(Arc::new(files.check(&name, size, sum)?)))),
         (None, Some(bytes)) if bytes.len() as u64 == size && checksum(&bytes) == sum => {
             Ok(Some(Content::Memory(Bytes::from(bytes))))
         }

@@ -12,7 +12,7 @@ use super::files::{Files, Growing};
 use super::read;
 use super::shared::Shared;
 use super::write::{Place, Stored};
-use crate::{Content, ContentWriter, Spool, StoreError};
+use crate::{Content, ContentWriter, PREFIX_BYTES_MAX, Spool, StoreError};
 
 /// Content up to this many bytes is kept in the database, more in a file.
 pub(super) const INLINE_BYTES_MAX: usize = 256 << 10;
@@ -22,7 +22,7 @@ impl Spool for SqliteStore {
     async fn writer(&self) -> Result<Box<dyn ContentWriter>, StoreError> {
         self.shared.running()?;
         self.shared.room.take(0)?;
-        Ok(Box::new(Writer { shared: Arc::clone(&self.shared), held: BytesMut::new(), file: None }))
+        Ok(Box::new(Writer { shared: Arc::clone(&self.shared), held: BytesMut::new(), gap: 0, file: None }))
     }
 
     async fn content(&self, message: MessageId) -> Result<Option<Content>, StoreError> {
@@ -38,6 +38,8 @@ impl Spool for SqliteStore {
 struct Writer {
     shared: Arc<Shared>,
     held: BytesMut,
+    /// Bytes that are left free at the beginning of a file.
+    gap: u64,
     file: Option<Growing>,
 }
 
@@ -46,9 +48,9 @@ impl Writer {
     async fn spill(&mut self) -> Result<(), StoreError> {
         let held = self.held.split().freeze();
         self.shared.room.take(held.len() as u64)?;
-        let (shared, file) = (Arc::clone(&self.shared), self.file.take());
+        let (shared, file, gap) = (Arc::clone(&self.shared), self.file.take(), self.gap);
         let file = blocking(move || {
-            let mut file = file.map_or_else(|| shared.files.create(new_number(&shared)), Ok)?;
+            let mut file = file.map_or_else(|| shared.files.create(new_number(&shared), gap), Ok)?;
             file.write(&held)?;
             Ok(file)
         });
@@ -64,13 +66,22 @@ impl ContentWriter for Writer {
         if self.held.len() > INLINE_BYTES_MAX { self.spill().await } else { Ok(()) }
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<Content, StoreError> {
-        if self.file.is_none() {
+    fn expect_prefix(&mut self) {
+        self.gap = PREFIX_BYTES_MAX as u64;
+    }
+
+    async fn finish_behind(mut self: Box<Self>, prefix: Bytes) -> Result<Content, StoreError> {
+        assert!(prefix.len() as u64 <= self.gap, "the prefix was announced");
+        if self.file.is_none() && prefix.is_empty() {
             return Ok(Content::Memory(self.held.freeze()));
+        }
+        if self.file.is_none() {
+            return Ok(Content::Memory([&prefix[..], &self.held[..]].concat().into()));
         }
         self.spill().await?;
         let file = self.file.take().expect("spilled just now");
-        let file = blocking(move || file.finish()).await.map_err(|error| judge(&self.shared, error))?;
+        let file =
+            blocking(move || file.finish(&prefix)).await.map_err(|error| judge(&self.shared, error))?;
         Ok(Content::File(file))
     }
 }
@@ -86,8 +97,7 @@ pub(super) async fn store(shared: &Arc<Shared>, content: Content) -> Result<Stor
         Content::File(file) => match &file.loose {
             Some(loose) => Ok(Stored { size: file.len, checksum: loose.checksum, place: Place::File(file) }),
             None => {
-                let read =
-                    move || std::fs::read(&file.path).map(Bytes::from).map_err(|e| (file.path.clone(), e));
+                let read = move || file.read().map(Bytes::from).map_err(|e| (file.path.clone(), e));
                 let read =
                     move || read().map_err(|(path, source)| StoreError::File { doing: "read", path, source });
                 write_file(shared, read).await
