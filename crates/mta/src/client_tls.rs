@@ -41,6 +41,11 @@ impl ClientTls {
         })
     }
 
+    /// The configuration that verifies, for other protocols than SMTP.
+    pub(crate) fn verifying(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.verifying)
+    }
+
     /// Makes the handshake as a client of `host`, a name or an IP address, and says how the stream is secured.
     ///
     /// Nothing may be waiting in the stream: what was read before belongs to no TLS record.

@@ -26,6 +26,7 @@ mod session;
 mod settle;
 pub mod sign;
 mod waybill;
+pub mod web;
 pub mod world;
 
 pub use world::{Resolver, Secrets, Stream, Transport, World};

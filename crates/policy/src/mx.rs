@@ -223,7 +223,7 @@ fn no_address(host: &Host, failed: Option<DnsError>, exists: bool) -> Trouble {
 
 /// Whether mail may be sent to this address because of an MX record. Otherwise anybody could make the queue talk to
 /// this machine's own services.
-fn is_allowed(ip: IpAddr, rules: &MxRules) -> bool {
+pub fn is_allowed(ip: IpAddr, rules: &MxRules) -> bool {
     match ip.to_canonical() {
         ip if ip.is_loopback() => rules.allow_loopback,
         ip if ip.is_unspecified() || ip.is_multicast() => false,

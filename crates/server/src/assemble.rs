@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use mta::World;
 use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
@@ -14,6 +13,8 @@ use mta::listen::{self, ListenerSettings, ListenerTls, Listeners, Protocol, Sess
 use mta::resolve::{Dnssec, HickoryResolver, ResolverSettings};
 use mta::secrets::KeptSecrets;
 use mta::server_tls::ServerTls;
+use mta::web::Https;
+use mta::{Resolver, World};
 use policy::Configuration;
 use policy::admit::AdmissionRules;
 use policy::mx::MxRules;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use wire::smtp::limits::{BareLineEnd, SessionLimits};
 
 use crate::clock::SteadyClock;
-use crate::config::{self, Boot, Listener, ListenerProtocol};
+use crate::config::{self, Boot, Listener, ListenerProtocol, Web};
 use crate::descriptors;
 use crate::secrets::MachineSecrets;
 
@@ -48,10 +49,13 @@ pub(crate) struct Server {
 pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
     let store = open_store(boot)?;
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
-    let world =
-        World::new(Arc::new(store), Arc::new(resolver), Arc::new(TcpTransport), Arc::new(SteadyClock::new()))
-            .with_secrets(secrets(boot));
     let client_tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
+    let resolver: Arc<dyn Resolver> = Arc::new(resolver);
+    let transport = Arc::new(TcpTransport);
+    let web = web(boot, &resolver, transport.clone(), &client_tls);
+    let world = World::new(Arc::new(store), resolver, transport, Arc::new(SteadyClock::new()))
+        .with_web(web)
+        .with_secrets(secrets(boot));
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
     let server_tls = server_tls(boot, &configuration)?;
@@ -136,6 +140,16 @@ fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {
         options.free_bytes_min = bytes;
     }
     SqliteStore::open(&boot.data_directory, options).context("cannot open the data directory")
+}
+
+fn web(
+    boot: &Boot,
+    resolver: &Arc<dyn Resolver>,
+    transport: Arc<TcpTransport>,
+    tls: &ClientTls,
+) -> Arc<Https> {
+    let Web { port, allow_loopback } = boot.web;
+    Arc::new(Https::new(Arc::clone(resolver), transport, tls.clone(), port, allow_loopback))
 }
 
 /// What the boot file says about DNS.

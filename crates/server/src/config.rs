@@ -36,6 +36,8 @@ pub(crate) struct Boot {
     pub(crate) dns: Dns,
     /// What holds for the hosts of every Mx route.
     pub(crate) mx: Mx,
+    /// How web servers are asked, for MTA-STS and TLS reports.
+    pub(crate) web: Web,
     /// How much is taken at once.
     pub(crate) limits: Limits,
     /// How the log looks.
@@ -166,6 +168,22 @@ pub(crate) struct Mx {
 impl Default for Mx {
     fn default() -> Self {
         Mx { port: 25, allow_loopback: false, own_addresses: Vec::new() }
+    }
+}
+
+/// How web servers are asked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Web {
+    /// The port where a URL names none; other than 443 only in a lab.
+    pub(crate) port: u16,
+    /// Whether a web server may have a loopback address; only in a lab.
+    pub(crate) allow_loopback: bool,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web { port: 443, allow_loopback: false }
     }
 }
 
