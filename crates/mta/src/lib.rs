@@ -17,6 +17,7 @@ pub mod gather;
 pub mod hosts;
 pub mod listen;
 mod notices;
+pub mod mta_sts;
 mod parts;
 pub mod queue_manager;
 pub mod resolve;

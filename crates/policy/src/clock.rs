@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mail::Timestamp;
 
-use crate::limits::CLOCK_LEAP_MAX;
+use crate::limits::{CLOCK_LEAP_MAX, RELEASED};
 
 /// The time that we work by: the wall clock where it is believable, else what has passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +45,12 @@ impl SteadyTime {
     pub fn is_astray(&self) -> bool {
         self.astray
     }
+}
+
+/// Whether the clock says a time at which this program was not yet written. It is wrong then, and nothing that
+/// depends on the date, a certificate or a policy, can be judged.
+pub fn is_before_release(now: Timestamp) -> bool {
+    now < RELEASED
 }
 
 #[cfg(test)]

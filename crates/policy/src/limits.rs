@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mail::Timestamp;
+
 /// The shortest wait between two attempts, whatever a schedule says.
 pub const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
 /// Percent by which a wait may be stretched so that what failed together does not come back together.
@@ -24,6 +26,8 @@ pub const LIST_PORTION_INTERVAL: Duration = Duration::from_millis(250);
 /// Attempts that come from one source address before another one has its turn.
 pub const SOURCE_KEPT_ATTEMPTS: u32 = 5;
 
+/// A time before which this program was not released (2026-11-24): no clock that is right says an earlier one.
+pub const RELEASED: Timestamp = Timestamp::from_millis(1_795_478_400_000);
 /// The greatest leap of the wall clock that is believed.
 pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Delay notices whose number is kept while no schedule can be chosen.
