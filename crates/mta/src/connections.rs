@@ -19,6 +19,7 @@ use wire::smtp::client::{Client, Step};
 
 use crate::attempt::Way;
 use crate::client_tls::ClientTls;
+use crate::mta_sts::StsPolicies;
 use crate::world::Stream;
 
 /// What is spent on QUIT and its reply.
@@ -95,6 +96,7 @@ pub struct Connections {
     limits: ConnectionLimits,
     rules: MxRules,
     tls: ClientTls,
+    sts: Arc<StsPolicies>,
     pool: Arc<Mutex<Pool>>,
     /// Owns what runs beside the deliveries: QUIT, and the end of what idles too long.
     tasks: TaskTracker,
@@ -126,6 +128,7 @@ impl Connections {
             limits,
             rules,
             tls,
+            sts: Arc::default(),
             pool: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -138,6 +141,11 @@ impl Connections {
     /// The rules for MX hosts.
     pub fn rules(&self) -> &MxRules {
         &self.rules
+    }
+
+    /// The MTA-STS policies of the domains that mail goes to.
+    pub fn sts(&self) -> &Arc<StsPolicies> {
+        &self.sts
     }
 
     /// What they were used for.

@@ -1,10 +1,12 @@
 //! Which hosts may take mail for a domain that publishes an MTA-STS policy? RFC 8461.
 
+mod demand;
 mod keep;
 mod parse;
 
 use std::time::Duration;
 
+pub use demand::{Demand, demand};
 pub use keep::{Failed, Kept, Step, after_fetch, refresh_due, step};
 pub use parse::{Record, page, parse, record};
 

@@ -10,6 +10,7 @@ use mail::Envelope;
 use crate::mx::{Host, HostRole, MxRules};
 use crate::outcome::Trouble;
 use crate::settings::{AuthMechanism, MtaRoute, MtaTlsStrategy, RelayProtocol, RouteKind, Secret};
+use crate::tls_outcome::StsFinding;
 use crate::tls::{HopSecurity, requirement};
 
 /// One host to try.
@@ -114,16 +115,27 @@ pub struct ClientIdentity {
     pub key: Secret,
 }
 
+/// What was found out about a host before it is tried.
+#[derive(Clone, Debug)]
+pub struct Gathered<'a> {
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// What we have to prove ourselves with.
+    pub proofs: &'a Proofs,
+    /// The MTA-STS policy of the recipient domain.
+    pub sts: &'a StsFinding,
+}
+
 /// What one host is offered, and on which conditions.
 pub fn planned_host(
     route: &MtaRoute,
     strategy: &MtaTlsStrategy,
     envelope: &Envelope,
     host: &Host,
-    addresses: Vec<IpAddr>,
+    gathered: Gathered<'_>,
     rules: &MxRules,
-    proofs: &Proofs,
 ) -> Result<PlannedHost, Trouble> {
+    let Gathered { addresses, proofs, sts } = gathered;
     let relay = match &route.kind {
         RouteKind::Relay(relay) => Some(relay),
         RouteKind::Local | RouteKind::Mx(_) => None,
@@ -134,6 +146,7 @@ pub fn planned_host(
         credentials: proofs.credentials.is_some(),
         loopback: addresses.iter().all(|ip| ip.to_canonical().is_loopback()),
         require_tls: envelope.parameters.require_tls,
+        sts,
     };
     Ok(PlannedHost {
         tls: requirement(strategy, hop)?,

@@ -1,8 +1,10 @@
 //! Which security must the hop have?
 
+use crate::mta_sts::{self, Demand};
 use crate::outcome::{Scope, Trouble, TroubleKind};
 use crate::plan::TlsRequirement;
 use crate::settings::{MtaTlsStrategy, RelayRoute, TlsLevel};
+use crate::tls_outcome::StsFinding;
 
 /// What besides the TLS strategy bears on the security of a hop.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,8 @@ pub struct HopSecurity<'a> {
     pub loopback: bool,
     /// Whether the sender demanded REQUIRETLS (RFC 8689).
     pub require_tls: bool,
+    /// What is known of the MTA-STS policy of the recipient domain.
+    pub sts: &'a StsFinding,
 }
 
 /// The security that a host must have.
@@ -28,20 +32,23 @@ pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<Tl
     if strategy.dane == TlsLevel::Require {
         return Err(not_available(TroubleKind::Dane, "DANE", strategy, hop.host));
     }
-    if strategy.mta_sts == TlsLevel::Require && hop.relay.is_none() {
-        return Err(not_available(TroubleKind::MtaSts, "MTA-STS", strategy, hop.host));
-    }
+    let sts = match hop.relay {
+        // A relay is configured and has no policy to ask for. What is left of the demand is TLS.
+        Some(_) if strategy.mta_sts == TlsLevel::Require => Demand::Tls,
+        Some(_) => Demand::Nothing,
+        None => mta_sts::demand(hop.sts, strategy.mta_sts, hop.host)?,
+    };
     let password_may_show = hop.loopback || hop.relay.is_some_and(|relay| relay.allow_plaintext_auth);
     let password_needs_tls = hop.credentials && !password_may_show;
     let relay_allows = hop.relay.is_some_and(|relay| relay.allow_invalid_certs) && !password_needs_tls;
     let strategy_allows = strategy.allow_invalid_certs && !hop.credentials;
-    let verify = hop.require_tls || !(relay_allows || strategy_allows);
+    let must_verify = hop.require_tls || sts == Demand::VerifiedTls;
+    let verify = must_verify || !(relay_allows || strategy_allows);
     if hop.relay.is_some_and(|relay| relay.implicit_tls) {
         return Ok(TlsRequirement::Implicit { verify });
     }
-    // A relay is configured and has no policy to ask for. What is left of the demand is TLS.
     let relay_demands = hop.relay.is_some_and(|relay| relay.require_tls);
-    let is_demanded = hop.require_tls || relay_demands || strategy.mta_sts == TlsLevel::Require;
+    let is_demanded = hop.require_tls || relay_demands || sts != Demand::Nothing;
     Ok(match strategy.start_tls {
         TlsLevel::Disable if password_needs_tls => return Err(no_tls_for_password(hop.host)),
         _ if is_demanded || password_needs_tls => TlsRequirement::StartTls { verify },
@@ -111,7 +118,7 @@ mod tests {
     }
 
     const MX: HopSecurity<'_> =
-        HopSecurity { host: "mx", relay: None, credentials: false, loopback: false, require_tls: false };
+        HopSecurity { host: "mx", relay: None, credentials: false, loopback: false, require_tls: false, sts: &StsFinding::NotAsked };
 
     #[track_caller]
     fn check(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>, expected: Result<TlsRequirement, &str>) {
@@ -193,7 +200,7 @@ mod tests {
         let dane = MtaTlsStrategy { dane: TlsLevel::Require, ..strategy(TlsLevel::Optional, false) };
         check(&dane, MX, Err("4.7.5"));
         let mta_sts = MtaTlsStrategy { mta_sts: TlsLevel::Require, ..strategy(TlsLevel::Optional, false) };
-        check(&mta_sts, MX, Err("4.7.5"));
+        check(&mta_sts, MX, Err("5.7.10"));
         let relay = relay(false, false);
         let hop = HopSecurity { relay: Some(&relay), ..MX };
         check(&mta_sts, hop, Ok(TlsRequirement::StartTls { verify: true }));

@@ -182,7 +182,8 @@ pub(crate) fn mx_rules(boot: &Boot, configuration: &Configuration) -> MxRules {
     }
 }
 
-fn trusted_roots(boot: &Boot) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+/// The root certificates that the boot file names.
+pub(crate) fn trusted_roots(boot: &Boot) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let read = |path: &Path| -> anyhow::Result<Vec<CertificateDer<'static>>> {
         let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect)

@@ -8,9 +8,10 @@ use mail::Stage;
 use mail::header::header_end;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
-use policy::plan::{PlannedHost, Proofs, planned_host};
+use policy::plan::{Gathered, PlannedHost, Proofs, planned_host};
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
 use policy::source::{ehlo_name, source};
+use policy::tls_outcome::StsFinding;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Content, QueuedRecipient};
 use tokio::time::Instant;
@@ -22,7 +23,7 @@ use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::world::World;
-use crate::{hosts, secrets};
+use crate::{hosts, mta_sts, secrets};
 
 /// One delivery on its way from host to host.
 pub(crate) struct Remote<'a> {
@@ -156,9 +157,16 @@ impl<'a> Remote<'a> {
                 }
             };
             let group = self.group(first, &strategy.name, &mut waiting, host).await;
+            let sts = match self.sts(&strategy).await {
+                Ok(sts) => sts,
+                Err(trouble) => {
+                    self.end(&group, &trouble.outcome());
+                    continue;
+                }
+            };
             let envelope = &self.delivery.envelope;
-            let planned = planned_host(route, &strategy, envelope, host, addresses.clone(), rules, proofs);
-            match planned {
+            let gathered = Gathered { addresses: addresses.clone(), proofs, sts: &sts };
+            match planned_host(route, &strategy, envelope, host, gathered, rules) {
                 Ok(planned) => self.at_addresses(&planned, &group).await,
                 Err(trouble) => self.note(&group, &trouble),
             }
@@ -189,6 +197,16 @@ impl<'a> Remote<'a> {
         let queued = self.places[place].queued;
         let (envelope, next_hop) = (&self.delivery.envelope, &self.delivery.next_hop);
         hosts::tls_strategy(self.world, self.configuration, envelope, queued, next_hop, &host.name).await
+    }
+
+    /// What is known of the MTA-STS policy of the recipient domain; only MX hosts have one (RFC 8461 section 1).
+    async fn sts(&self, strategy: &MtaTlsStrategy) -> Result<StsFinding, Trouble> {
+        match &self.delivery.next_hop {
+            NextHop::Mx { domain, .. } => {
+                mta_sts::finding(self.world, self.connections.sts(), domain, strategy).await
+            }
+            NextHop::Local { .. } | NextHop::Relay { .. } => Ok(StsFinding::NotAsked),
+        }
     }
 
     /// Tries the addresses of a host until one can be reached.

@@ -126,8 +126,14 @@ fn world(args: &Args, boot: &Boot) -> anyhow::Result<World> {
         Arc::new(HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?)
     };
     let store = Arc::new(MemoryStore::new());
-    let world = World::new(store, resolver, Arc::new(TcpTransport), Arc::new(SystemClock));
-    Ok(world.with_secrets(secrets(boot)))
+    let transport = Arc::new(TcpTransport);
+    let world = World::new(store, resolver.clone(), transport.clone(), Arc::new(SystemClock));
+    let world = world.with_secrets(secrets(boot));
+    if args.offline {
+        return Ok(world);
+    }
+    let tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
+    Ok(world.with_web(web(boot, &resolver, transport, &tls)))
 }
 
 async fn explain(

@@ -1,11 +1,15 @@
 //! Which hosts would be tried, in which order, with which security and why?
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use mail::Domain;
+use mta::mta_sts::StsPolicies;
 use policy::mx::{Host, HostRole, MxRules};
-use policy::plan::{PlannedHost, TlsRequirement, planned_host};
+use policy::plan::{Gathered, PlannedHost, TlsRequirement, planned_host};
 use policy::route::Explained;
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, TlsLevel};
+use policy::tls_outcome::StsFinding;
 use policy::{NextHop, Trouble};
 use serde::Serialize;
 
@@ -52,13 +56,26 @@ pub(crate) async fn hosts(
     let named = mta::hosts::hosts(subject.world, route, next_hop, rules, 0).await;
     let named = named.map_err(|trouble| trouble.text)?;
     let mut reports = Vec::with_capacity(named.len());
+    let domain = match next_hop {
+        NextHop::Mx { domain, .. } => Some((domain, Arc::default())),
+        NextHop::Local { .. } | NextHop::Relay { .. } => None,
+    };
     for host in &named {
-        reports.push(host_report(subject, route, host, rules).await);
+        reports.push(host_report(subject, route, host, rules, domain.as_ref()).await);
     }
     Ok(reports)
 }
 
-async fn host_report(subject: &Subject<'_>, route: &MtaRoute, host: &Host, rules: &MxRules) -> HostReport {
+/// The recipient domain of an Mx route, and what is known of policies.
+type MxDomain<'a> = (&'a Domain, Arc<StsPolicies>);
+
+async fn host_report(
+    subject: &Subject<'_>,
+    route: &MtaRoute,
+    host: &Host,
+    rules: &MxRules,
+    domain: Option<&MxDomain<'_>>,
+) -> HostReport {
     let relay = match &route.kind {
         RouteKind::Relay(relay) => Some(relay),
         RouteKind::Local | RouteKind::Mx(_) => None,
@@ -82,7 +99,7 @@ async fn host_report(subject: &Subject<'_>, route: &MtaRoute, host: &Host, rules
         connection_strategy: None,
         trouble: None,
     };
-    if let Err(trouble) = fill(subject, route, host, rules, &mut report).await {
+    if let Err(trouble) = fill(subject, route, host, rules, domain, &mut report).await {
         report.trouble = Some(trouble);
     }
     report
@@ -93,6 +110,7 @@ async fn fill(
     route: &MtaRoute,
     host: &Host,
     rules: &MxRules,
+    domain: Option<&MxDomain<'_>>,
     report: &mut HostReport,
 ) -> Result<(), String> {
     let text = |trouble: Trouble| trouble.text;
@@ -105,10 +123,20 @@ async fn fill(
     connection.map_err(text)?;
     let addresses = report.addresses.clone();
     let proofs = mta::secrets::proofs(subject.world, route).await.map_err(text)?;
-    let planned =
-        planned_host(route, &strategy, subject.envelope, host, addresses, rules, &proofs).map_err(text)?;
+    let sts = match domain {
+        Some((domain, policies)) => {
+            mta::mta_sts::finding(subject.world, policies, domain, &strategy).await.map_err(text)?
+        }
+        None => StsFinding::NotAsked,
+    };
+    let gathered = Gathered { addresses, proofs: &proofs, sts: &sts };
+    let planned = planned_host(route, &strategy, subject.envelope, host, gathered, rules).map_err(text)?;
     report.tls = tls_words(planned.tls).to_owned();
     report.tls_because = tls_because(route, &strategy, &planned);
+    if let Some(words) = sts_words(&sts) {
+        report.tls_because += "; ";
+        report.tls_because += &words;
+    }
     Ok(())
 }
 
@@ -140,6 +168,15 @@ fn tls_words(requirement: TlsRequirement) -> &'static str {
         TlsRequirement::StartTls { verify: false } => "required by STARTTLS, any certificate will do",
         TlsRequirement::Implicit { verify: true } => "from the first byte, its certificate must verify",
         TlsRequirement::Implicit { verify: false } => "from the first byte, any certificate will do",
+    }
+}
+
+/// What is known of the policy of the recipient domain, if it has one.
+fn sts_words(sts: &StsFinding) -> Option<String> {
+    match sts {
+        StsFinding::NotAsked | StsFinding::NoPolicy => None,
+        StsFinding::Policy(policy) => Some(format!("the domain's MTA-STS policy says {}", policy.mode.name())),
+        StsFinding::Unavailable(failure) => Some(failure.text.clone()),
     }
 }
 
