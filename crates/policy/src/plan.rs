@@ -10,8 +10,8 @@ use mail::Envelope;
 use crate::mx::{Host, HostRole, MxRules};
 use crate::outcome::Trouble;
 use crate::settings::{AuthMechanism, MtaRoute, MtaTlsStrategy, RelayProtocol, RouteKind, Secret};
-use crate::tls_outcome::StsFinding;
 use crate::tls::{HopSecurity, requirement};
+use crate::tls_outcome::StsFinding;
 
 /// One host to try.
 #[derive(Clone, PartialEq, Debug)]

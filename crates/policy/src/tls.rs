@@ -117,8 +117,14 @@ mod tests {
         RelayRoute { implicit_tls, allow_invalid_certs, ..RelayRoute::to("relay.example.org") }
     }
 
-    const MX: HopSecurity<'_> =
-        HopSecurity { host: "mx", relay: None, credentials: false, loopback: false, require_tls: false, sts: &StsFinding::NotAsked };
+    const MX: HopSecurity<'_> = HopSecurity {
+        host: "mx",
+        relay: None,
+        credentials: false,
+        loopback: false,
+        require_tls: false,
+        sts: &StsFinding::NotAsked,
+    };
 
     #[track_caller]
     fn check(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>, expected: Result<TlsRequirement, &str>) {

@@ -68,6 +68,7 @@ pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Res
     listening.spawn(listeners.run(world.clone(), watched.clone(), server_tls.clone(), intake.clone()));
     let mut delivering = JoinSet::new();
     delivering.spawn(mta::queue_manager::run(world.clone(), watched, connections.clone(), delivery.clone()));
+    delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
     Ok(Server {
         addresses,
         world,
@@ -142,7 +143,8 @@ fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {
     SqliteStore::open(&boot.data_directory, options).context("cannot open the data directory")
 }
 
-fn web(
+/// The web as the boot file has it.
+pub(crate) fn web(
     boot: &Boot,
     resolver: &Arc<dyn Resolver>,
     transport: Arc<TcpTransport>,

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn the_trouble_names_kind_and_host() {
-        let refused = demand(&policy(Mode::Enforce), TlsLevel::Optional, "mx.example.net").expect_err("refused");
+        let refused =
+            demand(&policy(Mode::Enforce), TlsLevel::Optional, "mx.example.net").expect_err("refused");
         assert_eq!((refused.kind, refused.host.as_str()), (TroubleKind::MtaSts, "mx.example.net"));
         assert_eq!(refused.text, "MX \"mx.example.net\" not authorized by policy.");
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use mail::{Address, Domain, ReversePath};
+use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::resolve::HickoryResolver;
 use mta::{Resolver, World};
@@ -19,7 +20,7 @@ use policy::{Configuration, Progress, Trouble, TroubleKind};
 use store::MemoryStore;
 use wire::smtp::server::AUTHENTICATE_FIRST;
 
-use crate::assemble::{admission_rules, mx_rules, resolver_settings, secrets};
+use crate::assemble::{admission_rules, mx_rules, resolver_settings, secrets, trusted_roots, web};
 use crate::clock::SystemClock;
 use crate::config::{Boot, Listener};
 use crate::explanation::report::{Report, schedule_words};

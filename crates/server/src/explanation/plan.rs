@@ -175,7 +175,9 @@ fn tls_words(requirement: TlsRequirement) -> &'static str {
 fn sts_words(sts: &StsFinding) -> Option<String> {
     match sts {
         StsFinding::NotAsked | StsFinding::NoPolicy => None,
-        StsFinding::Policy(policy) => Some(format!("the domain's MTA-STS policy says {}", policy.mode.name())),
+        StsFinding::Policy(policy) => {
+            Some(format!("the domain's MTA-STS policy says {}", policy.mode.name()))
+        }
         StsFinding::Unavailable(failure) => Some(failure.text.clone()),
     }
 }
