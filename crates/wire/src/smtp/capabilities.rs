@@ -1,6 +1,7 @@
 //! What a peer offers: the keywords of its EHLO reply (RFC 5321 section 4.1.1.1).
 
-use mail::Reply;
+use mail::seven_bit::Target;
+use mail::{ContentTraits, Reply};
 
 /// The extensions that make a difference to us. Unknown keywords are passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Capabilities {
     pub require_tls: bool,
     /// MT-PRIORITY (RFC 6710).
     pub mt_priority: bool,
+    /// DELIVERBY (RFC 2852), with the shortest time in seconds within which it returns messages; 0 if none is stated.
+    pub deliver_by: Option<u64>,
     /// AUTH PLAIN (RFC 4616).
     pub auth_plain: bool,
     /// AUTH LOGIN.
@@ -43,12 +46,23 @@ impl Capabilities {
         offered
     }
 
+    /// What content with these traits must be made into before this peer takes it; none if it takes it as it is.
+    pub fn conversion(&self, traits: ContentTraits) -> Option<Target> {
+        let binary = self.binary_mime && self.chunking;
+        let eight_bit = traits.eight_bit && !self.eight_bit_mime;
+        if binary || !(traits.binary || traits.long_lines || eight_bit) {
+            return None;
+        }
+        Some(if self.eight_bit_mime { Target::EightBit } else { Target::SevenBit })
+    }
+
     fn add(&mut self, line: &str) {
         // Some old servers write `AUTH=PLAIN`.
         let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
         match keyword.as_str() {
-            "SIZE" => self.size = Some(words.next().and_then(|limit| limit.parse().ok()).unwrap_or(0)),
+            "SIZE" => self.size = Some(number(words.next())),
+            "DELIVERBY" => self.deliver_by = Some(number(words.next())),
             "PIPELINING" => self.pipelining = true,
             "CHUNKING" => self.chunking = true,
             "BINARYMIME" => self.binary_mime = true,
@@ -68,6 +82,10 @@ impl Capabilities {
             _ => {}
         }
     }
+}
+
+fn number(word: Option<&str>) -> u64 {
+    word.and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// The name by which the peer calls itself in its greeting or EHLO reply: the first word.
@@ -126,6 +144,34 @@ mod tests {
             Capabilities { auth_plain: true, auth_login: true, ..Default::default() },
         );
         check(&["AUTH CRAM-MD5"], Capabilities::default());
+    }
+
+    #[test]
+    fn reads_how_soon_messages_are_returned() {
+        check(&["DELIVERBY"], Capabilities { deliver_by: Some(0), ..Default::default() });
+        check(&["DELIVERBY 240"], Capabilities { deliver_by: Some(240), ..Default::default() });
+    }
+
+    // proves: E16, H2, H6, H20
+    #[test]
+    fn content_is_converted_only_where_it_must_be() {
+        let traits = |eight_bit, binary, long_lines| ContentTraits { eight_bit, binary, long_lines };
+        let plain = Capabilities::default();
+        let eight = Capabilities { eight_bit_mime: true, ..plain };
+        let chunks = Capabilities { chunking: true, ..eight };
+        let binary = Capabilities { chunking: true, binary_mime: true, ..plain };
+        for (offered, traits, expected) in [
+            (plain, traits(false, false, false), None),
+            (plain, traits(true, false, false), Some(Target::SevenBit)),
+            (plain, traits(false, true, false), Some(Target::SevenBit)),
+            (plain, traits(false, false, true), Some(Target::SevenBit)),
+            (eight, traits(true, false, false), None),
+            (chunks, traits(true, true, false), Some(Target::EightBit)),
+            (chunks, traits(false, false, true), Some(Target::EightBit)),
+            (binary, traits(true, true, true), None),
+        ] {
+            assert_eq!(offered.conversion(traits), expected, "{offered:?} {traits:?}");
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ mod setup;
 mod tests;
 mod transaction;
 
-use mail::{Address, Envelope, Notify, OriginalRecipient, Reply, Stage};
+use mail::{Address, ContentTraits, Envelope, Notify, OriginalRecipient, Reply, Stage};
 use thiserror::Error;
 
 use super::capabilities::Capabilities;
+use super::parameter::DeliverBy;
 use super::reply::{self, ReplyError, ReplyParser};
 use setup::Setup;
 use transaction::Transaction;
@@ -130,6 +131,10 @@ pub enum Unable {
     NoSmtpUtf8,
     /// It needs BINARYMIME and CHUNKING.
     NoBinaryMime,
+    /// It needs 8BITMIME, or shorter lines.
+    NoEightBitMime,
+    /// It is to be returned at a certain time, which needs DELIVERBY, and as much time as the peer asks for.
+    NoDeliverBy,
     /// It needs REQUIRETLS.
     NoRequireTls,
 }
@@ -152,6 +157,10 @@ pub struct Request<'a> {
     pub envelope: &'a Envelope,
     /// Bytes of content, exactly.
     pub content_bytes: u64,
+    /// What the bytes are like, as they are to be sent.
+    pub traits: ContentTraits,
+    /// The time that is left to deliver within (RFC 2852 section 4).
+    pub deliver_by: Option<DeliverBy>,
     /// Whether the header or an address needs SMTPUTF8.
     pub needs_smtputf8: bool,
     /// For whom; not empty.

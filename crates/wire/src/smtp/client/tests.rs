@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use mail::{
-    Body, ContentTraits, MessageId, Origin, Parameters, Recipient, RecipientId, Ret, ReversePath, Source,
-    Timestamp,
+    Body, ContentTraits, DeliverByMode, MessageId, Origin, Parameters, Recipient, RecipientId, Ret,
+    ReversePath, Source, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -85,6 +85,12 @@ fn recipients(names: &[&str]) -> Vec<Recipient> {
     names.iter().map(recipient).collect()
 }
 
+/// The time that is left at the epoch.
+fn deliver_by(envelope: &Envelope) -> Option<DeliverBy> {
+    let by = envelope.parameters.deliver_by?;
+    Some(DeliverBy { seconds: by.until.seconds_from(Timestamp::EPOCH), mode: by.mode, trace: by.trace })
+}
+
 fn begin(client: &mut Client, envelope: &Envelope, recipients: &[Recipient]) -> Result<(), Unable> {
     let forwards: Vec<Forward<'_>> = recipients
         .iter()
@@ -95,7 +101,14 @@ fn begin(client: &mut Client, envelope: &Envelope, recipients: &[Recipient]) -> 
         })
         .collect();
     let needs_smtputf8 = envelope.parameters.smtputf8;
-    client.begin(&Request { envelope, content_bytes: 10, needs_smtputf8, recipients: &forwards })
+    client.begin(&Request {
+        envelope,
+        content_bytes: 10,
+        traits: envelope.traits,
+        deliver_by: deliver_by(envelope),
+        needs_smtputf8,
+        recipients: &forwards,
+    })
 }
 
 /// A client in front of which stands a peer that offers this.
@@ -393,6 +406,7 @@ fn long_lists_go_in_several_flights() {
     assert_eq!(client.take_answers().len(), 150);
 }
 
+// proves: E16, 5.3.4, 5.17 RET ORCPT
 #[test]
 fn parameters_are_sent_only_where_offered() {
     let mut envelope = envelope();
@@ -402,9 +416,9 @@ fn parameters_are_sent_only_where_offered() {
         envelope_id: Some("a=b c".to_owned()),
         smtputf8: true,
         require_tls: true,
-        priority: 3,
+        priority: 9,
         hold_until: None,
-        deliver_by: None,
+        deliver_by: Some(by(90, DeliverByMode::Notify)),
     };
     envelope.traits.eight_bit = true;
     let mut recipients = recipients(&["a", "b", "c"]);
@@ -414,12 +428,13 @@ fn parameters_are_sent_only_where_offered() {
         Some(OriginalRecipient { kind: "rfc822".to_owned(), address: "b+x@example.net".to_owned() });
     recipients[2].original =
         Some(OriginalRecipient { kind: "utf-8".to_owned(), address: "j\u{fc}+@example.net".to_owned() });
-    let all = ["SIZE 1000", "8BITMIME", "SMTPUTF8", "REQUIRETLS", "MT-PRIORITY", "DSN", "PIPELINING"];
+    let all =
+        ["SIZE 1000", "8BITMIME", "SMTPUTF8", "REQUIRETLS", "MT-PRIORITY", "DELIVERBY", "DSN", "PIPELINING"];
     let mut client = ready(Protocol::Smtp, &all);
     begin(&mut client, &envelope, &recipients).expect("able");
     play(
         &mut client,
-        "C: MAIL FROM:<from@example.org> SIZE=10 BODY=8BITMIME SMTPUTF8 REQUIRETLS MT-PRIORITY=3 RET=HDRS ENVID=a+3Db+20c
+        "C: MAIL FROM:<from@example.org> SIZE=10 BODY=8BITMIME SMTPUTF8 REQUIRETLS MT-PRIORITY=9 BY=90;NT RET=HDRS ENVID=a+3Db+20c
         C: RCPT TO:<a@example.net> NOTIFY=NEVER
         C: RCPT TO:<b@example.net> NOTIFY=SUCCESS,DELAY,FAILURE ORCPT=rfc822;b+2Bx@example.net
         C: RCPT TO:<c@example.net> ORCPT=utf-8;j\u{fc}\\x{2B}@example.net
@@ -428,9 +443,63 @@ fn parameters_are_sent_only_where_offered() {
     envelope.parameters.smtputf8 = false;
     envelope.parameters.require_tls = false;
     envelope.reverse_path = ReversePath::Null;
+    envelope.traits.eight_bit = false;
     let mut client = ready(Protocol::Smtp, PLAIN);
     begin(&mut client, &envelope, &recipients).expect("able");
     play(&mut client, "C: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a@example.net>");
+}
+
+fn by(seconds: i64, mode: DeliverByMode) -> mail::DeliverBy {
+    mail::DeliverBy {
+        until: Timestamp::EPOCH.plus_seconds(seconds),
+        mode,
+        trace: mode == DeliverByMode::Notify,
+    }
+}
+
+// proves: E16
+#[test]
+fn content_is_declared_as_what_it_is() {
+    let declared = |offers: &[&str], (eight_bit, binary, long_lines)| {
+        let mut envelope = envelope();
+        envelope.traits = ContentTraits { eight_bit, binary, long_lines };
+        let mut client = ready(Protocol::Smtp, offers);
+        begin(&mut client, &envelope, &recipients(&["a"])).map(|()| {
+            assert_eq!(client.step(), Step::Send);
+            let said = String::from_utf8_lossy(client.output()).into_owned();
+            said.split_once(" BODY=").map(|(_, body)| body.trim().to_owned()).unwrap_or_default()
+        })
+    };
+    let eight_bit = (true, false, false);
+    assert_eq!(declared(&["8BITMIME"], (false, false, false)).as_deref(), Ok(""));
+    assert_eq!(declared(&["8BITMIME"], eight_bit).as_deref(), Ok("8BITMIME"));
+    assert_eq!(declared(&["8BITMIME", "CHUNKING", "BINARYMIME"], eight_bit).as_deref(), Ok("8BITMIME"));
+    assert_eq!(declared(&["CHUNKING", "BINARYMIME"], eight_bit).as_deref(), Ok("BINARYMIME"));
+    assert_eq!(declared(&["CHUNKING", "BINARYMIME"], (false, false, true)).as_deref(), Ok("BINARYMIME"));
+    assert_eq!(declared(&[], eight_bit), Err(Unable::NoEightBitMime));
+    assert_eq!(declared(&["8BITMIME"], (true, false, true)), Err(Unable::NoEightBitMime));
+}
+
+#[test]
+fn a_message_to_be_returned_in_time_goes_only_to_who_can_return_it() {
+    let able = |protocol, offers: &[&str], seconds, mode| {
+        let mut envelope = envelope();
+        envelope.parameters.deliver_by = Some(by(seconds, mode));
+        begin(&mut ready(protocol, offers), &envelope, &recipients(&["a"]))
+    };
+    let (smtp, lmtp) = (Protocol::Smtp, Protocol::Lmtp);
+    for (protocol, offers, seconds, mode, expected) in [
+        (smtp, &["DELIVERBY"][..], 60, DeliverByMode::Return, Ok(())),
+        (smtp, &["DELIVERBY 60"], 60, DeliverByMode::Return, Ok(())),
+        (smtp, &["DELIVERBY 61"], 60, DeliverByMode::Return, Err(Unable::NoDeliverBy)),
+        (smtp, &["DELIVERBY"], 0, DeliverByMode::Return, Err(Unable::NoDeliverBy)),
+        (smtp, &[], 60, DeliverByMode::Return, Err(Unable::NoDeliverBy)),
+        (smtp, &[], 60, DeliverByMode::Notify, Ok(())),
+        (smtp, &["DELIVERBY 61"], 60, DeliverByMode::Notify, Ok(())),
+        (lmtp, &[], 60, DeliverByMode::Return, Ok(())),
+    ] {
+        assert_eq!(able(protocol, offers, seconds, mode), expected, "{offers:?} {seconds} {mode:?}");
+    }
 }
 
 // proves: E15

@@ -6,13 +6,16 @@
 
 use std::fmt::Write;
 
-use mail::{Body, Reply, Ret, Severity, Stage, xtext};
+use mail::{Body, DeliverByMode, Reply, Ret, Severity, Stage, xtext};
 
 use super::{Answer, Broken, Client, Forward, Framing, Phase, Protocol, Request, Step, Unable};
 use crate::smtp::capabilities::Capabilities;
 
 /// Commands in one flight at most: their replies must fit the peer's and our socket buffers.
 const FLIGHT_COMMANDS_MAX: usize = 100;
+
+/// Seconds of `BY` at most: nine digits (RFC 2852 section 4).
+const DELIVER_BY_SECONDS_MAX: i64 = 999_999_999;
 
 /// A transaction that is going on.
 #[derive(Debug)]
@@ -54,22 +57,7 @@ impl Client {
     /// Begins a transaction, if the peer's capabilities allow it. Only in [`Step::Ready`].
     pub fn begin(&mut self, request: &Request<'_>) -> Result<(), Unable> {
         let offered = &self.capabilities;
-        let parameters = &request.envelope.parameters;
-        let binary = request.envelope.traits.binary;
-        let smtputf8 = request.needs_smtputf8;
-        match offered.size {
-            Some(limit) if limit > 0 && request.content_bytes > limit => return Err(Unable::TooLarge(limit)),
-            _ => {}
-        }
-        if smtputf8 && !offered.smtputf8 {
-            return Err(Unable::NoSmtpUtf8);
-        }
-        if binary && !(offered.binary_mime && offered.chunking) {
-            return Err(Unable::NoBinaryMime);
-        }
-        if parameters.require_tls && !offered.require_tls {
-            return Err(Unable::NoRequireTls);
-        }
+        able(offered, self.protocol, request)?;
         let framing = if offered.chunking { Framing::Chunk } else { Framing::Dot };
         let lmtp = self.protocol == Protocol::Lmtp;
         let mut transaction = Transaction::new(framing, lmtp, offered.pipelining, request.recipients.len());
@@ -166,6 +154,31 @@ impl Client {
             self.answers = transaction.broken(&Broken::OutOfTurn);
             self.output.clear();
         }
+    }
+}
+
+/// Whether a peer that offers this can take it at all.
+fn able(offered: &Capabilities, protocol: Protocol, request: &Request<'_>) -> Result<(), Unable> {
+    match offered.size {
+        Some(limit) if limit > 0 && request.content_bytes > limit => return Err(Unable::TooLarge(limit)),
+        _ => {}
+    }
+    if request.needs_smtputf8 && !offered.smtputf8 {
+        return Err(Unable::NoSmtpUtf8);
+    }
+    if offered.conversion(request.traits).is_some() {
+        return Err(if request.traits.binary { Unable::NoBinaryMime } else { Unable::NoEightBitMime });
+    }
+    if request.envelope.parameters.require_tls && !offered.require_tls {
+        return Err(Unable::NoRequireTls);
+    }
+    // RFC 2852 section 4: who may not return it in time must not get it. LMTP delivers at once.
+    let returned_after =
+        request.deliver_by.filter(|by| by.mode == DeliverByMode::Return && protocol == Protocol::Smtp);
+    match (returned_after.map(|by| u64::try_from(by.seconds).unwrap_or(0)), offered.deliver_by) {
+        (None, _) => Ok(()),
+        (Some(left), Some(least)) if left > 0 && left >= least => Ok(()),
+        (Some(_), _) => Err(Unable::NoDeliverBy),
     }
 }
 
@@ -372,10 +385,10 @@ fn mail_command(offered: &Capabilities, request: &Request<'_>) -> String {
     if offered.size.is_some() {
         let _ = write!(command, " SIZE={}", request.content_bytes);
     }
-    if envelope.traits.binary {
-        command.push_str(" BODY=BINARYMIME");
-    } else if offered.eight_bit_mime && (envelope.traits.eight_bit || parameters.body == Body::EightBitMime) {
-        command.push_str(" BODY=8BITMIME");
+    match body(offered, request) {
+        Body::SevenBit => {}
+        Body::EightBitMime => command.push_str(" BODY=8BITMIME"),
+        Body::BinaryMime => command.push_str(" BODY=BINARYMIME"),
     }
     if request.needs_smtputf8 {
         command.push_str(" SMTPUTF8");
@@ -385,6 +398,13 @@ fn mail_command(offered: &Capabilities, request: &Request<'_>) -> String {
     }
     if offered.mt_priority && parameters.priority != 0 {
         let _ = write!(command, " MT-PRIORITY={}", parameters.priority);
+    }
+    if offered.deliver_by.is_some()
+        && let Some(by) = request.deliver_by
+    {
+        let mode = if by.mode == DeliverByMode::Return { "R" } else { "N" };
+        let seconds = by.seconds.clamp(-DELIVER_BY_SECONDS_MAX, DELIVER_BY_SECONDS_MAX);
+        let _ = write!(command, " BY={seconds};{mode}{}", if by.trace { "T" } else { "" });
     }
     if offered.dsn {
         match parameters.ret {
@@ -398,6 +418,19 @@ fn mail_command(offered: &Capabilities, request: &Request<'_>) -> String {
     }
     command.push_str("\r\n");
     command
+}
+
+/// What the content is declared as: no more than it must be.
+fn body(offered: &Capabilities, request: &Request<'_>) -> Body {
+    let traits = request.traits;
+    let eight_bit = traits.eight_bit || request.envelope.parameters.body == Body::EightBitMime;
+    if traits.binary || traits.long_lines || (traits.eight_bit && !offered.eight_bit_mime) {
+        Body::BinaryMime
+    } else if offered.eight_bit_mime && eight_bit {
+        Body::EightBitMime
+    } else {
+        Body::SevenBit
+    }
 }
 
 fn rcpt_command(offered: &Capabilities, request: &Request<'_>, forward: &Forward<'_>) -> String {
