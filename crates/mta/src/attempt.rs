@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use mail::seven_bit::Target;
 use mail::{Envelope, RecipientId};
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Deposit, LeaseId, QueuedRecipient, StoreError};
@@ -59,6 +60,8 @@ pub struct Way {
     pub tls: String,
     /// Whether the connection had served another message before.
     pub reused: bool,
+    /// What the content was made into, if it was not sent as it was accepted.
+    pub made: Option<Target>,
 }
 
 /// Runs one delivery. Never fails: whatever happens is an outcome for each recipient.

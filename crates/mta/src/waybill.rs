@@ -1,6 +1,7 @@
 //! One line in the log for each thing that is decided about a recipient.
 
 use mail::dsn::one_line;
+use mail::seven_bit::Target;
 use mail::{Envelope, MessageId, Timestamp};
 use policy::expr::LookupAnswers;
 use policy::facts::Facts;
@@ -91,6 +92,7 @@ impl Line {
             address = way.and_then(|way| way.address).map(tracing::field::display),
             tls,
             reused = way.map(|way| way.reused),
+            converted = way.and_then(|way| way.made).map(converted),
             retry_num = self.retry_num,
             reply = self.reply,
             next_attempt = self.next_attempt.map(tracing::field::display),
@@ -117,6 +119,14 @@ fn why(
 /// What stands in a line, if it came so far that there is something to say.
 fn said(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| one_line(text, TEXT_CHARS_MAX))
+}
+
+/// That the content was not sent as it was accepted.
+fn converted(target: Target) -> &'static str {
+    match target {
+        Target::SevenBit => "to 7bit, a DKIM signature may not hold any more",
+        Target::EightBit => "to short lines, a DKIM signature may not hold any more",
+    }
 }
 
 fn route(next_hop: &NextHop) -> &str {

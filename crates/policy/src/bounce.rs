@@ -53,7 +53,11 @@ pub fn wanted(
             && !addressee::is_postmaster(configuration, recipient);
     }
     let asked = match happening {
-        Happening::Delivered(delivered) => recipient.notify.success && !delivered.dsn_handed_on,
+        // RFC 2852 section 4: a handing on that is traced is told of also by the way.
+        Happening::Delivered(delivered) => {
+            (recipient.notify.success && !delivered.dsn_handed_on)
+                || (delivered.traced && recipient.notify != Notify::NEVER)
+        }
         Happening::Delayed(_) => recipient.notify.delay,
         Happening::Failed(_) => recipient.notify.failure,
     };

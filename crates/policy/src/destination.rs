@@ -302,6 +302,7 @@ mod tests {
             reply: Reply::new(250, None, "ok"),
             last_hop: false,
             dsn_handed_on: false,
+            traced: false,
         };
         check(AttemptOutcome::Delivered(delivered), &Feedback::Answered);
     }

@@ -1,5 +1,6 @@
 //! What did the peer's reply mean?
 
+use mail::seven_bit::Unconvertible;
 use mail::{EnhancedStatus, Reply, Severity, Stage};
 
 /// What one delivery attempt meant for one recipient.
@@ -24,6 +25,8 @@ pub struct Delivered {
     pub last_hop: bool,
     /// Whether DSN was offered and the request for notification was handed on (RFC 3461 section 5.2.1).
     pub dsn_handed_on: bool,
+    /// Whether the sender is told that it was handed on, whatever it asked for but `NEVER` (RFC 2852 section 4).
+    pub traced: bool,
 }
 
 /// Why not.
@@ -225,6 +228,12 @@ pub enum Incapable {
     NoSmtpUtf8,
     /// The content needs BINARYMIME and CHUNKING (RFC 3030).
     NoBinaryMime,
+    /// The content has bytes above 127 or long lines, which needs 8BITMIME (RFC 6152) or conversion.
+    NoEightBitMime,
+    /// The content would have to be converted, and cannot be.
+    Unconvertible(Unconvertible),
+    /// The message is to be returned at a certain time, which the host does not promise (RFC 2852).
+    NoDeliverBy,
     /// The sender demanded REQUIRETLS (RFC 8689).
     NoRequireTls,
 }
@@ -236,6 +245,16 @@ pub fn incapable(lack: Incapable, host: &str) -> Trouble {
         Incapable::NoSmtpUtf8 => ((5, 6, 7), "does not offer SMTPUTF8, which this message needs".to_owned()),
         Incapable::NoBinaryMime => {
             ((5, 6, 3), "does not offer BINARYMIME, which this message needs".to_owned())
+        }
+        Incapable::NoEightBitMime => {
+            ((5, 6, 3), "does not offer 8BITMIME, which this message needs".to_owned())
+        }
+        Incapable::Unconvertible(why) => {
+            ((5, 6, 3), format!("takes no such content, and it cannot be converted: {why}"))
+        }
+        // RFC 3463 section 3.5: delivery time expired.
+        Incapable::NoDeliverBy => {
+            ((5, 4, 7), "does not promise to return the message in the time that is left".to_owned())
         }
         Incapable::NoRequireTls => {
             ((5, 7, 30), "does not offer REQUIRETLS, which the sender demanded".to_owned())

@@ -105,6 +105,7 @@ fn settlement(claim: &Claim) -> Settlement {
             reply: Reply::new(250, None, "2.0.0 queued"),
             last_hop: false,
             dsn_handed_on: false,
+            traced: false,
         }),
         owed: false,
     };

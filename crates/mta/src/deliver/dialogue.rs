@@ -354,6 +354,8 @@ mod tests {
                     .begin(&Request {
                         envelope: &envelope(),
                         content_bytes: content.len(),
+                        traits: ContentTraits::default(),
+                        deliver_by: None,
                         needs_smtputf8: false,
                         recipients: &[forward],
                     })

@@ -53,6 +53,7 @@ pub(crate) async fn deliver(
             reply: Reply::new(250, Some(EnhancedStatus::new(2, 1, 5)), "delivered"),
             last_hop: true,
             dsn_handed_on: false,
+            traced: false,
         }));
     }
     (outcomes, deposits)

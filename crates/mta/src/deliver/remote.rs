@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use mail::Stage;
-use mail::header::header_end;
+use mail::{DeliverByMode, Stage};
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{Gathered, PlannedHost, Proofs, planned_host};
@@ -13,12 +12,13 @@ use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
 use policy::source::{ehlo_name, source};
 use policy::tls_outcome::StsFinding;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
-use store::{Content, QueuedRecipient};
+use store::QueuedRecipient;
 use tokio::time::Instant;
 use wire::smtp::capabilities::Capabilities;
 use wire::smtp::client::{Answer, Step};
 
 use super::dialogue::{ContentFault, Patience};
+use super::fit::{Contents, NoOffer, Offer};
 use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
@@ -32,7 +32,7 @@ pub(crate) struct Remote<'a> {
     connections: &'a Connections,
     delivery: &'a Delivery,
     places: Vec<Place<'a>>,
-    content: Option<Content>,
+    contents: Contents,
     /// The last time at which another host is begun with; what was begun may take longer.
     begin_until: Instant,
     until: Instant,
@@ -63,7 +63,7 @@ impl<'a> Remote<'a> {
             connections,
             delivery,
             places: delivery.recipients.iter().map(place).collect(),
-            content: None,
+            contents: Contents::default(),
             begin_until: now + limits::DELIVERY_MAX / 2,
             until: now + limits::DELIVERY_MAX,
             seed: delivery.recipients.first().map_or(0, |first| hosts::seed(&delivery.envelope, first)),
@@ -310,24 +310,28 @@ impl<'a> Remote<'a> {
         let mut todo = group.to_vec();
         let mut content_sent = false;
         while !todo.is_empty() {
-            let (content, needs_smtputf8) =
-                match self.content(*connection.client.capabilities(), &key.host, &mut todo).await {
-                    Ok(found) => found,
-                    Err(trouble) => {
-                        self.end(&todo, &trouble.outcome());
-                        break;
-                    }
-                };
+            let offered = *connection.client.capabilities();
+            let offer = match self.offer(&offered, &key.host, &mut todo).await {
+                Ok(offer) => offer,
+                Err(NoOffer::Unfit(trouble)) => {
+                    self.note(&todo, &trouble);
+                    break;
+                }
+                Err(NoOffer::Trouble(trouble)) => {
+                    self.end(&todo, &trouble.outcome());
+                    break;
+                }
+            };
             if todo.is_empty() {
                 break;
             }
             for &place in &todo {
-                self.places[place].way = connection.way.clone();
+                self.places[place].way = Way { made: offer.made, ..connection.way.clone() };
             }
             let queued: Vec<&QueuedRecipient> = todo.iter().map(|place| self.places[*place].queued).collect();
             let envelope = &self.delivery.envelope;
-            let transacted =
-                transact(&mut connection, envelope, &queued, &content, needs_smtputf8, patience).await;
+            let now = self.world.clock.now();
+            let transacted = transact(&mut connection, envelope, &queued, &offer, now, patience).await;
             match transacted {
                 Err(lack) => {
                     self.note(&todo, &outcome::incapable(lack, &key.host));
@@ -345,50 +349,31 @@ impl<'a> Remote<'a> {
                     };
                 }
                 Ok(transacted) => {
-                    let dsn = connection.client.capabilities().dsn;
                     let usable = connection.client.step() == Step::Ready;
-                    todo = self.judge(&todo, transacted, key, dsn, usable, &mut content_sent);
+                    todo = self.judge(&todo, transacted, key, &offered, usable, &mut content_sent);
                 }
             }
         }
         self.connections.give_back(connection);
     }
 
-    /// The content, and whether the transaction needs SMTPUTF8. Takes from `todo` those recipients whose address
-    /// needs it where it is not offered.
-    async fn content(
+    /// What this peer is sent. Takes from `todo` those recipients whose address needs SMTPUTF8 where it is not offered.
+    async fn offer(
         &mut self,
-        offered: Capabilities,
+        offered: &Capabilities,
         host: &str,
         todo: &mut Vec<usize>,
-    ) -> Result<(Content, bool), Trouble> {
-        let content = match &self.content {
-            Some(content) => content.clone(),
-            None => self.fetch_content().await?,
-        };
-        self.content = Some(content.clone());
-        let envelope = &self.delivery.envelope;
-        let needs = |place: &usize| self.places[*place].queued.recipient.forward_path.needs_smtputf8();
-        let reverse_path_needs = envelope.reverse_path.address().is_some_and(mail::Address::needs_smtputf8);
-        if offered.smtputf8 {
-            let needed = envelope.parameters.smtputf8 || reverse_path_needs || todo.iter().any(needs);
-            return Ok((content, needed));
+    ) -> Result<Offer, NoOffer> {
+        let forward_path = |place: &usize| &self.places[*place].queued.recipient.forward_path;
+        if !offered.smtputf8 {
+            let lacking: Vec<usize> =
+                todo.iter().copied().filter(|place| forward_path(place).needs_smtputf8()).collect();
+            todo.retain(|place| !lacking.contains(place));
+            self.note(&lacking, &outcome::incapable(Incapable::NoSmtpUtf8, host));
         }
-        let (lacking, rest): (Vec<usize>, Vec<usize>) = todo.iter().partition(|place| needs(place));
-        *todo = rest;
-        self.note(&lacking, &outcome::incapable(Incapable::NoSmtpUtf8, host));
-        let header_may_need = envelope.parameters.smtputf8 && envelope.traits.eight_bit;
-        let needed = reverse_path_needs || (header_may_need && header_has_eight_bits(&content).await?);
-        Ok((content, needed))
-    }
-
-    async fn fetch_content(&self) -> Result<Content, Trouble> {
-        let message = self.delivery.envelope.message;
-        match self.world.store.content(message).await {
-            Ok(Some(content)) => Ok(content),
-            Ok(None) => Err(Trouble::ours(format!("the content of message {message} is not there"))),
-            Err(error) => Err(Trouble::ours(error.to_string())),
-        }
+        let places = &self.places;
+        let forward_paths = todo.iter().map(|place| &places[*place].queued.recipient.forward_path);
+        self.contents.offer(self.world, &self.delivery.envelope, offered, host, forward_paths).await
     }
 
     /// Books what the peer said. Gives those back that found the transaction full: they go into another one.
@@ -397,7 +382,7 @@ impl<'a> Remote<'a> {
         places: &[usize],
         transacted: Transacted,
         key: &ConnectionKey,
-        dsn: bool,
+        offered: &Capabilities,
         usable: bool,
         content_sent: &mut bool,
     ) -> Vec<usize> {
@@ -412,7 +397,7 @@ impl<'a> Remote<'a> {
             }
             let judgement = match (answer, &transacted.fault) {
                 (Answer::Unanswered(..), Some(fault)) => of_fault(fault, &key.host),
-                (answer, _) => self.judgement(place, answer, key, dsn, *content_sent),
+                (answer, _) => self.judgement(place, answer, key, offered, *content_sent),
             };
             match judgement {
                 Judgement::Final(outcome) => self.places[place].outcome = Some(outcome),
@@ -422,23 +407,34 @@ impl<'a> Remote<'a> {
         again
     }
 
+    /// Whether the sender is told of the handing on: it asked for that, or who tells it of the delay is not known any
+    /// more (RFC 2852 section 4).
+    fn is_traced(&self, offered: &Capabilities) -> bool {
+        let by = self.delivery.envelope.parameters.deliver_by;
+        by.is_some_and(|by| by.trace || (by.mode == DeliverByMode::Notify && offered.deliver_by.is_none()))
+    }
+
     fn judgement(
         &self,
         place: usize,
         answer: Answer,
         key: &ConnectionKey,
-        dsn: bool,
+        offered: &Capabilities,
         content_sent: bool,
     ) -> Judgement {
         let recipient = &self.places[place].queued.recipient;
         let host = key.host.as_str();
         match answer {
-            Answer::Taken(reply) => Judgement::Final(AttemptOutcome::Delivered(Delivered {
-                host: host.to_owned(),
-                reply,
-                last_hop: key.protocol == RelayProtocol::Lmtp,
-                dsn_handed_on: dsn && recipient.notify.explicit,
-            })),
+            Answer::Taken(reply) => {
+                let last_hop = key.protocol == RelayProtocol::Lmtp;
+                Judgement::Final(AttemptOutcome::Delivered(Delivered {
+                    host: host.to_owned(),
+                    reply,
+                    last_hop,
+                    dsn_handed_on: offered.dsn && recipient.notify.explicit,
+                    traced: !last_hop && self.is_traced(offered),
+                }))
+            }
             Answer::Refused(stage, reply) => {
                 let command = match stage {
                     Stage::Mail => format!("MAIL FROM:<{}>", self.delivery.envelope.reverse_path),
@@ -473,26 +469,4 @@ fn of_fault(fault: &ContentFault, host: &str) -> Judgement {
             Judgement::Final(Trouble::ours(format!("cannot read the content: {why}")).outcome())
         }
     }
-}
-
-/// Bytes of content in which the header is looked for.
-const HEADER_BYTES_MAX: u64 = 256 * 1024;
-
-/// Whether the header has a byte that needs SMTPUTF8; if its end is not found, as far as it was looked at.
-async fn header_has_eight_bits(content: &Content) -> Result<bool, Trouble> {
-    let head = match content {
-        Content::Memory(bytes) => bytes.clone(),
-        Content::File(file) => read_head(file)
-            .await
-            .map_err(|error| Trouble::ours(format!("cannot read the content: {error}")))?
-            .into(),
-    };
-    Ok(!head[..header_end(&head)].is_ascii())
-}
-
-async fn read_head(file: &store::ContentFile) -> std::io::Result<Vec<u8>> {
-    use tokio::io::AsyncReadExt;
-    let mut head = Vec::new();
-    crate::content::open(file).await?.take(HEADER_BYTES_MAX).read_to_end(&mut head).await?;
-    Ok(head)
 }

@@ -3,19 +3,21 @@
 use std::io;
 use std::sync::Arc;
 
-use mail::{Envelope, Stage};
+use mail::{Envelope, Stage, Timestamp};
 use policy::outcome::{self, Incapable, Judgement};
 use policy::plan::TlsRequirement;
 use policy::settings::RelayProtocol;
 use policy::{Trouble, tls};
 use rustix::io::Errno;
-use store::{Content, QueuedRecipient};
+use store::QueuedRecipient;
 use tokio::time::timeout_at;
 use wire::smtp::client::{
     Answer, Client, Forward, Login, Protocol, Request, SetupTrouble, StartTls, Step, Unable,
 };
+use wire::smtp::command::DeliverBy;
 
 use super::dialogue::{ContentFault, Patience, drive, send_content};
+use super::fit::Offer;
 use crate::attempt::Way;
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::world::{Stream, World};
@@ -201,8 +203,8 @@ pub(crate) async fn transact(
     connection: &mut Connection,
     envelope: &Envelope,
     recipients: &[&QueuedRecipient],
-    content: &Content,
-    needs_smtputf8: bool,
+    offer: &Offer,
+    now: Timestamp,
     patience: &Patience,
 ) -> Result<Transacted, Incapable> {
     let Connection { stream, client, buffer, .. } = connection;
@@ -214,17 +216,30 @@ pub(crate) async fn transact(
             notify: queued.recipient.notify,
         })
         .collect();
-    let request = Request { envelope, content_bytes: content.len(), needs_smtputf8, recipients: &forwards };
+    let request = Request {
+        envelope,
+        content_bytes: offer.content.len(),
+        traits: offer.traits,
+        deliver_by: envelope.parameters.deliver_by.map(|by| DeliverBy {
+            seconds: by.until.seconds_from(now),
+            mode: by.mode,
+            trace: by.trace,
+        }),
+        needs_smtputf8: offer.needs_smtputf8,
+        recipients: &forwards,
+    };
     let replies = client.replies();
     client.begin(&request).map_err(|unable| match unable {
         Unable::TooLarge(limit) => Incapable::TooLarge(limit),
         Unable::NoSmtpUtf8 => Incapable::NoSmtpUtf8,
         Unable::NoBinaryMime => Incapable::NoBinaryMime,
+        Unable::NoEightBitMime => Incapable::NoEightBitMime,
+        Unable::NoDeliverBy => Incapable::NoDeliverBy,
         Unable::NoRequireTls => Incapable::NoRequireTls,
     })?;
     let mut fault = None;
     while let Step::SendContent(framing) = drive(stream, client, buffer, patience).await {
-        fault = send_content(stream, client, buffer, framing, content, patience).await.err();
+        fault = send_content(stream, client, buffer, framing, &offer.content, patience).await.err();
     }
     Ok(Transacted { answers: client.take_answers(), fault, answered: client.replies() > replies })
 }

@@ -24,7 +24,7 @@ use store::memory::MemoryStore;
 use store::{LeaseId, Store};
 
 /// A time at which every delivery is due.
-const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 struct StillClock;
 

@@ -43,6 +43,7 @@ fn delivered(host: &str, dsn_handed_on: bool) -> Happening {
         reply: Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), "taken"),
         last_hop: host == "localhost",
         dsn_handed_on,
+        traced: false,
     })
 }
 

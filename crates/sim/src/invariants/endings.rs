@@ -66,9 +66,9 @@ impl Endings {
         let notify = recipient.entered.notify;
         let owes = match &ended.verdict {
             Verdict::Retry(_) => return Ok(()),
-            Verdict::Delivered(delivered) => {
-                (notify.success && !delivered.dsn_handed_on).then_some("delivered")
-            }
+            Verdict::Delivered(delivered) => ((notify.success && !delivered.dsn_handed_on)
+                || (delivered.traced && notify != mail::Notify::NEVER))
+                .then_some("delivered"),
             Verdict::Failed(_) => notify.failure.then_some("failed"),
         };
         recipient.ended = true;

@@ -96,7 +96,7 @@ fn settled(lease: LeaseId, verdict: Verdict, told: &[&str]) -> Event {
 fn delivered(reply: u64) -> Verdict {
     let reply = Reply::new(250, None, format!("taken {}", ReplyId(reply).mark()));
     let host = "mx.example".to_owned();
-    Verdict::Delivered(Delivered { host, reply, last_hop: false, dsn_handed_on: false })
+    Verdict::Delivered(Delivered { host, reply, last_hop: false, dsn_handed_on: false, traced: false })
 }
 
 fn failed(reply: u64) -> Verdict {

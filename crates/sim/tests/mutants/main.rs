@@ -329,6 +329,7 @@ fn a_temporary_no_is_settled_as_delivered() {
                         reply,
                         last_hop: false,
                         dsn_handed_on: true,
+                        traced: false,
                     });
                 }
             }

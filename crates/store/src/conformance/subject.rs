@@ -142,6 +142,7 @@ pub(crate) fn delivered() -> Verdict {
         reply: Reply::new(250, None, "2.0.0 queued"),
         last_hop: false,
         dsn_handed_on: false,
+        traced: false,
     })
 }
 

@@ -328,20 +328,24 @@ fn write_delivered(w: &mut Writer, delivered: &Delivered) {
     w.nested(2, |w| write_reply(w, &delivered.reply));
     w.number(3, u64::from(delivered.dsn_handed_on));
     w.number(4, u64::from(delivered.last_hop));
+    w.number(5, u64::from(delivered.traced));
 }
 
 fn read_delivered(fields: Reader<'_>) -> Result<Delivered, Damage> {
-    let (mut host, mut reply, mut last_hop, mut dsn_handed_on) = (String::new(), None, false, false);
+    let (mut host, mut reply) = (String::new(), None);
+    let (mut last_hop, mut dsn_handed_on, mut traced) = (false, false, false);
     for field in fields {
         match field? {
             (1, value) => host = string(value)?,
             (2, value) => reply = Some(read_reply(value.nested()?)?),
             (3, value) => dsn_handed_on = flag(value)?,
             (4, value) => last_hop = flag(value)?,
+            (5, value) => traced = flag(value)?,
             _ => {}
         }
     }
-    Ok(Delivered { host, reply: reply.ok_or(Damage("there is no reply"))?, last_hop, dsn_handed_on })
+    let reply = reply.ok_or(Damage("there is no reply"))?;
+    Ok(Delivered { host, reply, last_hop, dsn_handed_on, traced })
 }
 
 fn write_trouble(w: &mut Writer, trouble: &Trouble) {

@@ -71,9 +71,9 @@ fn any_progress() -> impl Strategy<Value = Progress> {
 }
 
 fn any_state() -> impl Strategy<Value = RecipientState> {
-    let delivered = (any::<(String, bool, bool)>(), any_reply());
-    let delivered = delivered.prop_map(|((host, last_hop, dsn_handed_on), reply)| {
-        RecipientState::DeliveredUntold(Delivered { host, reply, last_hop, dsn_handed_on })
+    let delivered = (any::<(String, bool, bool, bool)>(), any_reply());
+    let delivered = delivered.prop_map(|((host, last_hop, dsn_handed_on, traced), reply)| {
+        RecipientState::DeliveredUntold(Delivered { host, reply, last_hop, dsn_handed_on, traced })
     });
     prop_oneof![
         Just(RecipientState::Pending),
