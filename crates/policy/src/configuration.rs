@@ -14,6 +14,7 @@ use crate::settings::{
 };
 use crate::signing::Signer;
 use crate::throttle::{InboundThrottles, OutboundThrottles};
+use crate::tls_report::TlsReportRules;
 
 /// An immutable whole; a change makes a new one.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub struct Configuration {
     pub tls_strategy: CheckedExpression,
     /// In whose name notifications and reports are written, and who gets them.
     pub reports: ReportRules,
+    /// How other domains are told how our TLS connections to them went.
+    pub tls_reports: TlsReportRules,
 }
 
 impl Configuration {

@@ -31,6 +31,7 @@ pub mod source;
 pub mod throttle;
 pub mod tls;
 pub mod tls_outcome;
+pub mod tls_report;
 pub mod verdict;
 
 pub use admit::{Accepted, NewRecipient};

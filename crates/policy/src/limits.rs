@@ -182,3 +182,18 @@ pub const NOTICES_TO_STRANGERS_PER_HOUR_MAX: u32 = 20;
 pub const NOTICE_ADDRESSES_MAX: usize = 10_000;
 
 const _: () = assert!(NOTICES_TO_STRANGERS_PER_HOUR_MAX <= NOTICES_PER_HOUR_MAX);
+
+/// Bytes of a packed TLS report, unless the settings say another limit.
+pub const TLS_REPORT_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// To how many places a TLS report about one domain goes.
+pub const TLS_REPORT_DESTINATIONS_MAX: usize = 5;
+/// Policies of one domain that are told apart in one report.
+pub const TLS_REPORT_POLICIES_MAX: usize = 20;
+/// Failures under one policy that are told apart in one report.
+pub const TLS_REPORT_FAILURES_MAX: usize = 50;
+/// Characters of the reason of a failure.
+pub const TLS_REPORT_REASON_CHARS_MAX: usize = 200;
+/// The longest wait after the end of a period before it is reported (RFC 8460 section 4.1).
+pub const TLS_REPORT_DELAY_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+/// Domains that are counted for.
+pub const TLS_REPORT_DOMAINS_MAX: usize = 10_000;

@@ -106,7 +106,7 @@ fn mailer_daemon(domain: Domain) -> Address {
     Address { local_part: LocalPart::parse(FROM_LOCAL_PART).expect("it is a dot-string"), domain }
 }
 
-fn domain_of(text: Option<String>) -> Option<Domain> {
+pub(crate) fn domain_of(text: Option<String>) -> Option<Domain> {
     Domain::parse(text?.trim()).ok()
 }
 
@@ -118,6 +118,22 @@ fn text<'a>(
     answers: &'a LookupAnswers,
 ) -> Result<Option<String>, crate::expr::Lookup> {
     match expression.evaluate(Scene { variables, surroundings: configuration, answers }) {
+        Ok((_, Some(Value::Text(text)))) => Ok(Some(text.into_owned())),
+        Ok(_) | Err((_, Interrupt::Failed(_))) => Ok(None),
+        Err((_, Interrupt::Needs(lookup))) => Err(*lookup),
+    }
+}
+
+/// The text, or the name of the constant, that an expression about a domain yields.
+pub(crate) fn rcpt_domain_text(
+    configuration: &Configuration,
+    expression: &CheckedExpression,
+    domain: &Domain,
+    answers: &LookupAnswers,
+) -> Result<Option<String>, crate::expr::Lookup> {
+    let facts = DomainFact(domain.as_str());
+    match expression.evaluate(Scene { variables: &facts, surroundings: configuration, answers }) {
+        Ok((_, Some(Value::Constant(name)))) => Ok(Some(name.to_owned())),
         Ok((_, Some(Value::Text(text)))) => Ok(Some(text.into_owned())),
         Ok(_) | Err((_, Interrupt::Failed(_))) => Ok(None),
         Err((_, Interrupt::Needs(lookup))) => Err(*lookup),

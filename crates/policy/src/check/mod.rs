@@ -13,6 +13,7 @@ mod sources;
 mod strategies;
 #[cfg(test)]
 mod tests;
+mod tls_reports;
 mod vocabulary;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::configuration::Configuration;
 use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
 use crate::signing::{OpenKey, Signer};
+use crate::tls_report::TlsReportRules;
 use strategies::Compiled;
 use vocabulary::Vocabulary;
 
@@ -84,6 +86,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let vocabulary = Vocabulary::of(settings);
     let compiled = strategies::compile(settings, &vocabulary, &mut findings);
     let reports = reports::compile(settings, &vocabulary, &mut findings);
+    let reports = reports.zip(tls_reports::compile(settings, &vocabulary, &mut findings));
     lookup_stores::check(settings, environment, &mut findings);
     let sender_auth = authenticity::compile(settings, &vocabulary, &mut findings);
     let signers = authenticity::signers(settings, environment, &mut findings);
@@ -115,7 +118,7 @@ fn assemble(
     settings: &Settings,
     environment: &Environment,
     compiled: Compiled,
-    reports: ReportRules,
+    (reports, tls_reports): (ReportRules, TlsReportRules),
     limits: limits::Compiled,
     (sender_auth, signers): (SenderAuth, BTreeMap<mail::Domain, Vec<Arc<Signer>>>),
 ) -> Configuration {
@@ -142,6 +145,7 @@ fn assemble(
         connection: compiled.connection,
         tls_strategy: compiled.tls,
         reports,
+        tls_reports,
     }
 }
 

@@ -6,7 +6,7 @@ use super::delivery_schedule::{hours, minutes};
 use super::{
     DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaOutboundStrategy,
     MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind, SenderAuthSettings,
-    Settings, SystemSettings,
+    Settings, SystemSettings, TlsReportSettings,
 };
 use super::{InboundKey, MtaInboundThrottle, Rate, Window};
 use crate::expr::Expression;
@@ -30,6 +30,7 @@ pub(super) fn settings() -> Settings {
         lookup_stores: [].into(),
         dsn_report: DsnReportSettings::default(),
         report: ReportSettings::default(),
+        tls_report: TlsReportSettings::default(),
         inbound_throttles: inbound_throttles().into(),
         outbound_throttles: Vec::new(),
         queue_quotas: Vec::new(),

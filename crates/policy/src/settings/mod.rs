@@ -22,6 +22,7 @@ pub mod secret;
 pub mod sender_auth;
 pub mod system;
 pub mod throttle;
+pub mod tls_report;
 pub mod tls_strategy;
 pub mod virtual_queue;
 
@@ -43,6 +44,7 @@ pub use secret::{Secret, SecretKeyOptional, SecretReference};
 pub use sender_auth::SenderAuthSettings;
 pub use system::SystemSettings;
 pub use throttle::{InboundKey, MtaInboundThrottle, MtaOutboundThrottle, OutboundKey, Rate, Window};
+pub use tls_report::TlsReportSettings;
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
 pub use virtual_queue::MtaVirtualQueue;
 
@@ -67,6 +69,8 @@ pub struct Settings {
     pub dsn_report: DsnReportSettings,
     /// Which host says that it reports.
     pub report: ReportSettings,
+    /// How other domains are told how our TLS connections to them went.
+    pub tls_report: TlsReportSettings,
     /// How fast clients may send, in the order of the file.
     pub inbound_throttles: Vec<MtaInboundThrottle>,
     /// How fast mail is delivered, in the order of the file.

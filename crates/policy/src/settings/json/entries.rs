@@ -29,6 +29,7 @@ enum Type {
     LookupStore,
     DsnReport,
     Report,
+    TlsReport,
     InboundThrottle,
     OutboundThrottle,
     QueueQuota,
@@ -49,6 +50,7 @@ const TYPES: &[(&str, Type)] = &[
     ("StoreLookup", Type::LookupStore),
     ("DsnReportSettings", Type::DsnReport),
     ("ReportSettings", Type::Report),
+    ("TlsReportSettings", Type::TlsReport),
     ("MtaInboundThrottle", Type::InboundThrottle),
     ("MtaOutboundThrottle", Type::OutboundThrottle),
     ("MtaQueueQuota", Type::QueueQuota),
@@ -69,7 +71,15 @@ impl Type {
     }
 
     fn is_singleton(self) -> bool {
-        matches!(self, Type::System | Type::Outbound | Type::DsnReport | Type::Report | Type::SenderAuth)
+        matches!(
+            self,
+            Type::System
+                | Type::Outbound
+                | Type::DsnReport
+                | Type::Report
+                | Type::TlsReport
+                | Type::SenderAuth
+        )
     }
 
     fn named(name: &str, at: usize) -> Result<Type, Fault> {
@@ -216,6 +226,7 @@ impl Loader<'_> {
             Type::Outbound => self.single(entry, |settings| &mut settings.outbound),
             Type::DsnReport => self.single(entry, |settings| &mut settings.dsn_report),
             Type::Report => self.single(entry, |settings| &mut settings.report),
+            Type::TlsReport => self.single(entry, |settings| &mut settings.tls_report),
             Type::SenderAuth => self.single(entry, |settings| &mut settings.sender_auth),
             Type::Route => {
                 let route = read_route(json)?;
@@ -334,6 +345,7 @@ impl Loader<'_> {
             | Type::LookupStore
             | Type::DsnReport
             | Type::Report
+            | Type::TlsReport
             | Type::Domain
             | Type::Account
             | Type::DkimSignature
