@@ -189,7 +189,7 @@ impl HickoryResolver {
         if !matches!(kind, RecordType::A | RecordType::AAAA) {
             return None;
         }
-        let records = match name.iter().last() {
+        let records = match name.iter().next_back() {
             Some(b"localhost") if kind == RecordType::A => vec![RData::A(Ipv4Addr::LOCALHOST.into())],
             Some(b"localhost") => vec![RData::AAAA(Ipv6Addr::LOCALHOST.into())],
             Some(b"invalid") => return Some(Err(DnsError::NoSuchName(Security::Unchecked))),

@@ -9,6 +9,7 @@ pub mod bounce;
 pub mod check;
 pub mod clock;
 pub mod configuration;
+pub mod dane;
 pub mod destination;
 pub mod dns;
 pub mod explain;

@@ -19,6 +19,7 @@ use wire::smtp::command::DeliverBy;
 use super::dialogue::{ContentFault, Patience, drive, send_content};
 use super::fit::Offer;
 use crate::attempt::Way;
+use crate::client_tls::Trust;
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::world::{Stream, World};
 
@@ -135,10 +136,11 @@ async fn handshake(
     verify: bool,
     patience: &Patience,
 ) -> Result<(Box<dyn Stream>, String), NoConnection> {
-    let shaking = connections.tls().handshake(stream, &key.host, verify);
+    let trust = if verify { Trust::Roots } else { Trust::Anybody };
+    let shaking = connections.tls().handshake(stream, &key.host, &trust, key.proofs.identity.as_ref());
     let why = match timeout_at(patience.deadline(patience.tls), shaking).await {
         Ok(Ok(secured)) => return Ok(secured),
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => error.text,
         Err(_) => "the handshake timed out".to_owned(),
     };
     Err(NoConnection::Host(tls::handshake_failed(&key.host, &why)))

@@ -59,7 +59,7 @@ async fn starttls_with_a_certificate_that_verifies() {
         let (stage, peer) = one_host(&identity, true, strategy, &script).await;
         let report = stage.attempts(mx(), letter(TO)).await;
         assert_eq!(crate::stage::words(&report.outcomes[0].1), "delivered 250");
-        assert_eq!(report.ways[0].tls, "TLSv1_3 verified");
+        assert_eq!(report.ways[0].tls, "TLSv1_3 TLS13_AES_256_GCM_SHA384 verified");
         stage.connections.close().await;
         assert_eq!(peer.over().await.len(), 1);
     }
@@ -100,7 +100,7 @@ async fn the_next_attempt_accepts_what_the_strategy_then_allows() {
     second.last = Some(trouble);
     let report = stage.attempts(mx(), second).await;
     assert_eq!(crate::stage::words(&report.outcomes[0].1), "delivered 250");
-    assert_eq!(report.ways[0].tls, "TLSv1_3 unverified");
+    assert_eq!(report.ways[0].tls, "TLSv1_3 TLS13_AES_256_GCM_SHA384 unverified");
     stage.connections.close().await;
     peer.over().await;
 }
