@@ -257,7 +257,8 @@ impl Client {
         let tls = mta::client_tls::ClientTls::new(Vec::new()).unwrap();
         let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
         let name = ServerName::try_from(HOST).unwrap();
-        let (secured, _) = tls.handshake(plain, &name.to_str(), &mta::client_tls::Trust::Anybody, None).await.unwrap();
+        let (secured, _) =
+            tls.handshake(plain, &name.to_str(), &mta::client_tls::Trust::Anybody, None).await.unwrap();
         self.stream = secured;
     }
 }
