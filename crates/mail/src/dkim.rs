@@ -106,7 +106,8 @@ pub struct Draft {
 impl Unsigned<'_> {
     /// The field but for the signature, and what the signature is about.
     pub fn draft(&self, message_header: &[u8]) -> Draft {
-        let fields: Vec<(&[u8], &[u8])> = header::all_fields(message_header).collect();
+        let named = |field| header::parts(field).map(|(name, _)| (name, field));
+        let fields: Vec<(&[u8], &[u8])> = header::split_fields(message_header).filter_map(named).collect();
         let (names, chosen) = self.choose(&fields);
         let text = self.text(&names);
         let mut signed = Vec::with_capacity(2 * 1024);

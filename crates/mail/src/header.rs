@@ -134,20 +134,21 @@ pub fn fields<'a>(content: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a 
     })
 }
 
-/// All fields of a header, each with its name and as it stands there, folds and line end and all. What has no colon
-/// is no field.
-pub fn all_fields(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+/// The fields of a header as they stand there, folds and line ends and all; what is no field too.
+pub fn split_fields(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     let header = &content[..header_end(content)];
     let mut at = 0;
     std::iter::from_fn(move || {
-        while let Some(field) = field_at(header, at) {
-            at += field.len();
-            if let Some(colon) = memchr(b':', field) {
-                return Some((field[..colon].trim_ascii_end(), field));
-            }
-        }
-        None
+        let field = field_at(header, at)?;
+        at += field.len();
+        Some(field)
     })
+}
+
+/// The name and the value of a field; nothing if it has no colon.
+pub fn parts(field: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr(b':', field)?;
+    Some((field[..colon].trim_ascii_end(), field[colon + 1..].trim_ascii()))
 }
 
 /// Whether this can be the name of a field (RFC 5322 section 2.2).

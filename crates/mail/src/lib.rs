@@ -5,6 +5,7 @@
 //! this one imports none of ours.
 
 pub mod address;
+pub mod authentication_results;
 pub mod canonical;
 pub mod dkim;
 pub mod dsn;

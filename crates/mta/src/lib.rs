@@ -26,6 +26,7 @@ pub mod server_tls;
 mod session;
 mod settle;
 pub mod sign;
+mod verify;
 mod waybill;
 pub mod web;
 pub mod world;

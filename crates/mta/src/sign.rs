@@ -14,7 +14,7 @@ use policy::Configuration;
 use policy::signing::{Signer, SigningAlgorithm, signers};
 use tokio::sync::Semaphore;
 
-pub(crate) use self::hash::{BodyHash, HashKind};
+pub(crate) use self::hash::BodyHash;
 pub use self::key::{NewKey, generate, open};
 
 /// Messages at most that are signed with RSA at once: with more, the threads would only take turns.
@@ -56,7 +56,7 @@ impl Signing {
         for signer in signers {
             let how = signer.settings.canonicalization.body;
             if !hashes.iter().any(|(known, _)| *known == how) {
-                hashes.push((how, BodyHash::begin(how, HashKind::Sha256, None)));
+                hashes.push((how, BodyHash::begin(how)));
             }
         }
         Signing { signers: signers.to_vec(), hashes }
