@@ -10,6 +10,7 @@ use store::{ContentWriter, StoreError};
 use wire::smtp::line_ends::LineEndMender;
 
 use crate::gather;
+use crate::inspect::{Conclusion, Inspection};
 use crate::world::World;
 
 /// Bytes of content that are gathered before they are handed to the spool.
@@ -25,13 +26,23 @@ pub(crate) struct Incoming {
     pending: Vec<u8>,
     /// Makes line ends whole, where the listener does so for this client.
     mender: Option<LineEndMender>,
+    /// Looks at what comes, where there is reason to.
+    inspection: Option<Inspection>,
     failure: Option<StoreError>,
 }
 
 impl Incoming {
     /// A transaction that has no content yet.
     pub(crate) fn new(admission: Admission, configuration: Arc<Configuration>) -> Self {
-        Incoming { admission, configuration, writer: None, pending: Vec::new(), mender: None, failure: None }
+        Incoming {
+            admission,
+            configuration,
+            writer: None,
+            pending: Vec::new(),
+            mender: None,
+            inspection: None,
+            failure: None,
+        }
     }
 
     /// Content follows; our trace field comes first.
@@ -40,8 +51,17 @@ impl Incoming {
         world: &World,
         trace_field: Vec<u8>,
         mender: Option<LineEndMender>,
+        mut inspection: Option<Inspection>,
     ) -> Result<(), StoreError> {
-        self.writer = Some(world.store.writer().await?);
+        let mut writer = world.store.writer().await?;
+        if let Some(inspection) = &mut inspection {
+            inspection.begin(&trace_field);
+            if inspection.may_prefix() {
+                writer.expect_prefix();
+            }
+        }
+        self.writer = Some(writer);
+        self.inspection = inspection;
         self.pending = trace_field;
         self.mender = mender;
         Ok(())
@@ -53,11 +73,20 @@ impl Incoming {
             Some(mender) => mender.append(bytes, &mut self.pending),
             None => self.pending.extend_from_slice(bytes),
         }
+        if let Some(inspection) = &mut self.inspection {
+            inspection.look(&mut self.pending, &self.configuration.hostname);
+            if inspection.holds() {
+                return false;
+            }
+        }
         self.pending.len() >= PENDING_BYTES_MAX
     }
 
     /// Hands what is pending to the spool. A failure is kept for the end: the client goes on sending anyway.
     pub(crate) async fn spill(&mut self) {
+        if let Some(inspection) = &mut self.inspection {
+            inspection.leaves(&self.pending);
+        }
         if let Some(writer) = &mut self.writer
             && let Err(error) = writer.write(&self.pending).await
         {
@@ -91,6 +120,9 @@ impl Incoming {
     }
 
     async fn store(mut self, world: &World, id: &str, traits: ContentTraits) -> Result<Reply, StoreError> {
+        if let Some(inspection) = &mut self.inspection {
+            inspection.ends(&mut self.pending, &self.configuration.hostname);
+        }
         if !self.pending.is_empty() {
             self.spill().await;
         }
@@ -100,7 +132,19 @@ impl Incoming {
         let Some(writer) = self.writer else {
             return Err(StoreError::Stopped("content was not begun".to_owned()));
         };
-        let content = writer.finish().await?;
+        let prefix = match self.inspection {
+            None => Vec::new(),
+            Some(inspection) => {
+                match inspection.conclude(world, &self.configuration, &self.admission).await {
+                    Conclusion::Refused(reply) => return Ok(reply),
+                    Conclusion::Taken(prefix, source) => {
+                        source.into_iter().for_each(|source| self.admission.comes_by(source));
+                        prefix
+                    }
+                }
+            }
+        };
+        let content = writer.finish_behind(prefix.into()).await?;
         let (now, size) = (world.clock.now(), content.len());
         let Incoming { admission, configuration, .. } = self;
         let count = admission.forward_paths().len();

@@ -15,6 +15,7 @@ mod content;
 mod deliver;
 pub mod gather;
 pub mod hosts;
+mod inspect;
 pub mod listen;
 pub mod mta_sts;
 mod notices;

@@ -34,9 +34,7 @@ async fn behind_a_proxy_the_trace_names_the_client() {
     client.ask("Subject: one\r\n\r\n.", "250").await;
     let queued = server.queued().await;
     assert_eq!(queued[0].0.envelope.origin.client_ip.to_string(), "203.0.113.9");
-    assert!(
-        String::from_utf8_lossy(&queued[0].1).starts_with("Received: from client.example ([203.0.113.9])")
-    );
+    assert!(String::from_utf8_lossy(&queued[0].1).contains("Received: from client.example ([203.0.113.9])"));
     server.stop().await;
 }
 

@@ -243,6 +243,21 @@ impl Admission {
         self.recipients.iter().map(|recipient| &recipient.forward_path)
     }
 
+    /// How the message comes.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether the client may send to our own domains only.
+    pub fn is_stranger(&self) -> bool {
+        self.permit.is_none()
+    }
+
+    /// By which right the message comes, now that more is known of it.
+    pub fn comes_by(&mut self, source: Source) {
+        self.origin.source = source;
+    }
+
     /// The reverse-path.
     pub fn reverse_path(&self) -> &ReversePath {
         &self.reverse_path

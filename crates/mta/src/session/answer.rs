@@ -14,6 +14,7 @@ use wire::smtp::server::Finished;
 use super::{Ended, Session};
 use crate::accept::{self, Incoming};
 use crate::authenticate::Authentication;
+use crate::inspect::{Inspection, Visitor};
 use crate::listen::client_key;
 
 impl Session {
@@ -61,11 +62,34 @@ impl Session {
         self.id = self.around.trace_ids.next();
         let trace_field = self.trace_field();
         let mender = self.machine.mends_line_ends().then(LineEndMender::default);
+        let inspection = match self.inspection().await {
+            Ok(inspection) => inspection,
+            Err(reply) => return self.machine.refuse(&reply),
+        };
         let Some(incoming) = self.machine.transaction() else { return };
-        match incoming.begin(&self.around.world, trace_field, mender).await {
+        match incoming.begin(&self.around.world, trace_field, mender, inspection).await {
             Ok(()) => self.machine.accept_content(),
             Err(error) => self.machine.refuse(&accept::refusal(&error)),
         }
+    }
+
+    async fn inspection(&mut self) -> Result<Option<Inspection>, Reply> {
+        let Some(Incoming { admission, configuration, .. }) = self.machine.transaction() else {
+            return Ok(None);
+        };
+        if !Inspection::is_due(configuration, admission) {
+            return Ok(None);
+        }
+        let hello = self.machine.hello();
+        let visitor = Visitor {
+            helo: hello.map_or_else(String::new, |hello| hello.name.clone()),
+            is_tls: self.machine.is_tls(),
+            is_lmtp: hello.is_some_and(|hello| hello.verb == HelloVerb::Lhlo),
+        };
+        let Some(Incoming { admission, configuration, .. }) = self.machine.transaction() else {
+            return Ok(None);
+        };
+        Inspection::of(&self.around.world, configuration, admission, visitor).await
     }
 
     fn trace_field(&mut self) -> Vec<u8> {
