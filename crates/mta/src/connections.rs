@@ -20,6 +20,7 @@ use wire::smtp::client::{Client, Step};
 use crate::attempt::Way;
 use crate::client_tls::ClientTls;
 use crate::mta_sts::StsPolicies;
+use crate::throttles::Throttles;
 use crate::world::Stream;
 
 /// What is spent on QUIT and its reply.
@@ -97,6 +98,8 @@ pub struct Connections {
     rules: MxRules,
     tls: ClientTls,
     sts: Arc<StsPolicies>,
+    /// What passes over them.
+    throttles: Arc<Throttles>,
     pool: Arc<Mutex<Pool>>,
     /// Owns what runs beside the deliveries: QUIT, and the end of what idles too long.
     tasks: TaskTracker,
@@ -129,6 +132,7 @@ impl Connections {
             rules,
             tls,
             sts: Arc::default(),
+            throttles: Arc::default(),
             pool: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -172,6 +176,11 @@ impl Connections {
         self.stop.cancel();
         self.tasks.close();
         let _ = timeout(2 * QUIT_TIME_MAX, self.tasks.wait()).await;
+    }
+
+    /// What has passed, for the rates of deliveries.
+    pub(crate) fn throttles(&self) -> &Arc<Throttles> {
+        &self.throttles
     }
 
     pub(crate) fn tls(&self) -> &ClientTls {

@@ -1,12 +1,15 @@
 //! The parts of a claim, each from its turn to its settlement: a delivery, an errand, a postponement, the last word.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mail::{Envelope, Recipient, RecipientId, Timestamp};
 use policy::bounce::{Happening, wanted};
 use policy::destination::{Down, Feedback, feedback};
+use policy::expr::LookupAnswers;
 use policy::limits::{DELIVERY_GRACE, DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
+use policy::route::Choice;
 use policy::verdict::{expired, postponed};
 use policy::{AttemptOutcome, Configuration, Trouble, Verdict};
 use store::{LeaseId, QueuedRecipient, StoreError};
@@ -17,8 +20,11 @@ use tracing::{error, warn};
 use crate::attempt::{Delivery, Report, Way, attempt_until};
 use crate::claims::Next;
 use crate::connections::Connections;
+use crate::gather::decide;
 use crate::notices::Rates;
+use crate::pace::{self, Cleared, Pass};
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
+use crate::throttles::Held;
 use crate::world::World;
 
 /// What every part needs.
@@ -38,6 +44,8 @@ pub(crate) struct Means {
 pub(crate) struct Part {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) alone: bool,
+    /// What the deliveries of its claim got of their sender's throttles, where there are any.
+    pub(crate) pass: Option<Arc<Pass>>,
 }
 
 impl Part {
@@ -76,17 +84,52 @@ impl Ended {
     }
 }
 
-/// Tries a delivery and writes what became of it. Recipients whose time ended while they waited are given up.
-pub(crate) async fn deliver(means: Means, part: Part) -> Ended {
-    let lease = part.delivery.lease;
+/// Whether a delivery may pass now; none if that takes lookups.
+pub(crate) fn clear(means: &Means, part: &Part) -> Option<Cleared> {
+    if means.configuration.outbound.is_empty() {
+        return Some(Cleared::default());
+    }
+    let (now, delivery) = (means.world.clock.now(), &part.delivery);
+    match pace::wants(&means.configuration, delivery, now, &LookupAnswers::default()) {
+        Choice::Decided(wants) => Some(clear_wants(means, part, wants, now)),
+        Choice::Needs(_) | Choice::Undecidable(_) => None,
+    }
+}
+
+fn clear_wants(means: &Means, part: &Part, wants: pace::Wants, now: Timestamp) -> Cleared {
+    pace::clear(means.connections.throttles(), part.pass.as_deref(), &part.delivery, wants, now)
+}
+
+/// [`clear`], with the lookups that it takes. A condition that cannot be decided holds nobody up.
+async fn look_up_and_clear(means: &Means, part: &Part) -> Cleared {
     let now = means.world.clock.now();
-    let late = part.delivery.recipients.iter().any(|queued| queued.progress.expired(now));
-    let (delivery, mut decisions) = if late {
-        without_the_late(&means.configuration, &part, now)
+    let ask = |answers: &LookupAnswers| pace::wants(&means.configuration, &part.delivery, now, answers);
+    match decide(&means.world, ask).await {
+        Ok(wants) => clear_wants(means, part, wants, now),
+        Err(trouble) => {
+            warn!(why = trouble.text, "it cannot be said whether a rate limit applies; none is applied");
+            Cleared::default()
+        }
+    }
+}
+
+/// Tries a delivery and writes what became of it. Recipients whose time ended while they waited are given up; those that
+/// a rate holds up are postponed. `cleared` is what [`clear`] said.
+pub(crate) async fn deliver(means: Means, part: Part, cleared: Option<Cleared>) -> Ended {
+    let lease = part.delivery.lease;
+    let cleared = match cleared {
+        Some(cleared) => cleared,
+        None => look_up_and_clear(&means, &part).await,
+    };
+    let now = means.world.clock.now();
+    let is_out = |queued: &QueuedRecipient| is_out(queued, &cleared.held, now);
+    let (delivery, mut decisions) = if part.delivery.recipients.iter().any(is_out) {
+        without_those_out(&means.configuration, &part, &cleared.held, now)
     } else {
         (Arc::clone(&part.delivery), part.decisions())
     };
     let report = try_within_limit(&means, &delivery).await;
+    cleared.count(&delivery, &report);
     let shown = feedback(report.outcomes.iter().map(|(_, outcome)| outcome));
     let (begun, lease_lost) = (report.begun, report.lease_lost);
     let untried = if begun { unanswered(&delivery, &report) } else { ids(&delivery.recipients) };
@@ -109,21 +152,42 @@ fn ids(recipients: &[QueuedRecipient]) -> Vec<RecipientId> {
     recipients.iter().map(|queued| queued.recipient.id).collect()
 }
 
-/// The delivery to those who have time left, and the verdicts on those who have not (I4).
-fn without_the_late(
+/// Whether a recipient is not tried: its time is over (I4), or a rate holds it up.
+fn is_out(queued: &QueuedRecipient, held: &BTreeMap<RecipientId, Held>, now: Timestamp) -> bool {
+    queued.progress.expired(now) || held.contains_key(&queued.recipient.id)
+}
+
+/// The delivery to those who are tried, and the verdicts on those who are not.
+fn without_those_out(
     configuration: &Configuration,
     part: &Part,
+    held: &BTreeMap<RecipientId, Held>,
     now: Timestamp,
 ) -> (Arc<Delivery>, Decisions) {
     let mut delivery = (*part.delivery).clone();
-    let (late, in_time) = delivery.recipients.into_iter().partition(|queued| queued.progress.expired(now));
-    delivery.recipients = in_time;
-    let late: Vec<QueuedRecipient> = late;
     let mut decisions = part.decisions();
-    for queued in &late {
-        decisions.decide(configuration, queued, None, None, expired(&queued.progress), now);
+    let mut tried = Vec::new();
+    for queued in delivery.recipients {
+        let (next_hop, verdict) = match held.get(&queued.recipient.id) {
+            _ if queued.progress.expired(now) => (None, expired(&queued.progress)),
+            Some(held) => (Some(&delivery.next_hop), postponed(&queued.progress, held.until, held.trouble())),
+            None => {
+                tried.push(queued);
+                continue;
+            }
+        };
+        decisions.decide(configuration, &queued, next_hop, None, verdict, now);
     }
+    delivery.recipients = tried;
     (Arc::new(delivery), decisions)
+}
+
+/// Writes that a rate holds up all recipients of a delivery. Nothing is counted.
+pub(crate) async fn hold(means: Means, part: Part, cleared: Cleared) -> Ended {
+    let now = means.world.clock.now();
+    let (delivery, decisions) = without_those_out(&means.configuration, &part, &cleared.held, now);
+    debug_assert!(delivery.recipients.is_empty(), "all are held");
+    Ended::new(part.delivery.lease, settle(&means, decisions).await)
 }
 
 async fn try_within_limit(means: &Means, delivery: &Delivery) -> Report {

@@ -4,6 +4,8 @@
 //! `JoinSet`; the loop itself only decides. A claim becomes one or more parts (a delivery per next hop, an
 //! errand for what needs no attempt); when the last part has ended, one notification tells what is left to tell.
 
+mod crashes;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +14,10 @@ use mail::{Envelope, MessageId, Recipient, RecipientId, Timestamp};
 use policy::bounce::Happening;
 use policy::destination::{Down, Feedback};
 use policy::limits::{
-    CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX, PANIC_DELAY,
-    PANICKED_MESSAGES_MAX, PANICS_MAX, POISON_DELAY, RELIEF_INTERVAL, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX,
-    STORE_BACKOFF_MIN,
+    CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX,
+    RELIEF_INTERVAL, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX, STORE_BACKOFF_MIN,
 };
-use policy::scheduler::{Place, Scheduler};
+use policy::scheduler::{Place, Scheduler, Started};
 use policy::{Configuration, Trouble};
 use store::{Claim, LeaseId, StoreError};
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ use tracing::{error, info, warn};
 use crate::attempt::Delivery;
 use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
+use crate::pace::{Cleared, Pass};
 use crate::parts::{self, Ended, Means, Part};
 use crate::settle::longer;
 use crate::world::World;
@@ -245,12 +247,30 @@ impl State {
 
     /// Starts all that may start.
     fn start_deliveries(&mut self) {
-        while let Some(started) = self.scheduler.start(self.now()) {
-            let (means, part) = (self.means.clone(), started.delivery.clone());
-            let id = self.tasks.spawn(async move { Done::Part(parts::deliver(means, part).await) }).id();
-            self.running.insert(id, Running::Delivery(started.place, started.delivery));
+        while let Some(Started { place, delivery: part }) = self.scheduler.start(self.now()) {
             self.deliveries += 1;
+            let cleared = parts::clear(&self.means, &part);
+            match cleared {
+                Some(cleared) if cleared.held.len() == part.delivery.recipients.len() => {
+                    self.give_place_back(&place, Feedback::Nothing);
+                    self.hold(part, cleared);
+                }
+                cleared => self.deliver(place, part, cleared),
+            }
         }
+    }
+
+    fn deliver(&mut self, place: Place, part: Part, cleared: Option<Cleared>) {
+        let (means, delivered) = (self.means.clone(), part.clone());
+        let delivering = async move { Done::Part(parts::deliver(means, delivered, cleared).await) };
+        let id = self.tasks.spawn(delivering).id();
+        self.running.insert(id, Running::Delivery(place, part));
+    }
+
+    /// Writes that a rate holds a delivery up.
+    fn hold(&mut self, part: Part, cleared: Cleared) {
+        let (lease, ids) = (part.delivery.lease, part.ids());
+        self.errand(lease, ids, parts::hold(self.means.clone(), part, cleared));
     }
 
     fn errand(
@@ -344,8 +364,10 @@ impl State {
                 parts::errand(self.means.clone(), lease, envelope, alone, errands),
             );
         }
+        let counted = !self.means.configuration.outbound.sender.is_empty();
+        let pass = counted.then(Arc::<Pass>::default);
         for (virtual_queue, delivery) in deliveries {
-            self.offer(&virtual_queue, Part { delivery: Arc::new(delivery), alone });
+            self.offer(&virtual_queue, Part { delivery: Arc::new(delivery), alone, pass: pass.clone() });
         }
     }
 
@@ -404,51 +426,6 @@ impl State {
             self.backed_off_until = Some(Instant::now() + self.backoff);
             self.backoff = longer(self.backoff);
         }
-    }
-
-    /// A task of ours crashed: its place is free, and its recipients are tried later. A message whose deliveries
-    /// crash again and again is held, so that it takes no other with it.
-    fn crashed(&mut self, id: Id, failure: &JoinError) {
-        let what = failure.to_string();
-        match self.running.remove(&id) {
-            None => error!(what, "a task crashed"),
-            Some(Running::Claiming) => {
-                error!(what, "claiming crashed");
-                (self.claiming, self.claim_wanted) = (false, true);
-                self.stored(false);
-            }
-            Some(Running::Routing { lease, recipients }) => {
-                error!(what, ?lease, "routing crashed; the recipients are given back");
-                self.unsorted = self.unsorted.saturating_sub(recipients.len());
-                self.stored(false);
-                self.release(lease, recipients);
-            }
-            Some(Running::Errand { lease, recipients }) => {
-                error!(what, ?lease, "an errand crashed; its recipients are given back");
-                self.stored(false);
-                self.release(lease, recipients);
-            }
-            Some(Running::Delivery(place, part)) => {
-                self.give_place_back(&place, Feedback::Nothing);
-                self.delivery_crashed(part, &what);
-            }
-        }
-    }
-
-    fn delivery_crashed(&mut self, part: Part, what: &str) {
-        let message = part.delivery.envelope.message;
-        if self.panics.len() >= PANICKED_MESSAGES_MAX {
-            self.panics.clear();
-        }
-        let count = self.panics.entry(message).or_default();
-        *count += 1;
-        let held = *count >= PANICS_MAX;
-        let delay = if held { POISON_DELAY } else { PANIC_DELAY };
-        error!(id = %message, what, crashes = *count, held, duplicate_risk = true, "a delivery crashed");
-        let mut why = Trouble::ours(format!("its delivery crashed {count} times"));
-        why.in_doubt = true;
-        let until = self.now().plus(delay);
-        self.errand(part.delivery.lease, part.ids(), parts::postpone(self.means.clone(), part, until, why));
     }
 
     /// Routes of the old configuration hold for nothing that has not started.

@@ -10,7 +10,7 @@ use policy::limits::{SETTLE_MAX, STORE_BACKOFF_MAX, STORE_BACKOFF_MIN};
 use policy::retry::schedule_kept;
 use policy::route::choose_schedule;
 use policy::settings::MtaDeliverySchedule;
-use policy::verdict::judge;
+use policy::verdict::{judge, postponed};
 use policy::{AttemptOutcome, Configuration, NextHop, Progress, Verdict};
 use store::{Deposit, Ending, LeaseId, QueuedRecipient, Settlement, StoreError};
 use tokio::time::Instant;
@@ -104,6 +104,7 @@ pub(crate) async fn verdict(
     let trouble = match outcome {
         AttemptOutcome::Delivered(delivered) => return Verdict::Delivered(delivered),
         AttemptOutcome::Failed(trouble) => return Verdict::Failed(trouble),
+        AttemptOutcome::Postponed { until, trouble } => return postponed(&queued.progress, until, trouble),
         AttemptOutcome::Deferred(trouble) => trouble,
     };
     let seen = Progress { last: Some(trouble.clone()), ..queued.progress.clone() };

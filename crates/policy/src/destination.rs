@@ -30,6 +30,7 @@ pub fn feedback<'a>(outcomes: impl IntoIterator<Item = &'a AttemptOutcome>) -> F
     for outcome in outcomes {
         match outcome {
             AttemptOutcome::Delivered(_) => return Feedback::Answered,
+            AttemptOutcome::Postponed { .. } => {}
             AttemptOutcome::Deferred(trouble) | AttemptOutcome::Failed(trouble) => {
                 match of_trouble(outcome, trouble) {
                     Feedback::Nothing => {}

@@ -26,6 +26,7 @@ pub mod reporter;
 pub mod retry;
 pub mod route;
 pub mod scheduler;
+pub mod session;
 pub mod settings;
 pub mod signing;
 pub mod source;

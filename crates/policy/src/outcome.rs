@@ -1,7 +1,7 @@
 //! What did the peer's reply mean?
 
 use mail::seven_bit::Unconvertible;
-use mail::{EnhancedStatus, Reply, Severity, Stage};
+use mail::{EnhancedStatus, Reply, Severity, Stage, Timestamp};
 
 /// What one delivery attempt meant for one recipient.
 #[derive(Clone, PartialEq, Debug)]
@@ -12,6 +12,13 @@ pub enum AttemptOutcome {
     Deferred(Trouble),
     /// Never.
     Failed(Trouble),
+    /// Not tried, by a limit of ours; no attempt.
+    Postponed {
+        /// When it may be tried.
+        until: Timestamp,
+        /// Which limit.
+        trouble: Trouble,
+    },
 }
 
 /// What is known of a delivery that succeeded.
@@ -288,6 +295,7 @@ mod tests {
         let got = match refused(stage, &reply, "COMMAND", "mx.example.org", content_sent) {
             Judgement::Final(AttemptOutcome::Deferred(trouble)) => format!("F{}", trouble.status.class),
             Judgement::Final(AttemptOutcome::Failed(trouble)) => format!("F{}", trouble.status.class),
+            Judgement::Final(AttemptOutcome::Postponed { .. }) => "postponed".to_owned(),
             Judgement::Final(AttemptOutcome::Delivered(_)) => "delivered".to_owned(),
             Judgement::NextHost(trouble) => format!("N{}", trouble.status.class),
         };

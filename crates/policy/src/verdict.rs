@@ -33,6 +33,7 @@ pub fn judge(
     match outcome {
         AttemptOutcome::Delivered(delivered) => Verdict::Delivered(delivered),
         AttemptOutcome::Failed(trouble) => Verdict::Failed(trouble),
+        AttemptOutcome::Postponed { until, trouble } => postponed(progress, until, trouble),
         AttemptOutcome::Deferred(trouble) if is_limit_of_ours(trouble.kind) => {
             postponed(progress, now.plus(LIMITED_DELAY), trouble)
         }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mail::{DeliverByMode, Stage};
+use policy::facts::HostFacts;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{Gathered, PlannedHost, Proofs, planned_host};
@@ -22,8 +23,9 @@ use super::fit::{Contents, NoOffer, Offer};
 use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
+use crate::throttles::{Held, Reservation};
 use crate::world::World;
-use crate::{hosts, mta_sts, secrets};
+use crate::{hosts, mta_sts, pace, secrets};
 
 /// One delivery on its way from host to host.
 pub(crate) struct Remote<'a> {
@@ -216,13 +218,28 @@ impl<'a> Remote<'a> {
                 Ok(found) => found,
                 Err(trouble) => return self.end(group, &trouble.outcome()),
             };
-            match self.connection(&key, &patience, host.role).await {
+            let reserved = match self.reserve(&key, group[0]).await {
+                Ok(reserved) => reserved,
+                Err(held) => return self.end(group, &held.outcome()),
+            };
+            let connection = self.connection(&key, &patience, host.role).await;
+            if let Some(reserved) = reserved.filter(|_| !matches!(connection, Err(NoConnection::Ours(_)))) {
+                reserved.keep();
+            }
+            match connection {
                 Ok(connection) => return self.over(connection, &key, &patience, group).await,
                 Err(NoConnection::Address(trouble)) => self.note_at(&key, group, &trouble),
                 Err(NoConnection::Host(trouble)) => return self.note_at(&key, group, &trouble),
                 Err(NoConnection::Ours(trouble)) => return self.end(group, &trouble.outcome()),
             }
         }
+    }
+
+    /// A place in the rates of this host.
+    async fn reserve(&self, key: &ConnectionKey, place: usize) -> Result<Option<Reservation>, Held> {
+        let host = HostFacts { mx: &key.host, remote_ip: Some(key.address.ip()), local_ip: key.source };
+        let (throttles, queued) = (self.connections.throttles(), self.places[place].queued);
+        pace::at_host(self.world, self.configuration, throttles, self.delivery, queued, host).await
     }
 
     /// What a connection to this address must be like for this recipient.

@@ -299,5 +299,6 @@ pub(crate) fn words(outcome: &AttemptOutcome) -> String {
         AttemptOutcome::Delivered(delivered) => format!("delivered {}", delivered.reply.code),
         AttemptOutcome::Deferred(trouble) => of("deferred", trouble),
         AttemptOutcome::Failed(trouble) => of("failed", trouble),
+        AttemptOutcome::Postponed { trouble, .. } => of("postponed", trouble),
     }
 }

@@ -243,6 +243,11 @@ pub fn configuration_with(more: &str, route: &str, schedule: &str) -> Configurat
 
 /// The same with these schedules and this strategy.
 pub fn configuration_of(more: &str, schedules: &str, strategy: &str) -> Configuration {
+    configuration_with(route, schedule, "")
+}
+
+/// The same with these properties of the settings, each with a comma before it.
+pub fn configuration_with(route: &str, schedule: &str, more: &str) -> Configuration {
     let json = format!(
         r#"{{ {more}
         "SystemSettings": {{"defaultHostname": "mx.home.example", "defaultDomain": "home.example"}},
@@ -254,6 +259,8 @@ pub fn configuration_of(more: &str, schedules: &str, strategy: &str) -> Configur
         ],
         "MtaDeliverySchedule": {schedules},
         "MtaOutboundStrategy": {strategy}
+        "MtaDeliverySchedule": [{{"name": "remote", "queueId": "remote", {schedule}}}],
+        "MtaOutboundStrategy": {{"route": {route}}}{more}
     }}"#
     );
     let environment = Environment { hostname: None, ..Environment::default() };
@@ -291,6 +298,11 @@ impl Yard {
 
     /// Accepts a message for these.
     pub async fn accept(&self, recipients: &[&str], notify: Notify) {
+        self.accept_from(SENDER, recipients, notify).await;
+    }
+
+    /// Accepts a message from this sender for these.
+    pub async fn accept_from(&self, sender: &str, recipients: &[&str], notify: Notify) {
         let configuration = Arc::clone(&self.changes.borrow());
         let now = self.world.clock.now();
         let origin = Origin {
@@ -300,7 +312,7 @@ impl Yard {
             local_port: 587,
             authenticated_as: Some(SENDER.to_owned()),
         };
-        let from = ReversePath::Address(Address::parse(SENDER).unwrap());
+        let from = ReversePath::Address(Address::parse(sender).unwrap());
         let rules = AdmissionRules::default();
         let mut admission = Admission::begin(&rules, origin, from, Parameters::default(), now).unwrap();
         for recipient in recipients {

@@ -226,3 +226,155 @@ impl Bucket {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rate(count: u32, period: u64) -> Rate {
+        Rate { count, period: Duration::from_millis(period) }
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + millis)
+    }
+
+    /// The most that lie in one half-open stretch of this length.
+    fn most_within(passed: &[Timestamp], period: u64) -> usize {
+        let mut sorted = passed.to_vec();
+        sorted.sort_unstable();
+        let within = |(place, first): (usize, &Timestamp)| {
+            let end = first.plus(Duration::from_millis(period));
+            sorted.partition_point(|one| *one < end) - place
+        };
+        sorted.iter().enumerate().map(within).max().unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_count_in_any_stretch_of_the_period(
+            count in 1u32..200,
+            period in 1u64..5_000,
+            steps in prop::collection::vec((0u64..400, 0usize..6, 0u8..8), 1..100),
+        ) {
+            let mut bucket = Bucket::new(rate(count, period), Window::Sliding);
+            let mut passed: Vec<Timestamp> = Vec::new();
+            let mut stamps: Vec<(Timestamp, Stamp)> = Vec::new();
+            let mut now = at(0);
+            for (step, tries, release) in steps {
+                now = now.plus(Duration::from_millis(step));
+                for _ in 0..tries * 20 {
+                    if bucket.has_room(Turn::Again, now) {
+                        stamps.push((now, bucket.pass(now)));
+                        passed.push(now);
+                    }
+                }
+                if release == 0 && let Some((when, stamp)) = stamps.pop() {
+                    bucket.release(stamp);
+                    let place = passed.iter().rposition(|one| *one == when).unwrap();
+                    passed.remove(place);
+                }
+                prop_assert!(bucket.passed.len() <= ENTRIES_MAX as usize + 2);
+            }
+            prop_assert!(most_within(&passed, period) <= count as usize);
+        }
+
+        #[test]
+        fn never_more_than_the_count_in_an_aligned_window(
+            count in 1u32..50,
+            period in 1u64..5,
+            steps in prop::collection::vec((0u64..900, 1usize..6), 1..100),
+        ) {
+            let mut bucket = Bucket::new(rate(count, period * 1000), Window::Aligned);
+            let mut windows = std::collections::BTreeMap::<u64, u32>::new();
+            let mut now = at(0);
+            for (step, tries) in steps {
+                now = now.plus(Duration::from_millis(step));
+                for _ in 0..tries * 10 {
+                    if bucket.has_room(Turn::Again, now) {
+                        bucket.pass(now);
+                        *windows.entry(now.as_millis() / (period * 1000)).or_default() += 1;
+                    }
+                }
+            }
+            prop_assert!(windows.values().all(|passed| *passed <= count));
+        }
+
+        #[test]
+        fn the_rate_is_used_up_where_enough_want_to_pass(count in 1u32..300, period in 100u64..3_000) {
+            let mut bucket = Bucket::new(rate(count, period), Window::Sliding);
+            let (mut now, mut passed, periods) = (at(0), 0u64, 5u64);
+            let end = now.plus(Duration::from_millis(period * periods));
+            while now < end {
+                while bucket.has_room(Turn::Again, now) {
+                    bucket.pass(now);
+                    passed += 1;
+                }
+                let next = bucket.next(now);
+                prop_assert!(next > now, "there is no room now");
+                now = next;
+            }
+            let late = if count <= ENTRIES_MAX { 0 } else { period.div_ceil(64) };
+            let whole = (period * periods).div_ceil(period + late);
+            prop_assert!(passed >= u64::from(count) * whole, "{passed} of {}", u64::from(count) * periods);
+        }
+
+        #[test]
+        fn times_are_promised_one_after_the_other_at_the_pace_of_the_rate(
+            count in 1u32..100,
+            period in 100u64..100_000,
+            held in 1usize..500,
+        ) {
+            let mut bucket = Bucket::new(rate(count, period), Window::Sliding);
+            let now = at(0);
+            for _ in 0..count {
+                bucket.pass(now);
+            }
+            let far = now.plus(POSTPONED_MAX.max(Duration::from_millis(period * 2)));
+            let times: Vec<Timestamp> = (0..held).map(|_| bucket.promise(Turn::First, now)).collect();
+            prop_assert!(times.iter().all(|time| *time > now && *time <= far));
+            prop_assert!(most_within(&times, period) <= 2 * count as usize + held / 8);
+            prop_assert!(!bucket.has_room(Turn::First, now.plus(Duration::from_millis(period))) || held < 2);
+        }
+    }
+
+    #[test]
+    fn whom_a_time_was_promised_goes_first() {
+        let mut bucket = Bucket::new(rate(1, 1000), Window::Sliding);
+        bucket.pass(at(0));
+        let times: Vec<Timestamp> = (0..3).map(|_| bucket.promise(Turn::First, at(0))).collect();
+        assert_eq!(times, [at(1000), at(2000), at(3000)]);
+        assert!(!bucket.has_room(Turn::First, at(1500)), "two others wait for their time");
+        assert!(bucket.has_room(Turn::Again, at(1500)));
+    }
+
+    #[test]
+    fn promises_that_nobody_claims_are_void() {
+        let mut bucket = Bucket::new(rate(1, 1000), Window::Sliding);
+        bucket.pass(at(0));
+        for _ in 0..1000 {
+            bucket.promise(Turn::First, at(0));
+        }
+        assert!(!bucket.has_room(Turn::First, at(20_000)));
+        assert!(bucket.has_room(Turn::First, at(40_000)), "nobody came for half a minute");
+    }
+
+    #[test]
+    fn an_aligned_window_ends_at_a_multiple_of_the_period() {
+        let mut bucket = Bucket::new(rate(2, 60_000), Window::Aligned);
+        let now = Timestamp::from_millis(59_000);
+        bucket.pass(now);
+        bucket.pass(now);
+        assert_eq!(bucket.next(now), Timestamp::from_millis(60_000));
+        assert!(bucket.has_room(Turn::First, Timestamp::from_millis(60_000)));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_closes_nothing_for_long() {
+        let mut bucket = Bucket::new(rate(1, 1000), Window::Sliding);
+        bucket.pass(at(86_400_000));
+        assert!(bucket.has_room(Turn::Again, at(0)));
+    }
+}

@@ -95,7 +95,7 @@ pub struct Demand {
 ///
 /// A condition that fails does not apply: a throttle protects from too much, and must not itself stop the mail.
 pub fn demands<'a>(
-    throttles: &'a [Throttle],
+    throttles: impl IntoIterator<Item = &'a Throttle>,
     configuration: &'a Configuration,
     variables: &'a dyn Variables<'a>,
     answers: &'a LookupAnswers,
