@@ -22,7 +22,7 @@ fn once(id: &str, key: &str, condition: &str, more: &str) -> String {
 
 fn with(throttles: &[String]) -> Configuration {
     let all = throttles.join(", ");
-    configuration_with(ROUTE, PATIENT, &format!(r#", "MtaOutboundThrottle": {{{all}}}"#))
+    configuration_with(&format!(r#""MtaOutboundThrottle": {{{all}}},"#), ROUTE, PATIENT)
 }
 
 fn open(throttles: &[String]) -> Yard {

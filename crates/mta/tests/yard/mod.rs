@@ -243,11 +243,6 @@ pub fn configuration_with(more: &str, route: &str, schedule: &str) -> Configurat
 
 /// The same with these schedules and this strategy.
 pub fn configuration_of(more: &str, schedules: &str, strategy: &str) -> Configuration {
-    configuration_with(route, schedule, "")
-}
-
-/// The same with these properties of the settings, each with a comma before it.
-pub fn configuration_with(route: &str, schedule: &str, more: &str) -> Configuration {
     let json = format!(
         r#"{{ {more}
         "SystemSettings": {{"defaultHostname": "mx.home.example", "defaultDomain": "home.example"}},
@@ -259,8 +254,6 @@ pub fn configuration_with(route: &str, schedule: &str, more: &str) -> Configurat
         ],
         "MtaDeliverySchedule": {schedules},
         "MtaOutboundStrategy": {strategy}
-        "MtaDeliverySchedule": [{{"name": "remote", "queueId": "remote", {schedule}}}],
-        "MtaOutboundStrategy": {{"route": {route}}}{more}
     }}"#
     );
     let environment = Environment { hostname: None, ..Environment::default() };
