@@ -13,6 +13,7 @@
 mod conformance;
 mod ids;
 pub mod key_values;
+pub mod lookup;
 pub mod mailboxes;
 pub mod memory;
 pub mod queue;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use key_values::{Addition, Becomes, KeyChange, KeyValues};
+pub use lookup::{Access, LookupStores};
 pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
 pub use memory::MemoryStore;
 pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
