@@ -11,6 +11,7 @@ pub mod dkim;
 pub mod dsn;
 pub mod encoded_word;
 pub mod envelope;
+pub mod field_text;
 pub mod header;
 pub mod quoted_printable;
 pub mod seven_bit;

@@ -148,7 +148,7 @@ impl Incoming {
         let (now, size) = (world.clock.now(), content.len());
         let Incoming { admission, configuration, .. } = self;
         let count = admission.forward_paths().len();
-        let decided = gather::decide_for(world, count, |answers| {
+        let decided = gather::decide_for(world, count, Some(&content), |answers| {
             admission.schedule(&configuration, answers, traits, size, now)
         })
         .await;

@@ -17,6 +17,7 @@ pub mod gather;
 pub mod hosts;
 mod inspect;
 pub mod listen;
+mod lookups;
 pub mod mta_sts;
 mod notices;
 mod pace;

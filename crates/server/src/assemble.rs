@@ -20,7 +20,7 @@ use policy::admit::AdmissionRules;
 use policy::mx::MxRules;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use store::{SqliteOptions, SqliteStore};
+use store::{Access, LookupStores, SqliteOptions, SqliteStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,7 @@ pub(crate) struct Server {
     /// Each listener's name and the address that it got.
     pub(crate) addresses: Vec<(String, SocketAddr)>,
     world: World,
+    lookups: Arc<LookupStores>,
     configuration: watch::Sender<Arc<Configuration>>,
     server_tls: Option<ServerTls>,
     connections: Arc<Connections>,
@@ -49,12 +50,14 @@ pub(crate) struct Server {
 pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
     let store = open_store(boot)?;
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
-    let client_tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
+    let client_tls = client_tls(boot)?;
+    let lookups = lookups(&client_tls, &configuration, Access::ReadWrite);
     let resolver: Arc<dyn Resolver> = Arc::new(resolver);
     let transport = Arc::new(TcpTransport);
     let web = web(boot, &resolver, transport.clone(), &client_tls);
     let world = World::new(Arc::new(store), resolver, transport, Arc::new(SteadyClock::new()))
         .with_web(web)
+        .with_lookups(lookups.clone())
         .with_secrets(secrets(boot));
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
@@ -72,6 +75,7 @@ pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Res
     Ok(Server {
         addresses,
         world,
+        lookups,
         configuration,
         server_tls,
         connections,
@@ -95,6 +99,7 @@ impl Server {
 
     /// Puts another configuration in force, whole.
     pub(crate) fn replace(&self, configuration: Configuration) {
+        self.lookups.replace(&configuration.lookup_stores, &configuration.lookup_secrets);
         self.configuration.send_replace(Arc::new(configuration));
     }
 
@@ -133,6 +138,18 @@ impl Server {
 /// Where secrets that the settings only refer to are read.
 pub(crate) fn secrets(boot: &Boot) -> Arc<KeptSecrets> {
     Arc::new(KeptSecrets::new(Arc::new(MachineSecrets { allowed: boot.secrets.clone() })))
+}
+
+/// TLS as a client, with the roots that the boot file names.
+pub(crate) fn client_tls(boot: &Boot) -> anyhow::Result<ClientTls> {
+    ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")
+}
+
+/// The lookup stores of a configuration.
+pub(crate) fn lookups(tls: &ClientTls, configuration: &Configuration, access: Access) -> Arc<LookupStores> {
+    let stores = LookupStores::new(access, Arc::new(tls.clone()));
+    stores.replace(&configuration.lookup_stores, &configuration.lookup_secrets);
+    Arc::new(stores)
 }
 
 fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {

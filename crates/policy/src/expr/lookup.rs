@@ -150,22 +150,29 @@ impl LookupValue {
     }
 }
 
+/// What DNS says. That there is no such name or no such record is an answer: the empty list.
+pub fn dns_value(kind: DnsKind, answer: Result<Vec<String>, DnsError>) -> Result<LookupValue, String> {
+    match answer {
+        Ok(records) if kind == DnsKind::Txt => Ok(LookupValue::Text(records.concat())),
+        Ok(records) => Ok(LookupValue::texts(records)),
+        Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Ok(LookupValue::List(Vec::new())),
+        Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => Err(why.to_string()),
+    }
+}
+
 impl LookupAnswers {
     /// Adds an answer, or the reason why there is none.
     pub fn insert(&mut self, lookup: Lookup, answer: Result<LookupValue, String>) {
         self.answers.insert(lookup, answer);
     }
 
-    /// Adds an answer of DNS. That there is no such name or no such record is an answer: the empty list.
+    /// Adds an answer of DNS.
     pub fn insert_dns(&mut self, lookup: Lookup, answer: Result<Vec<String>, DnsError>) {
-        let is_txt = matches!(lookup, Lookup::Dns { kind: DnsKind::Txt, .. });
-        let answer = match answer {
-            Ok(records) if is_txt => Ok(LookupValue::Text(records.concat())),
-            Ok(records) => Ok(LookupValue::texts(records)),
-            Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Ok(LookupValue::List(Vec::new())),
-            Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => Err(why.to_string()),
+        let kind = match &lookup {
+            Lookup::Dns { kind, .. } => *kind,
+            Lookup::Header { .. } | Lookup::RelayIsUp { .. } | Lookup::Store { .. } => DnsKind::Ip,
         };
-        self.insert(lookup, answer);
+        self.insert(lookup, dns_value(kind, answer));
     }
 
     /// The answer to a lookup, if it was made.

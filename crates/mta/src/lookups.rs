@@ -1,0 +1,31 @@
+//! The lookup stores behind their seam, and TLS for those that are servers.
+
+use std::io;
+
+use async_trait::async_trait;
+use policy::expr::{LookupValue, Question};
+use store::LookupStores;
+use store::lookup::{Channel, Secure};
+
+use crate::client_tls::ClientTls;
+use crate::world::Lookups;
+
+#[async_trait]
+impl Lookups for LookupStores {
+    async fn answer(&self, store: &str, question: &Question) -> Result<LookupValue, String> {
+        LookupStores::answer(self, store, question).await
+    }
+}
+
+#[async_trait]
+impl Secure for ClientTls {
+    async fn secure(
+        &self,
+        stream: Box<dyn Channel>,
+        host: &str,
+        verify: bool,
+    ) -> io::Result<Box<dyn Channel>> {
+        let (secured, _) = self.handshake(Box::new(stream), host, verify).await?;
+        Ok(Box::new(secured))
+    }
+}
