@@ -150,7 +150,7 @@ fn check_sql(store: &Expr, statement: &Expr, dictionary: &Dictionary<'_>) -> Res
         // Whatever a client sends would become a part of the statement.
         Node::Text(_) => Ok(()),
         _ => Err(ExprError::new(statement.span, "the SQL statement must be a text in quotes")
-            .hint("values are bound to its parameters: sql_query('db', 'SELECT … WHERE a = ?', [rcpt])")),
+            .hint("values are bound to its parameters: sql_query('db', 'select … where a = ?', [rcpt])")),
     }
 }
 

@@ -56,7 +56,7 @@ fn what_cannot_be_right_is_refused_with_its_place() {
             "sql_query('db', 'SELECT a FROM b WHERE c = ' + rcpt, [])",
             16,
             "the SQL statement must be a text in quotes",
-            "values are bound to its parameters: sql_query('db', 'SELECT … WHERE a = ?', [rcpt])",
+            "values are bound to its parameters: sql_query('db', 'select … where a = ?', [rcpt])",
         ),
         ("header('X Y')", 7, "'X Y' is no name of a header field", ""),
         ("relay_is_up('mx')", 12, "there is no Relay route 'mx'", "there are 'relay'"),
