@@ -7,7 +7,7 @@ use policy::expr::{LookupValue, Question};
 use store::LookupStores;
 use store::lookup::{Channel, Secure};
 
-use crate::client_tls::ClientTls;
+use crate::client_tls::{ClientTls, Trust};
 use crate::world::Lookups;
 
 #[async_trait]
@@ -25,7 +25,9 @@ impl Secure for ClientTls {
         host: &str,
         verify: bool,
     ) -> io::Result<Box<dyn Channel>> {
-        let (secured, _) = self.handshake(Box::new(stream), host, verify).await?;
+        let trust = if verify { Trust::Roots } else { Trust::Anybody };
+        let secured = self.handshake(Box::new(stream), host, &trust, None).await;
+        let (secured, _) = secured.map_err(|error| io::Error::other(error.text))?;
         Ok(Box::new(secured))
     }
 }
