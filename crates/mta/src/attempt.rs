@@ -1,10 +1,10 @@
 //! One delivery, start to end: begin, resolve, connect, deliver, give what it meant for each recipient.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mail::seven_bit::Target;
 use mail::{Envelope, RecipientId};
+use policy::plan::Endpoint;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Deposit, LeaseId, QueuedRecipient, StoreError};
 
@@ -54,8 +54,8 @@ impl Report {
 pub struct Way {
     /// The host's name; empty if none was reached.
     pub host: String,
-    /// Its address and port.
-    pub address: Option<SocketAddr>,
+    /// Its address and port, or the path of its socket.
+    pub address: Option<Endpoint>,
     /// The transport security, such as `TLSv1_3 verified`, or `none`.
     pub tls: String,
     /// Whether the connection had served another message before.

@@ -1,10 +1,11 @@
-//! Opens TCP connections, from a given source address if one is named.
+//! Opens connections: over TCP, from a given source address if one is named; to a Unix socket.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use async_trait::async_trait;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, UnixStream};
 
 use crate::world::{Stream, Transport};
 
@@ -23,6 +24,10 @@ impl Transport for TcpTransport {
         // A flight is one write already; what waits for more would only wait for the peer.
         stream.set_nodelay(true)?;
         Ok(Box::new(stream))
+    }
+
+    async fn connect_path(&self, path: &Path) -> io::Result<Box<dyn Stream>> {
+        Ok(Box::new(UnixStream::connect(path).await?))
     }
 }
 

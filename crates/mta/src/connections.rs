@@ -1,7 +1,7 @@
 //! Which connections are kept for the next message, and how are they given up?
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use policy::mx::MxRules;
-use policy::plan::{Proofs, TlsRequirement};
+use policy::plan::{Endpoint, Proofs, TlsRequirement};
 use policy::settings::RelayProtocol;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -70,7 +70,7 @@ pub struct ConnectionCounters {
 /// What two messages must have in common to travel over the same connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ConnectionKey {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Endpoint,
     /// The host's name, which its certificate was verified against.
     pub(crate) host: String,
     pub(crate) source: Option<IpAddr>,
@@ -112,11 +112,11 @@ pub struct Connections {
 
 #[derive(Default)]
 struct Pool {
-    idle: BTreeMap<SocketAddr, Vec<Idle>>,
+    idle: BTreeMap<Endpoint, Vec<Idle>>,
     count: usize,
     sweeping: bool,
     closed: bool,
-    held: BTreeMap<(SocketAddr, String), Instant>,
+    held: BTreeMap<(Endpoint, String), Instant>,
 }
 
 struct Idle {
@@ -247,7 +247,7 @@ impl Connections {
         let mut pool = lock(&self.pool);
         pool.held.retain(|_, until| *until > now);
         if pool.held.len() < CREDENTIALS_HELD_MAX {
-            pool.held.insert((key.address, credentials.username.clone()), now + CREDENTIALS_HOLD);
+            pool.held.insert((key.address.clone(), credentials.username.clone()), now + CREDENTIALS_HOLD);
         }
     }
 
@@ -255,7 +255,7 @@ impl Connections {
     pub(crate) fn credentials_are_held(&self, key: &ConnectionKey) -> bool {
         let Some(credentials) = &key.proofs.credentials else { return false };
         let pool = lock(&self.pool);
-        let held = || pool.held.get(&(key.address, credentials.username.clone()));
+        let held = || pool.held.get(&(key.address.clone(), credentials.username.clone()));
         !pool.held.is_empty() && held().is_some_and(|until| *until > Instant::now())
     }
 }
@@ -277,7 +277,7 @@ impl Pool {
         if self.closed || self.count >= limits.idle_max {
             return Some(new);
         }
-        let idle = self.idle.entry(new.connection.key.address).or_default();
+        let idle = self.idle.entry(new.connection.key.address.clone()).or_default();
         idle.push(new);
         if idle.len() > limits.idle_per_address_max {
             return Some(idle.remove(0));

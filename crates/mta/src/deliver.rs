@@ -3,5 +3,6 @@
 pub(crate) mod dialogue;
 mod fit;
 pub(crate) mod local;
+mod login;
 pub(crate) mod remote;
 pub(crate) mod smtp;

@@ -138,9 +138,9 @@ pub(crate) async fn connection_strategy(
     queued: &QueuedRecipient,
     next_hop: &NextHop,
     host: &str,
-    address: IpAddr,
+    address: Option<IpAddr>,
 ) -> Result<Arc<MtaConnectionStrategy>, Trouble> {
-    let host = HostFacts { mx: host, remote_ip: Some(address), local_ip: None };
+    let host = HostFacts { mx: host, remote_ip: address, local_ip: None };
     let facts = facts(world, envelope, queued, route(configuration, next_hop).ok().map(Arc::as_ref), host);
     decide(world, |answers| -> Choice<_> { choose_connection(configuration, &facts, answers) }).await
 }

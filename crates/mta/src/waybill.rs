@@ -89,7 +89,7 @@ impl Line {
             next_hop = self.next_hop.as_ref().map(tracing::field::display),
             why = self.why,
             host,
-            address = way.and_then(|way| way.address).map(tracing::field::display),
+            address = way.and_then(|way| way.address.as_ref()).map(tracing::field::display),
             tls,
             reused = way.map(|way| way.reused),
             converted = way.and_then(|way| way.made).map(converted),

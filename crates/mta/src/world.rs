@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,6 +176,10 @@ impl Secrets for Absent {
 pub trait Transport: Send + Sync {
     /// Connects, from a given source address if one is named.
     async fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<Box<dyn Stream>>;
+    /// Connects to the Unix socket at this path.
+    async fn connect_path(&self, _path: &Path) -> io::Result<Box<dyn Stream>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// A byte stream in both directions.

@@ -3,6 +3,8 @@
 use mail::seven_bit::Unconvertible;
 use mail::{EnhancedStatus, Reply, Severity, Stage, Timestamp};
 
+use crate::plan::Endpoint;
+
 /// What one delivery attempt meant for one recipient.
 #[derive(Clone, PartialEq, Debug)]
 pub enum AttemptOutcome {
@@ -221,8 +223,11 @@ pub fn broken(stage: Stage, why: &str, host: &str, in_doubt: bool) -> Judgement 
 }
 
 /// No connection could be made to this address of a host.
-pub fn unreachable(host: &str, address: std::net::SocketAddr, why: &str) -> Trouble {
-    let text = format!("cannot connect to {host} ({address}): {why}");
+pub fn unreachable(host: &str, address: &Endpoint, why: &str) -> Trouble {
+    let text = match address {
+        Endpoint::Tcp(address) => format!("cannot connect to {host} ({address}): {why}"),
+        Endpoint::Unix(path) => format!("cannot connect to {}: {why}", path.display()),
+    };
     Trouble::new(Scope::Host, TroubleKind::Connection, (4, 4, 1), text).at(host)
 }
 
@@ -272,7 +277,7 @@ pub fn incapable(lack: Incapable, host: &str) -> Trouble {
 
 /// The relay offers no mechanism of AUTH that we know. Like a refused password it only defers.
 pub fn no_mechanism(host: &str) -> Trouble {
-    let text = format!("{host} offers neither AUTH PLAIN nor AUTH LOGIN");
+    let text = format!("{host} offers no mechanism of AUTH for our credentials");
     Trouble::new(Scope::Host, TroubleKind::Connection, (4, 7, 4), text).at(host)
 }
 

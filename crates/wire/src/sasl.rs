@@ -1,4 +1,8 @@
-//! SASL PLAIN (RFC 4616) and LOGIN, both sides.
+//! SASL: PLAIN (RFC 4616) and LOGIN for both sides; `exchange` is the client, with all mechanisms.
+
+pub mod exchange;
+mod oauth;
+mod scram;
 
 use std::fmt;
 

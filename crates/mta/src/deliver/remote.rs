@@ -8,7 +8,7 @@ use mail::{DeliverByMode, Stage};
 use policy::facts::HostFacts;
 use policy::mx::{self, Host, HostRole};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
-use policy::plan::{Gathered, PlannedHost, Proofs, planned_host};
+use policy::plan::{Endpoint, Gathered, PlannedHost, Proofs, planned_host};
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
 use policy::source::{ehlo_name, source};
 use policy::tls_outcome::StsFinding;
@@ -213,8 +213,8 @@ impl<'a> Remote<'a> {
 
     /// Tries the addresses of a host until one can be reached.
     async fn at_addresses(&mut self, host: &PlannedHost, group: &[usize]) {
-        for address in &host.addresses {
-            let (key, patience) = match self.key(host, *address, group[0]).await {
+        for address in host.endpoints() {
+            let (key, patience) = match self.key(host, address, group[0]).await {
                 Ok(found) => found,
                 Err(trouble) => return self.end(group, &trouble.outcome()),
             };
@@ -246,11 +246,15 @@ impl<'a> Remote<'a> {
     async fn key(
         &self,
         host: &PlannedHost,
-        address: std::net::IpAddr,
+        address: Endpoint,
         place: usize,
     ) -> Result<(Arc<ConnectionKey>, Patience), Trouble> {
         let queued = self.places[place].queued;
         let envelope = &self.delivery.envelope;
+        let ip = match &address {
+            Endpoint::Tcp(address) => Some(address.ip()),
+            Endpoint::Unix(_) => None,
+        };
         let strategy = hosts::connection_strategy(
             self.world,
             self.configuration,
@@ -258,14 +262,15 @@ impl<'a> Remote<'a> {
             queued,
             &self.delivery.next_hop,
             &host.name,
-            address,
+            ip,
         )
         .await?;
         let retry_num = queued.progress.retry_num;
-        let source = source(&strategy, address, envelope, retry_num, || self.connections.turn());
+        let turn = || self.connections.turn();
+        let source = ip.and_then(|ip| source(&strategy, ip, envelope, retry_num, turn));
         let hello = ehlo_name(&strategy, source, self.configuration.hostname.as_str()).to_owned();
         let key = ConnectionKey {
-            address: (address, host.port).into(),
+            address,
             host: host.name.clone(),
             source: source.map(|source| source.source_ip),
             hello,
@@ -311,7 +316,7 @@ impl<'a> Remote<'a> {
     fn note_at(&mut self, key: &ConnectionKey, places: &[usize], trouble: &Trouble) {
         for &place in places {
             self.places[place].way =
-                Way { host: key.host.clone(), address: Some(key.address), ..Way::default() };
+                Way { host: key.host.clone(), address: Some(key.address.clone()), ..Way::default() };
         }
         self.note(places, trouble);
     }

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use mail::{Envelope, Stage, Timestamp};
 use policy::outcome::{self, Incapable, Judgement};
-use policy::plan::TlsRequirement;
+use policy::plan::{Endpoint, TlsRequirement};
 use policy::settings::RelayProtocol;
 use policy::{Trouble, tls};
 use rustix::io::Errno;
 use store::QueuedRecipient;
 use tokio::time::timeout_at;
 use wire::smtp::client::{
-    Answer, Client, Forward, Login, Protocol, Request, SetupTrouble, StartTls, Step, Unable,
+    Answer, Broken, Client, Forward, Protocol, Request, SetupTrouble, StartTls, Step, Unable,
 };
 use wire::smtp::command::DeliverBy;
 
 use super::dialogue::{ContentFault, Patience, drive, send_content};
 use super::fit::Offer;
+use super::login::login;
 use crate::attempt::Way;
 use crate::client_tls::Trust;
 use crate::connections::{Connection, ConnectionKey, Connections};
@@ -51,7 +52,7 @@ pub(crate) async fn open(
     }
     let mut stream = connect(world, &key, patience).await?;
     connections.count_opened();
-    let mut way = Way { host: key.host.clone(), address: Some(key.address), ..Way::default() };
+    let mut way = Way { host: key.host.clone(), address: Some(key.address.clone()), ..Way::default() };
     way.tls = "none".to_owned();
     if let TlsRequirement::Implicit { verify } = key.tls {
         (stream, way.tls) = handshake(connections, stream, &key, verify, patience).await?;
@@ -84,7 +85,12 @@ async fn connect(
     key: &ConnectionKey,
     patience: &Patience,
 ) -> Result<Box<dyn Stream>, NoConnection> {
-    let connecting = world.transport.connect(key.address, key.source);
+    let connecting = async {
+        match &key.address {
+            Endpoint::Tcp(address) => world.transport.connect(*address, key.source).await,
+            Endpoint::Unix(path) => world.transport.connect_path(path).await,
+        }
+    };
     let why = match timeout_at(patience.deadline(patience.connect), connecting).await {
         Ok(Ok(stream)) => return Ok(stream),
         Ok(Err(error)) if is_ours(&error, key) => {
@@ -99,7 +105,7 @@ async fn connect(
         }
         Err(_) => "no answer in time".to_owned(),
     };
-    Err(NoConnection::Address(outcome::unreachable(&key.host, key.address, &why)))
+    Err(NoConnection::Address(outcome::unreachable(&key.host, &key.address, &why)))
 }
 
 /// That our own source address is not there is no fault of the host.
@@ -115,7 +121,9 @@ fn is_ours(error: &io::Error, key: &ConnectionKey) -> bool {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::MFILE | Errno::NFILE) => true,
         // Where IPv6 is switched off, or a source address is not ours, it is said too, and another address may do.
-        Some(Errno::ADDRNOTAVAIL) => key.source.is_none() && key.address.is_ipv4(),
+        Some(Errno::ADDRNOTAVAIL) => {
+            key.source.is_none() && matches!(key.address, Endpoint::Tcp(address) if address.is_ipv4())
+        }
         _ => false,
     }
 }
@@ -156,11 +164,7 @@ fn new_client(key: &ConnectionKey) -> Client {
         TlsRequirement::Opportunistic { .. } => StartTls::IfOffered,
         TlsRequirement::StartTls { .. } => StartTls::Required,
     };
-    let login = key.proofs.credentials.as_ref().map(|credentials| Login {
-        username: credentials.username.clone(),
-        password: credentials.secret.expose().to_owned(),
-    });
-    Client::new(protocol, &key.hello, start_tls, login)
+    Client::new(protocol, &key.hello, start_tls, login(key))
 }
 
 fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option<SetupTrouble>) -> Trouble {
@@ -169,17 +173,21 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
     let judgement = match trouble {
         Some(SetupTrouble::Refused(stage, reply)) => {
             if stage == Stage::Auth {
-                connections.hold_credentials(key);
-                tracing::error!(host, %reply, "the relay refuses our credentials");
+                hold(connections, key, &reply.to_string());
             }
             outcome::refused(stage, &reply, &stage.to_string(), host, false)
         }
         Some(SetupTrouble::NoStartTls) => Judgement::NextHost(tls::not_offered(host, credentials)),
         Some(SetupTrouble::NoMechanism) => {
-            tracing::error!(host, "the relay offers no mechanism for our credentials");
+            hold(connections, key, "it offers no mechanism for them");
             Judgement::NextHost(outcome::no_mechanism(host))
         }
-        Some(SetupTrouble::Broken(stage, why)) => outcome::broken(stage, &why.to_string(), host, false),
+        Some(SetupTrouble::Broken(stage, why)) => {
+            if matches!(why, Broken::Proof(_)) {
+                hold(connections, key, &why.to_string());
+            }
+            outcome::broken(stage, &why.to_string(), host, false)
+        }
         None => outcome::broken(Stage::Greeting, "the connection is of no use", host, false),
     };
     let trouble = match judgement {
@@ -188,6 +196,17 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
     };
     // Where a password is at stake, or LHLO is not understood, the route is wrong and not the message.
     if credentials || key.protocol == RelayProtocol::Lmtp { trouble.deferring() } else { trouble }
+}
+
+/// A relay does not take our credentials: they are not shown again at once, lest the account be locked.
+fn hold(connections: &Connections, key: &ConnectionKey, why: &str) {
+    connections.hold_credentials(key);
+    tracing::error!(
+        host = key.host,
+        why,
+        alarm = "relay credentials",
+        "the relay does not take our credentials"
+    );
 }
 
 /// What a transaction brought.
@@ -264,7 +283,7 @@ mod tests {
     #[test]
     fn the_host_is_not_blamed_for_files_and_ports_that_we_lack() {
         let key = |address: &str, source: Option<&str>| ConnectionKey {
-            address: address.parse().expect("an address"),
+            address: Endpoint::Tcp(address.parse().expect("an address")),
             host: "mx.example.org".to_owned(),
             source: source.map(|source| source.parse().expect("an address")),
             hello: "me.example.org".to_owned(),

@@ -55,7 +55,7 @@ async fn delivers_and_says_how() {
     assert_eq!(crate::stage::words(&report.outcomes[0].1), "delivered 250");
     let way = &report.ways[0];
     assert_eq!((way.host.as_str(), way.tls.as_str(), way.reused), ("mx1.example.net", "none", false));
-    assert_eq!(way.address.map(|address| address.port()), Some(25));
+    assert_eq!(way.address.as_ref().map(ToString::to_string), Some("192.0.2.1:25".to_owned()));
     stage.connections.close().await;
     assert_eq!(peer.over().await, [format!("{CONTENT}.\r\n")]);
 }

@@ -3,6 +3,8 @@
 use mail::seven_bit::Target;
 use mail::{ContentTraits, Reply};
 
+use crate::sasl::exchange::Mechanisms;
+
 /// The extensions that make a difference to us. Unknown keywords are passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Capabilities {
@@ -30,10 +32,8 @@ pub struct Capabilities {
     pub mt_priority: bool,
     /// DELIVERBY (RFC 2852), with the shortest time in seconds within which it returns messages; 0 if none is stated.
     pub deliver_by: Option<u64>,
-    /// AUTH PLAIN (RFC 4616).
-    pub auth_plain: bool,
-    /// AUTH LOGIN.
-    pub auth_login: bool,
+    /// The mechanisms of AUTH (RFC 4954) that we know.
+    pub auth: Mechanisms,
 }
 
 impl Capabilities {
@@ -75,8 +75,7 @@ impl Capabilities {
             "MT-PRIORITY" => self.mt_priority = true,
             "AUTH" => {
                 for mechanism in words {
-                    self.auth_plain |= mechanism.eq_ignore_ascii_case("PLAIN");
-                    self.auth_login |= mechanism.eq_ignore_ascii_case("LOGIN");
+                    self.auth.add_named(mechanism);
                 }
             }
             _ => {}
@@ -96,6 +95,7 @@ pub fn peer_name(reply: &Reply) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sasl::exchange::Mechanism;
 
     #[track_caller]
     fn check(lines: &[&str], expected: Capabilities) {
@@ -138,11 +138,11 @@ mod tests {
 
     #[test]
     fn reads_both_forms_of_auth() {
-        check(&["AUTH LOGIN XOAUTH2"], Capabilities { auth_login: true, ..Default::default() });
-        check(
-            &["AUTH=plain login"],
-            Capabilities { auth_plain: true, auth_login: true, ..Default::default() },
-        );
+        let offer =
+            |auth: &[Mechanism]| Capabilities { auth: auth.iter().copied().collect(), ..Default::default() };
+        check(&["AUTH LOGIN XOAUTH2"], offer(&[Mechanism::Login, Mechanism::XOAuth2]));
+        check(&["AUTH=plain login"], offer(&[Mechanism::Plain, Mechanism::Login]));
+        check(&["AUTH SCRAM-SHA-256-PLUS scram-sha-256"], offer(&[Mechanism::ScramSha256]));
         check(&["AUTH CRAM-MD5"], Capabilities::default());
     }
 

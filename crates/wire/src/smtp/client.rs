@@ -11,6 +11,9 @@ mod transaction;
 use mail::{Address, ContentTraits, Envelope, Notify, OriginalRecipient, Reply, Stage};
 use thiserror::Error;
 
+pub use crate::sasl::exchange::Login;
+use crate::sasl::exchange::{Exchange, ExchangeError, Mechanisms};
+
 use super::capabilities::Capabilities;
 use super::parameter::DeliverBy;
 use super::reply::{self, ReplyError, ReplyParser};
@@ -35,21 +38,6 @@ pub enum StartTls {
     IfOffered,
     /// Or nothing.
     Required,
-}
-
-/// What to authenticate with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// The user name.
-    pub username: String,
-    /// The password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Login {{ username: {:?}, password: **** }}", self.username)
-    }
 }
 
 /// What is to be done next.
@@ -91,6 +79,9 @@ pub enum Broken {
     /// Something was said before it was asked for.
     #[error("the server talks out of turn")]
     OutOfTurn,
+    /// The proof of who we are led nowhere.
+    #[error("{0}")]
+    Proof(#[from] ExchangeError),
     /// The connection failed; the text says how.
     #[error("{0}")]
     Connection(String),
@@ -182,6 +173,9 @@ pub struct Client {
     hello: String,
     start_tls: StartTls,
     login: Option<Login>,
+    exchange: Option<Exchange>,
+    /// The mechanisms that were tried.
+    tried: Mechanisms,
     phase: Phase,
     parser: ReplyParser,
     output: Vec<u8>,
@@ -202,6 +196,8 @@ impl Client {
             hello: hello.to_owned(),
             start_tls,
             login,
+            exchange: None,
+            tried: Mechanisms::default(),
             phase: Phase::Setup(Setup::Greeting),
             parser: ReplyParser::default(),
             output: Vec::new(),
@@ -291,7 +287,7 @@ impl Client {
         let mut next = self.parser.next_reply()?;
         self.replies += 1;
         if let Ok(reply) = &mut next
-            && stage != Stage::Hello
+            && !matches!(stage, Stage::Hello | Stage::Auth)
         {
             reply::truncate(reply);
         }

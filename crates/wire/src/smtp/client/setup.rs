@@ -1,15 +1,14 @@
 //! From the greeting to the first MAIL: EHLO or LHLO, STARTTLS, AUTH.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use mail::{Reply, Severity, Stage};
 
 use super::{Broken, Client, Phase, Protocol, SetupTrouble, StartTls, Step};
-use crate::sasl;
+use crate::sasl::exchange::{Exchange, Mechanism};
 use crate::smtp::capabilities::{Capabilities, peer_name};
+use crate::smtp::reply;
 
-/// Challenges answered in one exchange at most.
-const CHALLENGES_MAX: u8 = 3;
+/// Bytes of a command at most, its line end included (RFC 5321 section 4.5.3.1.4).
+const COMMAND_BYTES_MAX: usize = 512;
 
 /// How far the setup is: what is awaited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,11 +19,9 @@ pub(super) enum Setup {
     PlainHello,
     StartTls,
     Handshake,
-    AuthPlain {
-        challenges: u8,
-    },
-    AuthLogin {
-        challenges: u8,
+    /// The end of the exchange, or its next challenge.
+    Auth {
+        initial_sent: bool,
     },
 }
 
@@ -34,7 +31,7 @@ impl Setup {
             Setup::Greeting => Stage::Greeting,
             Setup::Hello | Setup::PlainHello => Stage::Hello,
             Setup::StartTls | Setup::Handshake => Stage::StartTls,
-            Setup::AuthPlain { .. } | Setup::AuthLogin { .. } => Stage::Auth,
+            Setup::Auth { .. } => Stage::Auth,
         }
     }
 }
@@ -86,7 +83,7 @@ impl Client {
             (Setup::StartTls, code) if self.start_tls == StartTls::IfOffered && code != 421 => {
                 self.authenticate();
             }
-            (Setup::AuthPlain { .. } | Setup::AuthLogin { .. }, _) => self.heard_auth(setup, reply),
+            (Setup::Auth { initial_sent }, _) => self.heard_auth(initial_sent, reply),
             _ => self.refused(setup.stage(), reply),
         }
     }
@@ -115,53 +112,62 @@ impl Client {
         }
     }
 
+    /// Shows who we are, if that is wanted.
     fn authenticate(&mut self) {
         let Some(login) = &self.login else {
             self.phase = Phase::Ready;
             return;
         };
-        if self.capabilities.auth_plain {
-            let response = sasl::encode_plain(&login.username, &login.password);
-            self.say(Setup::AuthPlain { challenges: 0 }, format!("AUTH PLAIN {response}\r\n"));
-        } else if self.capabilities.auth_login {
-            self.say(Setup::AuthLogin { challenges: 0 }, "AUTH LOGIN\r\n".to_owned());
-        } else {
-            self.setup_over(SetupTrouble::NoMechanism);
-        }
+        let Some(mechanism) = self.next_mechanism() else {
+            return self.setup_over(SetupTrouble::NoMechanism);
+        };
+        self.tried.add(mechanism);
+        let exchange = Exchange::new(mechanism, login);
+        let bare = format!("AUTH {}\r\n", mechanism.name());
+        let whole = exchange.initial().map(|initial| format!("AUTH {} {initial}\r\n", mechanism.name()));
+        // RFC 4954 section 4: the command is no longer than other commands.
+        let whole = whole.filter(|command| command.len() <= COMMAND_BYTES_MAX);
+        self.exchange = Some(exchange);
+        self.say(Setup::Auth { initial_sent: whole.is_some() }, whole.unwrap_or(bare));
     }
 
-    fn heard_auth(&mut self, setup: Setup, reply: Reply) {
-        match (setup, reply.code) {
-            (_, 235) => {
-                self.login = None;
-                self.phase = Phase::Ready;
-            }
-            (Setup::AuthPlain { challenges: 0 }, 334) => {
-                let response =
-                    self.login.as_ref().map(|login| sasl::encode_plain(&login.username, &login.password));
-                self.say(Setup::AuthPlain { challenges: 1 }, response.unwrap_or_default() + "\r\n");
-            }
-            (Setup::AuthLogin { challenges }, 334) if challenges < CHALLENGES_MAX => {
-                let response = self.login_response(challenges, &reply.text);
-                self.say(Setup::AuthLogin { challenges: challenges + 1 }, response + "\r\n");
-            }
+    fn heard_auth(&mut self, initial_sent: bool, reply: Reply) {
+        let (Some(login), Some(exchange)) = (&self.login, &mut self.exchange) else {
+            return self.refused(Stage::Auth, reply);
+        };
+        match reply.code {
+            235 => match exchange.accepted() {
+                Ok(()) => {
+                    (self.login, self.exchange) = (None, None);
+                    self.phase = Phase::Ready;
+                }
+                Err(error) => self.break_off(error.into()),
+            },
+            334 => match exchange.respond(login, &reply.text, initial_sent) {
+                Ok(response) => self.say(Setup::Auth { initial_sent }, response + "\r\n"),
+                Err(error) => self.break_off(error.into()),
+            },
             // 535 and 421 are final; another refusal may be about the mechanism.
-            (Setup::AuthPlain { .. }, 400..600)
-                if self.capabilities.auth_login && !matches!(reply.code, 535 | 421) =>
-            {
-                self.say(Setup::AuthLogin { challenges: 0 }, "AUTH LOGIN\r\n".to_owned());
-            }
-            _ => self.refused(Stage::Auth, reply),
+            _ => self.not_authenticated(reply),
         }
     }
 
-    /// User name or password, as the challenge says; in that order if it says neither.
-    fn login_response(&self, challenges: u8, challenge: &str) -> String {
-        let Some(login) = &self.login else { return String::new() };
-        let prompt = STANDARD.decode(challenge.trim()).unwrap_or_default();
-        let prompt = String::from_utf8_lossy(&prompt).to_ascii_lowercase();
-        let password = prompt.contains("pass") || (challenges > 0 && !prompt.contains("user"));
-        sasl::encode_login(if password { &login.password } else { &login.username })
+    /// 535 and 421 are final; another refusal may be about the mechanism.
+    fn not_authenticated(&mut self, reply: Reply) {
+        let about_the_mechanism = matches!(reply.code, 400..600) && !matches!(reply.code, 535 | 421);
+        if about_the_mechanism && self.next_mechanism().is_some() {
+            return self.authenticate();
+        }
+        let explanation = self.exchange.as_ref().and_then(Exchange::explanation);
+        let reply = explained(reply, explanation);
+        self.refused(Stage::Auth, reply);
+    }
+
+    /// The next mechanism that is wanted, offered and not yet tried.
+    fn next_mechanism(&self) -> Option<Mechanism> {
+        let (offered, tried) = (self.capabilities.auth, self.tried);
+        let fits = |mechanism: &Mechanism| offered.contains(*mechanism) && !tried.contains(*mechanism);
+        self.login.as_ref()?.mechanisms.iter().copied().find(fits)
     }
 
     fn say(&mut self, awaited: Setup, command: String) {
@@ -169,7 +175,8 @@ impl Client {
         self.phase = Phase::Setup(awaited);
     }
 
-    fn refused(&mut self, stage: Stage, reply: Reply) {
+    fn refused(&mut self, stage: Stage, mut reply: Reply) {
+        reply::truncate(&mut reply);
         match reply.severity() {
             Severity::Transient | Severity::Permanent => {
                 self.setup_over(SetupTrouble::Refused(stage, reply));
@@ -183,5 +190,13 @@ impl Client {
     fn setup_over(&mut self, trouble: SetupTrouble) {
         self.setup_trouble = Some(trouble);
         self.over();
+    }
+}
+
+/// The reply with what the server had said before it.
+fn explained(reply: Reply, explanation: Option<&str>) -> Reply {
+    match explanation {
+        Some(explanation) => Reply { text: format!("{} ({explanation})", reply.text), ..reply },
+        None => reply,
     }
 }

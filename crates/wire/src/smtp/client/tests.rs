@@ -2,11 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use mail::{
     Body, ContentTraits, DeliverByMode, MessageId, Origin, Parameters, Recipient, RecipientId, Ret,
     ReversePath, Source, Timestamp,
 };
 use proptest::prelude::*;
+
+use crate::sasl::exchange::Mechanism;
 
 use super::*;
 
@@ -21,7 +25,7 @@ fn play(client: &mut Client, script: &str) {
         at += 1;
         if let Some(said) = line.strip_prefix("S: ") {
             client.receive(format!("{said}\r\n").as_bytes());
-        } else if let Some(first) = line.strip_prefix("C: ") {
+        } else if let Some(first) = line.strip_prefix("C:").map(str::trim_start) {
             let mut flight = format!("{first}\r\n");
             while let Some(next) = lines.get(at).and_then(|line| line.strip_prefix("C: ")) {
                 flight += &format!("{next}\r\n");
@@ -520,10 +524,21 @@ fn what_the_peer_cannot_take_is_not_offered() {
     assert_eq!(able(&["CHUNKING", "BINARYMIME"], |envelope| envelope.traits.binary = true), Ok(()));
 }
 
+/// What a user has to show.
+fn with(mechanisms: &[Mechanism]) -> Login {
+    Login {
+        username: "user".to_owned(),
+        password: "pass".to_owned(),
+        mechanisms: mechanisms.to_vec(),
+        nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
+        server: ("mx.example".to_owned(), 587),
+    }
+}
+
 /// Plays a setup and gives what it ended in.
 #[track_caller]
 fn setup(start_tls: StartTls, login: bool, script: &str) -> Option<SetupTrouble> {
-    let login = login.then(|| Login { username: "user".to_owned(), password: "pass".to_owned() });
+    let login = login.then(|| with(&Mechanism::WITH_PASSWORD));
     let mut client = Client::new(Protocol::Smtp, "me.example", start_tls, login);
     play(&mut client, script);
     client.take_setup_trouble()
@@ -661,8 +676,77 @@ fn authentication_refused() {
 }
 
 #[test]
+fn a_server_of_scram_must_prove_itself_before_its_yes_counts() {
+    let first = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+    let proof = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                 p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+    let signature = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+    let base64 = |text: &str| STANDARD.encode(text);
+    let begun = format!(
+        "{HELLO}S: 250-mx\nS: 250 AUTH PLAIN SCRAM-SHA-256\nC: AUTH SCRAM-SHA-256 {}\nS: 334 {}\nC: {}\n",
+        base64("n,,n=user,r=rOprNGfwEbeRWgbNEkqO"),
+        base64(first),
+        base64(proof)
+    );
+    let play_with = |rest: &str| {
+        let login = Login { password: "pencil".to_owned(), ..with(&Mechanism::WITH_PASSWORD) };
+        let mut client = Client::new(Protocol::Smtp, "me.example", StartTls::Never, Some(login));
+        play(&mut client, &format!("{begun}{rest}"));
+        client.take_setup_trouble()
+    };
+    assert_eq!(play_with(&format!("S: 334 {}\nC: \nS: 235 ok\n= ready", base64(signature))), None);
+    for rest in ["S: 235 ok\n= over".to_owned(), format!("S: 334 {}\n= over", base64("v=AAAA"))] {
+        let trouble = play_with(&rest);
+        let unproven = Broken::Proof(ExchangeError::Unproven);
+        assert_eq!(trouble, Some(SetupTrouble::Broken(Stage::Auth, unproven)), "{rest}");
+    }
+}
+
+#[test]
+fn a_mechanism_that_is_refused_gives_way_to_the_next_and_a_password_to_none() {
+    let offer = format!("{HELLO}S: 250-mx\nS: 250 AUTH SCRAM-SHA-256 PLAIN LOGIN\n");
+    let scram = "C: AUTH SCRAM-SHA-256 biwsbj11c2VyLHI9ck9wck5HZndFYmVSV2diTkVrcU8=\n";
+    let plain = "C: AUTH PLAIN AHVzZXIAcGFzcw==\n";
+    let next = format!("{offer}{scram}S: 504 what\n{plain}S: 235 ok\n= ready");
+    assert_eq!(setup(StartTls::Never, true, &next), None);
+    let stop = format!("{offer}{scram}S: 535 no\n= over");
+    assert!(matches!(setup(StartTls::Never, true, &stop), Some(SetupTrouble::Refused(Stage::Auth, _))));
+}
+
+#[test]
+fn a_token_that_is_refused_is_explained() {
+    let login = with(&[Mechanism::OAuthBearer]);
+    let mut client = Client::new(Protocol::Smtp, "me.example", StartTls::Never, Some(login));
+    let initial = STANDARD.encode("n,a=user,\x01host=mx.example\x01port=587\x01auth=Bearer pass\x01\x01");
+    let why = STANDARD.encode(r#"{"status":"invalid_token"}"#);
+    let script = format!(
+        "{HELLO}S: 250-mx\nS: 250 AUTH PLAIN OAUTHBEARER\nC: AUTH OAUTHBEARER {initial}\nS: 334 {why}\nC: AQ==\n\
+         S: 535 5.7.8 no\n= over"
+    );
+    play(&mut client, &script);
+    match client.take_setup_trouble() {
+        Some(SetupTrouble::Refused(Stage::Auth, reply)) => {
+            assert_eq!(reply.text, r#"no ({"status":"invalid_token"})"#);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_long_token_is_not_crowded_into_the_command() {
+    let login = Login { password: "x".repeat(600), ..with(&[Mechanism::XOAuth2]) };
+    let response = STANDARD.encode(format!("user=user\x01auth=Bearer {}\x01\x01", login.password));
+    let mut client = Client::new(Protocol::Smtp, "me.example", StartTls::Never, Some(login));
+    let script = format!(
+        "{HELLO}S: 250-mx\nS: 250 AUTH XOAUTH2\nC: AUTH XOAUTH2\nS: 334 \nC: {response}\nS: 235 ok\n= ready"
+    );
+    play(&mut client, &script);
+    assert_eq!(client.take_setup_trouble(), None);
+}
+
+#[test]
 fn the_password_is_not_shown() {
-    let login = Login { username: "user".to_owned(), password: "pass".to_owned() };
+    let login = with(&Mechanism::WITH_PASSWORD);
     let client = Client::new(Protocol::Smtp, "me.example", StartTls::Never, Some(login));
     assert!(!format!("{client:?}").contains("pass\""));
 }
