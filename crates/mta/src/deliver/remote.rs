@@ -237,7 +237,7 @@ impl<'a> Remote<'a> {
 
     /// A place in the rates of this host.
     async fn reserve(&self, key: &ConnectionKey, place: usize) -> Result<Option<Reservation>, Held> {
-        let host = HostFacts { mx: &key.host, remote_ip: Some(key.address.ip()), local_ip: key.source };
+        let host = HostFacts { mx: &key.host, remote_ip: key.address.ip(), local_ip: key.source };
         let (throttles, queued) = (self.connections.throttles(), self.places[place].queued);
         pace::at_host(self.world, self.configuration, throttles, self.delivery, queued, host).await
     }
@@ -251,10 +251,7 @@ impl<'a> Remote<'a> {
     ) -> Result<(Arc<ConnectionKey>, Patience), Trouble> {
         let queued = self.places[place].queued;
         let envelope = &self.delivery.envelope;
-        let ip = match &address {
-            Endpoint::Tcp(address) => Some(address.ip()),
-            Endpoint::Unix(_) => None,
-        };
+        let ip = address.ip();
         let strategy = hosts::connection_strategy(
             self.world,
             self.configuration,
