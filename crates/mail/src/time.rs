@@ -98,6 +98,11 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// What the wall clock shows, right or wrong: for the eyes of people, in `Date` and `Received`.
+    fn wall(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 #[cfg(test)]

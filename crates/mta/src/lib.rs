@@ -14,6 +14,7 @@ pub mod connections;
 mod content;
 mod deliver;
 pub mod gather;
+pub mod heartbeat;
 pub mod hosts;
 mod inspect;
 pub mod listen;

@@ -20,6 +20,7 @@ use tokio::io::AsyncReadExt;
 use tracing::warn;
 
 use crate::gather::decide;
+use crate::sign::sign;
 use crate::world::World;
 
 /// How many notifications went to whom, on this node.
@@ -57,8 +58,8 @@ pub(crate) async fn notice(
     let schedule = schedule(world, configuration, envelope, &to, now).await;
     let original = original(world, envelope, original_bytes_wanted(envelope, &told)).await;
     let reporter = reporter(world, configuration, envelope).await;
-    let content = notification(envelope, &to, &told, &original, &reporter, now)?;
-    let content = signed(world, configuration, reporter.sign_domain.as_ref(), content).await;
+    let content = notification(envelope, &to, &told, &original, &reporter, world.clock.wall())?;
+    let content = signed(configuration, reporter.sign_domain.as_ref(), content, now).await;
     let mut progress = Progress::first(&schedule, now, &notification_envelope(&to, now).parameters);
     if let Allowance::At(at) = allowed {
         progress.due = progress.due.max(at);
@@ -86,12 +87,15 @@ async fn reporter(world: &World, configuration: &Configuration, envelope: &Envel
 
 /// The content behind the fields that sign it, if this domain has keys.
 async fn signed(
-    _world: &World,
-    _configuration: &Configuration,
-    _domain: Option<&Domain>,
+    configuration: &Configuration,
+    domain: Option<&Domain>,
     content: Vec<u8>,
+    now: Timestamp,
 ) -> Vec<u8> {
-    content
+    let Some(domain) = domain else { return content };
+    let mut signed = sign(configuration, domain, &content, now).await;
+    signed.extend(content);
+    signed
 }
 
 async fn schedule(

@@ -8,10 +8,11 @@ use mail::{Envelope, Recipient, RecipientId, Timestamp};
 use policy::bounce::{Happening, wanted};
 use policy::destination::{Down, Feedback, feedback};
 use policy::expr::LookupAnswers;
+use policy::gap::Gap;
 use policy::limits::{DELIVERY_GRACE, DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
 use policy::route::Choice;
 use policy::verdict::{expired, postponed};
-use policy::{AttemptOutcome, Configuration, Trouble, Verdict};
+use policy::{AttemptOutcome, Configuration, Progress, Trouble, Verdict};
 use store::{LeaseId, QueuedRecipient, StoreError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use crate::attempt::{Delivery, Report, Way, attempt_until};
 use crate::claims::Next;
 use crate::connections::Connections;
 use crate::gather::decide;
+use crate::heartbeat::resume;
 use crate::notices::Rates;
 use crate::pace::{self, Cleared, Pass};
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
@@ -33,10 +35,24 @@ pub(crate) struct Means {
     pub(crate) world: World,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) connections: Arc<Connections>,
+    /// The time before the start that does not count.
+    pub(crate) gap: Option<Gap>,
     /// How many notifications went to whom.
     pub(crate) rates: Arc<Rates>,
     /// Cancelled when attempts under way are to be cut off.
     pub(crate) cut: CancellationToken,
+}
+
+impl Means {
+    /// With what is known of the time before the start.
+    pub(crate) async fn begin(
+        world: World,
+        configuration: Arc<Configuration>,
+        connections: Arc<Connections>,
+    ) -> Self {
+        let gap = resume(&world).await;
+        Means { world, configuration, connections, gap, rates: Arc::default(), cut: CancellationToken::new() }
+    }
 }
 
 /// A delivery, and whether it is all that its claim became.
@@ -239,7 +255,7 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
             error!(id = %envelope.message, recipient = %id, "an attempt reports on a recipient it was not given");
             continue;
         };
-        let verdict = verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await;
+        let verdict = verdict(means, envelope, queued, outcome, now).await;
         decisions.decide(&means.configuration, queued, Some(&delivery.next_hop), way, verdict, now);
     }
     decisions.deposits = report.deposits;
@@ -254,7 +270,7 @@ pub(crate) async fn errand(
     errands: Vec<(QueuedRecipient, Next)>,
 ) -> Ended {
     let now = means.world.clock.now();
-    let (world, configuration) = (&means.world, &means.configuration);
+    let configuration = &means.configuration;
     let mut decisions = Decisions::none(lease, Arc::clone(&envelope), alone);
     for (queued, next) in errands {
         let verdict = match next {
@@ -263,7 +279,7 @@ pub(crate) async fn errand(
                 continue;
             }
             Next::Notice => {
-                let progress = noticed(world, configuration, &envelope, &queued, now).await;
+                let progress = noticed(&means, &envelope, &queued, now).await;
                 if wanted(configuration, &envelope, &queued.recipient, &Happening::Delayed(progress.clone()))
                 {
                     decisions.delayed.push((queued.recipient, progress));
@@ -272,18 +288,24 @@ pub(crate) async fn errand(
                 }
                 continue;
             }
-            Next::Expire => expired(&queued.progress),
+            Next::Expire => expired_or_given_back(means.gap, &envelope, &queued.progress),
             Next::Stray(trouble) => {
                 error!(id = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
                     "no route can be chosen; the recipient is deferred");
                 let outcome = AttemptOutcome::Deferred(trouble);
-                verdict(world, configuration, &envelope, &queued, outcome, now).await
+                verdict(&means, &envelope, &queued, outcome, now).await
             }
             Next::Try(_) | Next::Wait => continue,
         };
         decisions.decide(configuration, &queued, None, None, verdict, now);
     }
     Ended::new(lease, settle(&means, decisions).await)
+}
+
+/// What becomes of a recipient whose time is over: it goes on if that time passed while nothing ran.
+fn expired_or_given_back(gap: Option<Gap>, envelope: &Envelope, progress: &Progress) -> Verdict {
+    let given_back = gap.and_then(|gap| gap.given_back(envelope, progress));
+    given_back.map_or_else(|| expired(progress), Verdict::Retry)
 }
 
 /// Writes that a delivery's next hop is down. What failed there after a recipient had become due stands for an attempt
@@ -300,7 +322,7 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
         } else if down.failed_at >= queued.progress.due {
             trouble.text = format!("another delivery to the same next hop failed: {text}");
             let outcome = AttemptOutcome::Deferred(trouble);
-            verdict(&means.world, &means.configuration, envelope, queued, outcome, now).await
+            verdict(&means, envelope, queued, outcome, now).await
         } else {
             trouble.text = format!("the next hop is down and is tried again at {}: {text}", down.trial);
             postponed(&queued.progress, down.trial, trouble)

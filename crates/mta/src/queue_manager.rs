@@ -29,6 +29,7 @@ use tracing::{error, info, warn};
 use crate::attempt::Delivery;
 use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
+use crate::heartbeat::beating;
 use crate::pace::{Cleared, Pass};
 use crate::parts::{self, Ended, Means, Part};
 use crate::settle::longer;
@@ -43,21 +44,20 @@ pub async fn run(
     connections: Arc<Connections>,
     shutdown: CancellationToken,
 ) {
-    if let Err(stopped) = work(world, configuration, connections, shutdown).await {
+    let mut changes = configuration;
+    let configuration = Arc::clone(&changes.borrow_and_update());
+    let means = Means::begin(world, configuration, connections).await;
+    if let Err(stopped) = beating(means.world.clone(), work(means, changes, shutdown)).await {
         error!(why = %stopped, "nothing is delivered any more");
     }
 }
 
 async fn work(
-    world: World,
-    configuration: watch::Receiver<Arc<Configuration>>,
-    connections: Arc<Connections>,
+    means: Means,
+    mut changes: watch::Receiver<Arc<Configuration>>,
     shutdown: CancellationToken,
 ) -> Result<(), StoreError> {
-    let mut changes = configuration;
-    let configuration = Arc::clone(&changes.borrow_and_update());
-    let cut = CancellationToken::new();
-    let mut state = State::new(Means { world, configuration, connections, rates: Arc::default(), cut });
+    let mut state = State::new(means);
     loop {
         state.start_deliveries();
         state.claim();

@@ -94,8 +94,7 @@ pub(crate) struct Settled {
 
 /// What an outcome makes of a recipient, by the schedule that is chosen for it now.
 pub(crate) async fn verdict(
-    world: &World,
-    configuration: &Configuration,
+    means: &Means,
     envelope: &Envelope,
     queued: &QueuedRecipient,
     outcome: AttemptOutcome,
@@ -108,34 +107,36 @@ pub(crate) async fn verdict(
         AttemptOutcome::Deferred(trouble) => trouble,
     };
     let seen = Progress { last: Some(trouble.clone()), ..queued.progress.clone() };
-    let schedule = schedule(world, configuration, envelope, queued, &seen, now).await;
+    let schedule = schedule(means, envelope, queued, &seen, now).await;
     let outcome = AttemptOutcome::Deferred(trouble);
     judge(&schedule, envelope, queued.recipient.id, &queued.progress, outcome, now)
 }
 
 /// A recipient's place after a delay notice.
 pub(crate) async fn noticed(
-    world: &World,
-    configuration: &Configuration,
+    means: &Means,
     envelope: &Envelope,
     queued: &QueuedRecipient,
     now: Timestamp,
 ) -> Progress {
-    let schedule = schedule(world, configuration, envelope, queued, &queued.progress, now).await;
+    let schedule = schedule(means, envelope, queued, &queued.progress, now).await;
     queued.progress.clone().noticed(&schedule, envelope, now)
 }
 
 async fn schedule(
-    world: &World,
-    configuration: &Configuration,
+    means: &Means,
     envelope: &Envelope,
     queued: &QueuedRecipient,
     progress: &Progress,
     now: Timestamp,
 ) -> Arc<MtaDeliverySchedule> {
     let facts = Facts::new(envelope, &queued.recipient.forward_path, progress, now);
-    match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
-        Ok(schedule) => schedule,
+    let choose = |answers: &_| choose_schedule(&means.configuration, &facts, answers);
+    match decide(&means.world, choose).await {
+        Ok(schedule) => {
+            let stretched = means.gap.and_then(|gap| gap.stretched(&schedule, envelope));
+            stretched.map_or(schedule, Arc::new)
+        }
         Err(trouble) => {
             warn!(id = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
                 "no schedule can be chosen; the recipient keeps its place");

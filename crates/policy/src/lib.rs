@@ -15,6 +15,7 @@ pub mod dns;
 pub mod explain;
 pub mod expr;
 pub mod facts;
+pub mod gap;
 pub mod limits;
 pub mod mta_sts;
 pub mod mx;

@@ -30,6 +30,10 @@ pub const SOURCE_KEPT_ATTEMPTS: u32 = 5;
 pub const RELEASED: Timestamp = Timestamp::from_millis(1_795_478_400_000);
 /// The greatest leap of the wall clock that is believed.
 pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Percent of the whole time of a message that a gap must be longer than, for its time to be given back.
+pub const GAP_OF_LIFETIME_PERCENT: u32 = 10;
+/// How often it is written down that we run.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Delay notices whose number is kept while no schedule can be chosen.
 pub const NOTICES_KEPT_MAX: usize = 100;
 

@@ -8,7 +8,7 @@ use crate::limits::{
     JITTER_PERCENT_MAX, LIST_PORTION, LIST_PORTION_INTERVAL, NOTICES_KEPT_MAX, RETRY_DELAY_MIN,
 };
 use crate::outcome::{Trouble, TroubleKind};
-use crate::settings::{DeliveryExpiration, MtaDeliverySchedule};
+use crate::settings::{DeliveryExpiration, MtaDeliverySchedule, NotifyFrom};
 
 /// How far a recipient is in its schedule. Kept by the store, changed only here and in `verdict`.
 #[derive(Clone, PartialEq, Debug)]
@@ -144,13 +144,15 @@ impl Progress {
     pub fn noticed(mut self, schedule: &MtaDeliverySchedule, envelope: &Envelope, now: Timestamp) -> Self {
         let start = start(envelope.accepted_at, &envelope.parameters);
         self.notify_num = self.notify_num.saturating_add(1);
-        self.notify_due = if self.envelope_notice {
-            None
-        } else {
-            while notice_time(schedule, start, self.notify_num).is_some_and(|at| at <= now) {
-                self.notify_num += 1;
+        self.notify_due = match schedule.notify_from {
+            _ if self.envelope_notice => None,
+            NotifyFrom::Previous => notice_time(schedule, now, self.notify_num),
+            NotifyFrom::Acceptance => {
+                while notice_time(schedule, start, self.notify_num).is_some_and(|at| at <= now) {
+                    self.notify_num += 1;
+                }
+                notice_time(schedule, start, self.notify_num)
             }
-            notice_time(schedule, start, self.notify_num)
         };
         self
     }
@@ -167,7 +169,11 @@ impl Progress {
             (by_schedule, None) => by_schedule,
         };
         if !self.envelope_notice {
-            self.notify_due = notice_time(schedule, start, self.notify_num);
+            let by_schedule = notice_time(schedule, start, self.notify_num);
+            self.notify_due = match (schedule.notify_from, self.notify_due) {
+                (NotifyFrom::Previous, Some(due)) if self.notify_num > 0 => by_schedule.and(Some(due)),
+                (NotifyFrom::Previous | NotifyFrom::Acceptance, _) => by_schedule,
+            };
         }
         self
     }
@@ -205,6 +211,7 @@ pub fn schedule_kept(progress: &Progress, envelope: &Envelope) -> MtaDeliverySch
         queue_id: progress.virtual_queue.clone(),
         retry: [120, 300, 600, 900, 1800, 3600, 7200].map(Duration::from_secs).to_vec(),
         notify: progress.notify_due.map_or_else(Vec::new, |due| vec![due.since(start); notices + 1]),
+        notify_from: NotifyFrom::Acceptance,
         expiry: match progress.expiry {
             Expiry::At(at) => DeliveryExpiration::Ttl(at.since(start)),
             Expiry::Attempts(attempts) => DeliveryExpiration::Attempts(attempts),
@@ -220,6 +227,7 @@ pub fn notification_schedule() -> MtaDeliverySchedule {
         queue_id: "dsn".to_owned(),
         retry: [900, 1800, 3600, 7200].map(Duration::from_secs).to_vec(),
         notify: Vec::new(),
+        notify_from: NotifyFrom::Acceptance,
         expiry: DeliveryExpiration::Attempts(10),
     }
 }
@@ -256,7 +264,7 @@ pub fn cause(trouble: &Trouble) -> String {
 }
 
 /// From when all times of a recipient count.
-fn start(accepted_at: Timestamp, parameters: &Parameters) -> Timestamp {
+pub(crate) fn start(accepted_at: Timestamp, parameters: &Parameters) -> Timestamp {
     parameters.hold_until.map_or(accepted_at, |until| until.max(accepted_at))
 }
 
@@ -323,6 +331,7 @@ mod tests {
             queue_id: "remote".to_owned(),
             retry: retry.to_vec(),
             notify: notify.to_vec(),
+            notify_from: NotifyFrom::Acceptance,
             expiry,
         }
     }
@@ -459,6 +468,69 @@ mod tests {
     }
 
     // proves: 5.10.4
+    #[test]
+    fn notices_count_from_the_one_before_where_the_schedule_says_so() {
+        let plain = schedule(&[hours(1)], &[hours(24), hours(72)], DeliveryExpiration::Ttl(hours(24 * 5)));
+        let schedule = MtaDeliverySchedule { notify_from: NotifyFrom::Previous, ..plain };
+        let envelope = envelope(Parameters::default());
+        let first = Progress::first(&schedule, ACCEPTED, &envelope.parameters);
+        let second = first.noticed(&schedule, &envelope, ACCEPTED.plus(hours(25)));
+        assert_eq!(second.notify_due, Some(ACCEPTED.plus(hours(97))));
+        let failed = second.moved_to(&schedule, &envelope);
+        assert_eq!(failed.notify_due, Some(ACCEPTED.plus(hours(97))), "a failure does not change that");
+        let last = failed.noticed(&schedule, &envelope, ACCEPTED.plus(hours(97)));
+        assert_eq!((last.notify_num, last.notify_due), (2, None));
+    }
+
+    // proves: B7
+    #[test]
+    fn what_failed_together_comes_back_spread_out() {
+        let schedule = three_days(&[minutes(10)]);
+        let progress = Progress::first(&schedule, ACCEPTED, &Parameters::default());
+        let mut seconds = std::collections::BTreeMap::new();
+        for id in 0..60_000 {
+            // Ids as they are given to messages that come one after another.
+            let due =
+                next_attempt(&schedule, RecipientId((ACCEPTED.as_millis() << 20) + id), &progress, ACCEPTED);
+            *seconds.entry(due.unwrap().as_millis() / 1000).or_insert(0) += 1;
+        }
+        let mean = 60_000 / 60;
+        assert!(seconds.values().all(|count| *count < 2 * mean), "{seconds:?}");
+        assert!(seconds.len() >= 60);
+    }
+
+    // proves: 5.14.2
+    #[test]
+    fn the_next_event_is_the_earliest_of_attempt_notice_and_expiry() {
+        let at = |seconds| ACCEPTED.plus(Duration::from_secs(seconds));
+        let place = |due, notify_due: Option<u64>, expiry| Progress {
+            due: at(due),
+            notify_due: notify_due.map(at),
+            expiry: Expiry::At(at(expiry)),
+            ..Progress::unscheduled(ACCEPTED)
+        };
+        assert_eq!(place(1, Some(2), 3).next_event(), at(1));
+        assert_eq!(place(3, Some(1), 2).next_event(), at(1));
+        assert_eq!(place(3, Some(2), 1).next_event(), at(1));
+        assert_eq!(place(3, None, 5).next_event(), at(3));
+        let by_attempts = Progress { expiry: Expiry::Attempts(1), ..place(3, None, 1) };
+        assert_eq!(by_attempts.next_event(), at(3));
+    }
+
+    // proves: 5.10.4, 5.10.5
+    #[test]
+    fn hold_and_deliver_by_together() {
+        let schedule = schedule(&[minutes(2)], &[hours(15)], DeliveryExpiration::Ttl(hours(72)));
+        let minute = Duration::from_secs(60);
+        let held = Parameters { hold_until: Some(ACCEPTED.plus(minute)), ..Parameters::default() };
+        let place = Progress::first(&schedule, ACCEPTED, &held).returned_after(ACCEPTED, 3600);
+        assert_eq!(place.due, ACCEPTED.plus(minute));
+        assert_eq!(place.expiry, Expiry::At(ACCEPTED.plus(hours(1))));
+        assert_eq!(place.notify_due, Some(ACCEPTED.plus(hours(15) + minute)));
+        let told = Progress::first(&schedule, ACCEPTED, &Parameters::default()).told_after(ACCEPTED, 3600);
+        assert_eq!(told.notify_due, Some(ACCEPTED.plus(hours(1))));
+    }
+
     #[test]
     fn a_hold_delays_attempt_notice_and_expiry() {
         let held = Parameters { hold_until: Some(ACCEPTED.plus(hours(1))), ..Parameters::default() };

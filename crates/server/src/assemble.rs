@@ -9,6 +9,7 @@ use anyhow::Context;
 use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
+use mta::heartbeat;
 use mta::listen::{self, ListenerSettings, ListenerTls, Listeners, Protocol, SessionTimes};
 use mta::resolve::{Dnssec, HickoryResolver, ResolverSettings};
 use mta::secrets::KeptSecrets;
@@ -47,15 +48,16 @@ pub(crate) struct Server {
 }
 
 /// Opens the store and the sockets, and starts to work.
-pub(crate) fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
+pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
     let store = open_store(boot)?;
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
+    let clock = SteadyClock::after(heartbeat::last(&store).await.context("cannot read the data directory")?);
     let client_tls = client_tls(boot)?;
     let lookups = lookups(&client_tls, &configuration, Access::ReadWrite);
     let resolver: Arc<dyn Resolver> = Arc::new(resolver);
     let transport = Arc::new(TcpTransport);
     let web = web(boot, &resolver, transport.clone(), &client_tls);
-    let world = World::new(Arc::new(store), resolver, transport, Arc::new(SteadyClock::new()))
+    let world = World::new(Arc::new(store), resolver, transport, Arc::new(clock))
         .with_web(web)
         .with_lookups(lookups.clone())
         .with_secrets(secrets(boot));

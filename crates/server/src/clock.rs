@@ -26,10 +26,15 @@ pub(crate) struct SteadyClock {
 }
 
 impl SteadyClock {
-    /// Begins with the system's time as it is.
-    pub(crate) fn new() -> Self {
-        let begun = Instant::now();
-        SteadyClock { begun, time: Mutex::new(SteadyTime::new(SystemClock.now(), begun.elapsed())) }
+    /// Begins with the system's time, or with `last` if that is later: the queue's time never goes back, and a machine
+    /// that starts in 1970 does not lose its retries.
+    pub(crate) fn after(last: Option<Timestamp>) -> Self {
+        let (begun, wall) = (Instant::now(), SystemClock.now());
+        let start = last.map_or(wall, |last| last.max(wall));
+        if start > wall {
+            error!(%wall, last = %start, "the system's clock shows less than when the queue was last in use");
+        }
+        SteadyClock { begun, time: Mutex::new(SteadyTime::new(start, begun.elapsed())) }
     }
 }
 
@@ -42,5 +47,9 @@ impl Clock for SteadyClock {
             error!(%wall, %now, "the system's clock has leapt; the queue follows it slowly, and nothing expires early");
         }
         now
+    }
+
+    fn wall(&self) -> Timestamp {
+        SystemClock.now()
     }
 }

@@ -98,7 +98,7 @@ impl Session {
             Some(hello) => (hello.verb, hello.name.clone()),
             None => (HelloVerb::Helo, String::new()),
         };
-        let (client, at) = (self.ends.client_ip(), self.around.world.clock.now());
+        let (client, at) = (self.ends.client_ip(), self.around.world.clock.wall());
         let mut field = Vec::new();
         let Some(incoming) = self.machine.transaction() else { return field };
         let utf8 = incoming.admission.parameters().smtputf8;

@@ -35,11 +35,12 @@ use tokio_util::task::TaskTracker;
 pub const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub const SENDER: &str = "anna@home.example";
 
-struct LeapingClock(Instant);
+/// Counts from the beginning, and a leap on top.
+struct LeapingClock(Instant, Duration);
 
 impl Clock for LeapingClock {
     fn now(&self) -> Timestamp {
-        BEGINNING.plus(self.0.elapsed())
+        BEGINNING.plus(self.0.elapsed()).plus(self.1)
     }
 }
 
@@ -54,6 +55,8 @@ pub enum Manner {
     TakesOneAndSleeps,
     /// Is not there.
     IsAway,
+    /// Answers RCPT as the local part says: `delay…` 450, `fail…` 550, else 250.
+    AsTheyAreCalled,
     /// Answers RCPT so.
     Says(&'static str),
     /// Offers no pipelining, and says nothing any more once this was said to it; before anything was if it is empty.
@@ -70,6 +73,8 @@ pub struct Peers {
     manners: Mutex<BTreeMap<IpAddr, Manner>>,
     /// Seconds since the beginning, the last byte of the address, the forward-paths.
     pub dials: Mutex<Vec<(u64, u8)>>,
+    /// The source address of each.
+    pub sources: Mutex<Vec<Option<IpAddr>>>,
     pub taken: Mutex<Vec<(u64, u8, Vec<String>)>>,
     sessions: TaskTracker,
 }
@@ -136,6 +141,12 @@ impl Peers {
                 match (verb.as_str(), &manner) {
                     ("EHLO", _) => "250-peer\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n".to_owned(),
                     ("RCPT", Manner::Says(reply)) => format!("{reply}\r\n"),
+                    ("RCPT", Manner::AsTheyAreCalled) if line.contains("<delay") => {
+                        "450 4.2.0 later\r\n".to_owned()
+                    }
+                    ("RCPT", Manner::AsTheyAreCalled) if line.contains("<fail") => {
+                        "550 5.1.1 no such user\r\n".to_owned()
+                    }
                     ("RCPT", Manner::TakesOneAndSleeps) if !recipients.is_empty() => {
                         "452 4.5.3 one at a time\r\n".to_owned()
                     }
@@ -168,11 +179,12 @@ struct Wires(Arc<Peers>);
 
 #[async_trait]
 impl Transport for Wires {
-    async fn connect(&self, to: SocketAddr, _from: Option<IpAddr>) -> io::Result<Box<dyn Stream>> {
+    async fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> io::Result<Box<dyn Stream>> {
         let peers = Arc::clone(&self.0);
         let IpAddr::V4(ip) = to.ip() else { return Err(io::ErrorKind::Unsupported.into()) };
         let last = ip.octets()[3];
         peers.dials.lock().unwrap().push((peers.seconds(), last));
+        peers.sources.lock().unwrap().push(from);
         let manner = peers.manners.lock().unwrap().get(&to.ip()).cloned().unwrap_or(Manner::IsAway);
         match manner {
             Manner::IsAway => Err(io::ErrorKind::ConnectionRefused.into()),
@@ -183,7 +195,11 @@ impl Transport for Wires {
                 peers.sessions.spawn(Peers::fall_silent(what, theirs));
                 Ok(Box::new(ours))
             }
-            Manner::Takes | Manner::TakesSlowly(_) | Manner::TakesOneAndSleeps | Manner::Says(_) => {
+            Manner::Takes
+            | Manner::TakesSlowly(_)
+            | Manner::TakesOneAndSleeps
+            | Manner::AsTheyAreCalled
+            | Manner::Says(_) => {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
                 let sessions = peers.sessions.clone();
                 sessions.spawn(peers.serve(last, manner, theirs));
@@ -197,11 +213,17 @@ struct NoNames;
 
 #[async_trait]
 impl Resolver for NoNames {
-    async fn mx(&self, _domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
-        Err(DnsError::Failed("SERVFAIL".to_owned()))
+    async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
+        match domain.as_str() {
+            "nowhere.example" => Err(DnsError::NoSuchName(Security::Unchecked)),
+            _ => Err(DnsError::Failed("SERVFAIL".to_owned())),
+        }
     }
-    async fn addresses(&self, _host: &str, _family: Family) -> Addresses {
-        Err(DnsError::Failed("SERVFAIL".to_owned()))
+    async fn addresses(&self, host: &str, _family: Family) -> Addresses {
+        match host {
+            "nowhere.example" => Err(DnsError::NoSuchName(Security::Unchecked)),
+            _ => Err(DnsError::Failed("SERVFAIL".to_owned())),
+        }
     }
     async fn txt(&self, name: &str) -> Result<Answer<String>, DnsError> {
         match name {
@@ -227,6 +249,7 @@ pub struct Yard {
     pub changes: watch::Sender<Arc<Configuration>>,
     pub shutdown: CancellationToken,
     tasks: JoinSet<()>,
+    leap: Duration,
 }
 
 /// Two relays, `one` at 192.0.2.1 and `two` at 192.0.2.2, a local domain, and these further objects.
@@ -271,14 +294,24 @@ impl Yard {
             begun,
             manners: Mutex::default(),
             dials: Mutex::default(),
+            sources: Mutex::default(),
             taken: Mutex::default(),
             sessions: TaskTracker::new(),
         });
+        Self::open_over(Arc::new(MemoryStore::new()), peers, configuration, Duration::ZERO)
+    }
+
+    fn open_over(
+        store: Arc<dyn Store>,
+        peers: Arc<Peers>,
+        configuration: Configuration,
+        leap: Duration,
+    ) -> Yard {
         let world = World::new(
-            Arc::new(MemoryStore::new()) as Arc<dyn Store>,
+            store,
             Arc::new(NoNames),
             Arc::new(Wires(Arc::clone(&peers))),
-            Arc::new(LeapingClock(begun)),
+            Arc::new(LeapingClock(peers.begun, leap)),
         );
         let tls = ClientTls::new(Vec::new()).unwrap();
         let connections = Arc::new(Connections::new(ConnectionLimits::default(), MxRules::default(), tls));
@@ -286,16 +319,28 @@ impl Yard {
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(queue_manager::run(world.clone(), watched, connections, shutdown.clone()));
-        Yard { world, peers, changes, shutdown, tasks }
+        Yard { world, peers, changes, shutdown, tasks, leap }
+    }
+
+    /// Stops it, lets the clock leap forward, and starts again over the same store.
+    pub async fn restart(mut self, leap: Duration, configuration: Configuration) -> Yard {
+        self.stop().await;
+        let leap = self.leap + leap;
+        Self::open_over(Arc::clone(&self.world.store), Arc::clone(&self.peers), configuration, leap)
     }
 
     /// Accepts a message for these.
     pub async fn accept(&self, recipients: &[&str], notify: Notify) {
-        self.accept_from(SENDER, recipients, notify).await;
+        self.accept_with(SENDER, Parameters::default(), recipients, notify).await;
     }
 
     /// Accepts a message from this sender for these.
     pub async fn accept_from(&self, sender: &str, recipients: &[&str], notify: Notify) {
+        self.accept_with(sender, Parameters::default(), recipients, notify).await;
+    }
+
+    /// Accepts a message from this sender with these parameters.
+    pub async fn accept_with(&self, from: &str, parameters: Parameters, recipients: &[&str], notify: Notify) {
         let configuration = Arc::clone(&self.changes.borrow());
         let now = self.world.clock.now();
         let origin = Origin {
@@ -305,9 +350,12 @@ impl Yard {
             local_port: 587,
             authenticated_as: Some(SENDER.to_owned()),
         };
-        let from = ReversePath::Address(Address::parse(sender).unwrap());
+        let from = match from {
+            "" => ReversePath::Null,
+            from => ReversePath::Address(Address::parse(from).unwrap()),
+        };
         let rules = AdmissionRules::default();
-        let mut admission = Admission::begin(&rules, origin, from, Parameters::default(), now).unwrap();
+        let mut admission = Admission::begin(&rules, origin, from, parameters, now).unwrap();
         for recipient in recipients {
             let forward_path = Address::parse(recipient).unwrap();
             admission.recipient(&configuration, forward_path, None, Some(notify)).unwrap();
@@ -339,6 +387,25 @@ impl Yard {
         all
     }
 
+    /// Of those still in the queue: `forward-path virtual-queue retry_num`.
+    pub async fn places(&self) -> Vec<String> {
+        let claims = self.world.store.pending(None, 1000).await.unwrap();
+        let text = |queued: &store::QueuedRecipient| {
+            let progress = &queued.progress;
+            format!("{} {} {}", queued.recipient.forward_path, progress.virtual_queue, progress.retry_num)
+        };
+        let mut all: Vec<String> =
+            claims.iter().flat_map(|claim| claim.recipients.iter().map(text)).collect();
+        all.sort();
+        all
+    }
+
+    /// When the relay at this address was tried, in seconds from the beginning.
+    pub fn dialed(&self, last: u8) -> Vec<u64> {
+        let dials = self.peers.dials.lock().unwrap();
+        dials.iter().filter(|(_, peer)| *peer == last).map(|(seconds, _)| *seconds).collect()
+    }
+
     /// What the last attempts of those in the queue ran into.
     pub async fn troubles(&self) -> Vec<String> {
         let claims = self.world.store.pending(None, 1000).await.unwrap();
@@ -346,13 +413,21 @@ impl Yard {
         claims.iter().flat_map(|claim| claim.recipients.iter().filter_map(last)).collect()
     }
 
-    /// The notifications that the sender got: for each, what happened to whom.
-    pub async fn told(&self) -> Vec<Vec<String>> {
+    /// The messages in the sender's mailbox.
+    pub async fn mailbox(&self) -> Vec<Vec<u8>> {
         let account = Address::parse(SENDER).unwrap();
         let store = &self.world.store;
-        let mut told = Vec::new();
+        let mut all = Vec::new();
         for entry in store.entries(&account, "INBOX").await.unwrap_or_default() {
-            let message = store.message(&account, "INBOX", entry.uid).await.unwrap().unwrap();
+            all.push(store.message(&account, "INBOX", entry.uid).await.unwrap().unwrap().to_vec());
+        }
+        all
+    }
+
+    /// The notifications that the sender got: for each, what happened to whom.
+    pub async fn told(&self) -> Vec<Vec<String>> {
+        let mut told = Vec::new();
+        for message in self.mailbox().await {
             let status = DeliveryStatus::find(&message).unwrap();
             let line = |one: &mail::dsn::RecipientStatus| {
                 format!("{} {} {}", one.final_recipient, one.action.name(), one.status)

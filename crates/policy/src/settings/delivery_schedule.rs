@@ -23,12 +23,26 @@ pub struct MtaDeliverySchedule {
     /// Waits between attempts; the last repeats. Never empty, each at least one second.
     #[serde(default = "default_retry", deserialize_with = "retry")]
     pub retry: Vec<Duration>,
-    /// Waits before delay notices, each counted from acceptance. Empty: never.
+    /// Waits before delay notices. Empty: never.
     #[serde(default = "default_notify", deserialize_with = "notify")]
     pub notify: Vec<Duration>,
+    /// From when the waits before delay notices count; from acceptance unless said.
+    #[serde(default)]
+    pub notify_from: NotifyFrom,
     /// When we give up.
     #[serde(default, deserialize_with = "expiry")]
     pub expiry: DeliveryExpiration,
+}
+
+/// From when the waits before delay notices count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NotifyFrom {
+    /// All from the acceptance of the message.
+    #[default]
+    Acceptance,
+    /// The first from there, each further one from the notice before it.
+    Previous,
 }
 
 /// When we give up.
@@ -49,6 +63,7 @@ impl MtaDeliverySchedule {
             queue_id: queue_id.to_owned(),
             retry: default_retry(),
             notify: default_notify(),
+            notify_from: NotifyFrom::default(),
             expiry: DeliveryExpiration::default(),
         }
     }

@@ -30,7 +30,7 @@ pub mod virtual_queue;
 mod tests;
 
 pub use connection_strategy::{MtaConnectionStrategy, SourceIp, SourceSelection};
-pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule};
+pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule, NotifyFrom};
 pub use directory::{Account, Domain};
 pub use dkim_signature::DkimSignature;
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};

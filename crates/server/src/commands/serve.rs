@@ -36,7 +36,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(configuration) = usable(&trial.boot, may_be_missing) else { return Ok(ExitCode::FAILURE) };
     super::block_on(async {
         let mut orders = Orders::new()?;
-        let server = assemble(&trial.boot, configuration).context("cannot start")?;
+        let server = assemble(&trial.boot, configuration).await.context("cannot start")?;
         welcome(&trial, args.config.as_deref(), &server);
         until_told(server, &trial.boot, &mut orders).await
     })

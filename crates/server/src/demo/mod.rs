@@ -51,7 +51,7 @@ pub(crate) async fn play(options: Options) -> anyhow::Result<bool> {
     let mut lines = witness::listen(options.verbose)?;
     let directory = tempfile::Builder::new().prefix("waypost-demo-").tempdir()?;
     let mut cast = Cast::start(directory.path()).await?;
-    let server = start(&cast)?;
+    let server = start(&cast).await?;
     let story = Story::new(Paint::for_stdout());
     story.opening(&cast, &server);
 
@@ -70,12 +70,12 @@ pub(crate) async fn play(options: Options) -> anyhow::Result<bool> {
     Ok(all_good)
 }
 
-fn start(cast: &Cast) -> anyhow::Result<Server> {
+async fn start(cast: &Cast) -> anyhow::Result<Server> {
     let loaded = load(&cast.boot.settings_file(), &cast.boot, false);
     let Some(configuration) = loaded.configuration else {
         bail!("the demo's settings cannot be used: {:?}", loaded.findings);
     };
-    assemble(&cast.boot, configuration)
+    assemble(&cast.boot, configuration).await
 }
 
 fn message() -> Vec<u8> {
