@@ -316,14 +316,7 @@ fn schedules(chance: &mut Chance) -> Vec<MtaDeliverySchedule> {
             let attempts = chance.between(2, 6);
             DeliveryExpiration::Attempts(u32::try_from(attempts).expect("at most six"))
         };
-        MtaDeliverySchedule {
-            name: name.to_owned(),
-            description: None,
-            queue_id: queue.to_owned(),
-            retry,
-            notify,
-            expiry,
-        }
+        MtaDeliverySchedule { retry, notify, expiry, ..MtaDeliverySchedule::named(name, queue) }
     };
     vec![schedule("local", "local"), schedule("remote", "remote"), schedule("dsn", "dsn")]
 }
