@@ -22,6 +22,8 @@ struct Recipient {
 pub(super) struct Endings {
     recipients: BTreeMap<RecipientId, Recipient>,
     told: BTreeSet<(MessageId, String)>,
+    /// The world was ended before its end, since somebody spun.
+    cut_short: bool,
 }
 
 impl Judge for Endings {
@@ -47,7 +49,11 @@ impl Judge for Endings {
                 breaches.extend(cleared.iter().filter_map(|id| self.clear(*id, told).err()));
                 breaches
             }
-            Event::Over { .. } => {
+            Event::Spun { .. } => {
+                self.cut_short = true;
+                Vec::new()
+            }
+            Event::Over { .. } if !self.cut_short => {
                 let owing = self.recipients.values().filter(|r| r.owes.is_some());
                 owing.map(|r| format!("{} was never told of", describe(r))).collect()
             }
