@@ -116,6 +116,12 @@ impl Waypost {
         self.process.as_mut().is_some_and(Process::runs)
     }
 
+    /// The number of its process.
+    #[track_caller]
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
     /// All that it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
