@@ -200,6 +200,7 @@ impl Listeners {
             configuration,
             tls,
             authenticator,
+            throttles: Arc::default(),
             shutdown: shutdown.clone(),
             trace_ids,
         });
@@ -233,7 +234,9 @@ impl Sessions {
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (authenticator, authenticating) = Authenticator::new();
         let trace_ids = TraceIds::from(world.clock.now());
-        let around = Surroundings { world, configuration, tls, authenticator, shutdown, trace_ids };
+        let throttles = Arc::default();
+        let around =
+            Surroundings { world, configuration, tls, authenticator, throttles, shutdown, trace_ids };
         (Sessions { around: Arc::new(around), listener: Arc::new(listener) }, authenticating)
     }
 

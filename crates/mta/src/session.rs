@@ -3,6 +3,7 @@
 mod answer;
 mod clockwork;
 mod proxy;
+mod rates;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::accept::Incoming;
 use crate::authenticate::Authenticator;
 use crate::listen::{ListenerSettings, ListenerTls};
 use crate::server_tls::ServerTls;
+use crate::throttles::Throttles;
 use crate::world::{Stream, World};
 
 /// Bytes read at once while commands are expected.
@@ -46,6 +48,7 @@ pub(crate) struct Surroundings {
     pub(crate) configuration: watch::Receiver<Arc<Configuration>>,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) authenticator: Authenticator,
+    pub(crate) throttles: Arc<Throttles>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) trace_ids: TraceIds,
 }
@@ -150,6 +153,7 @@ impl Session {
             self.machine.tls_from_start();
         }
         self.catch_early_talkers().await?;
+        self.ask_for_connection().await?;
         self.machine.greet();
         loop {
             self.step_through().await?;
@@ -186,8 +190,8 @@ impl Session {
                     self.buffer.advance(used);
                     return Ok(());
                 }
-                Step::Mail(mail) => self.mail(*mail),
-                Step::Recipient(rcpt) => self.recipient(*rcpt),
+                Step::Mail(mail) => self.mail(*mail).await,
+                Step::Recipient(rcpt) => self.recipient(*rcpt).await,
                 Step::ContentBegins => self.content_begins().await,
                 Step::ContentEnds(finished) => self.content_ends(finished).await?,
                 Step::StartTls => {

@@ -18,7 +18,7 @@ use crate::inspect::{Inspection, Visitor};
 use crate::listen::client_key;
 
 impl Session {
-    pub(super) fn mail(&mut self, mail: MailFrom) {
+    pub(super) async fn mail(&mut self, mail: MailFrom) {
         let configuration = Arc::clone(&self.around.configuration.borrow());
         let now = self.around.world.clock.now();
         let begun = Admission::begin(
@@ -28,8 +28,12 @@ impl Session {
             parameters(mail.parameters, now),
             now,
         );
-        match begun {
-            Ok(admission) => self.machine.accept_mail(Incoming::new(admission, configuration)),
+        let admission = match begun {
+            Ok(admission) => admission,
+            Err(reply) => return self.machine.refuse(&reply),
+        };
+        match self.ask_for_mail(&configuration, &admission).await {
+            Ok(()) => self.machine.accept_mail(Incoming::new(admission, configuration)),
             Err(reply) => self.machine.refuse(&reply),
         }
     }
@@ -44,16 +48,26 @@ impl Session {
         }
     }
 
-    pub(super) fn recipient(&mut self, rcpt: RcptTo) {
+    pub(super) async fn recipient(&mut self, rcpt: RcptTo) {
         let Some(incoming) = self.machine.transaction() else { return };
         let configuration = Arc::clone(&incoming.configuration);
         let forward_path = match rcpt.forward_path {
             ForwardPath::Address(address) => address,
             ForwardPath::Postmaster => admit::postmaster(&configuration),
         };
+        let reserved = match self.ask_for_recipient(&configuration, &forward_path).await {
+            Ok(reserved) => reserved,
+            Err(reply) => return self.machine.refuse(&reply),
+        };
+        let Some(incoming) = self.machine.transaction() else { return };
         let asked = rcpt.parameters;
         match incoming.admission.recipient(&configuration, forward_path, asked.original, asked.notify) {
-            Ok(()) => self.machine.accept_recipient(),
+            Ok(()) => {
+                if let Some(reserved) = reserved {
+                    reserved.keep();
+                }
+                self.machine.accept_recipient();
+            }
             Err(reply) => self.machine.refuse(&reply),
         }
     }

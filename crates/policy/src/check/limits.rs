@@ -28,11 +28,11 @@ const PERSONAL: &[Variable] = &[
     Variable::LastStatus,
     Variable::LastError,
 ];
-/// The variables that are known at RCPT at the earliest; then at MAIL; then at EHLO.
+/// The variables that are asked for at RCPT; then those that are asked for at MAIL.
 const FROM_RCPT: &[Variable] =
     &[Variable::Rcpt, Variable::RcptDomain, Variable::Recipients, Variable::Priority];
-const FROM_MAIL: &[Variable] = &[Variable::Sender, Variable::SenderDomain, Variable::AuthenticatedAs];
-const FROM_EHLO: &[Variable] = &[Variable::HeloDomain];
+const FROM_MAIL: &[Variable] =
+    &[Variable::Sender, Variable::SenderDomain, Variable::AuthenticatedAs, Variable::HeloDomain];
 /// What is not known of a message before all of it has come.
 const LATE: &[Variable] = &[Variable::Recipients, Variable::Size];
 
@@ -69,8 +69,6 @@ impl Compiler<'_> {
             &mut into.rcpt
         } else if asks(FROM_MAIL) {
             &mut into.mail
-        } else if asks(FROM_EHLO) {
-            &mut into.ehlo
         } else {
             &mut into.connection
         };

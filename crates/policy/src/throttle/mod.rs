@@ -52,9 +52,7 @@ pub struct Throttle {
 pub struct InboundThrottles {
     /// Once for each connection.
     pub connection: Vec<Throttle>,
-    /// At each EHLO.
-    pub ehlo: Vec<Throttle>,
-    /// At each MAIL.
+    /// At each MAIL, also those that ask for the name given in EHLO.
     pub mail: Vec<Throttle>,
     /// At each RCPT.
     pub rcpt: Vec<Throttle>,

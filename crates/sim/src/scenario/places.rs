@@ -352,6 +352,8 @@ fn settings(
         max_multihomed: chance.count(1, 3),
     };
     let mut settings = Settings::fresh();
+    // Clients of a world send as fast as they like; what rates do is told elsewhere.
+    settings.inbound_throttles.clear();
     settings.system =
         SystemSettings { default_hostname: Some(domain(HOSTNAME)), default_domain: Some(domain(HOME)) };
     settings.routes.extend([

@@ -300,6 +300,13 @@ impl<T> ServerSession<T> {
         self.phase = Phase::Over;
     }
 
+    /// [`Self::close`] with a reply that is not known when the program is written.
+    pub fn close_saying(&mut self, reply: &Reply) {
+        append_reply(reply, &mut self.output);
+        self.transaction = None;
+        self.phase = Phase::Over;
+    }
+
     /// The reverse-path is taken; the transaction begins.
     pub fn accept_mail(&mut self, kept: T) {
         let Phase::Asked(Question::Mail { smtputf8, body }) = self.phase else {
