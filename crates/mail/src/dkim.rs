@@ -1,6 +1,6 @@
 //! The `DKIM-Signature` field: which fields it covers, what exactly is signed, how it looks (RFC 6376 section 3.5).
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::address::Domain;
 use crate::canonical::Canonicalization;
@@ -194,6 +194,42 @@ impl Draft {
     }
 }
 
+/// What DNS says about a key (section 3.6.1), as far as it matters to who signs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyRecord {
+    /// `k=`.
+    pub kind: String,
+    /// `p=`, white space taken out; empty if the key is revoked.
+    pub public_key: String,
+}
+
+impl KeyRecord {
+    /// Reads a TXT record; nothing if it is of something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut record = KeyRecord { kind: "rsa".to_owned(), public_key: String::new() };
+        let mut has_key = false;
+        for tag in text.split(';') {
+            let Some((name, value)) = tag.split_once('=') else { continue };
+            match (name.trim(), value.trim()) {
+                ("v", version) if version != "DKIM1" => return None,
+                ("k", kind) => kind.clone_into(&mut record.kind),
+                ("p", key) => {
+                    has_key = true;
+                    record.public_key = key.chars().filter(|c| !c.is_whitespace()).collect();
+                }
+                _ => {}
+            }
+        }
+        has_key.then_some(record)
+    }
+}
+
+impl fmt::Display for KeyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v=DKIM1; k={}; p={}", self.kind, self.public_key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +278,22 @@ mod tests {
         assert!(unfolded.contains("h=From:From:Reply-To:To:To:To:Cc:Subject:Subject:Date:"), "{field}");
         assert!(!unfolded.contains("List-"), "{field}");
         assert!(field.lines().all(|line| line.len() <= 78), "{field}");
+    }
+
+    #[test]
+    fn a_key_record() {
+        let check = |text: &str, expected: Option<(&str, &str)>| {
+            let found = KeyRecord::parse(text);
+            let found = found.as_ref().map(|found| (found.kind.as_str(), found.public_key.as_str()));
+            assert_eq!(found, expected, "{text}");
+        };
+        check("v=DKIM1; k=ed25519; p=MCow BQ==", Some(("ed25519", "MCowBQ==")));
+        check("p=MIIB", Some(("rsa", "MIIB")));
+        check("v=DKIM1; p=", Some(("rsa", "")));
+        check("v=spf1 -all", None);
+        check("v=DKIM2; p=MIIB", None);
+        let record = KeyRecord { kind: "rsa".to_owned(), public_key: "MIIB".to_owned() };
+        assert_eq!(KeyRecord::parse(&record.to_string()), Some(record));
     }
 
     #[test]

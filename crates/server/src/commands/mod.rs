@@ -12,6 +12,7 @@ use crate::paint::Paint;
 
 mod check;
 mod demo;
+mod dkim;
 mod explain;
 mod mailbox;
 mod queue;
@@ -54,6 +55,8 @@ enum Command {
     Mailbox(mailbox::Args),
     /// Look into the queue, also while the server runs.
     Queue(queue::Args),
+    /// Make keys that sign a domain's mail, and see whether DNS has their other half.
+    Dkim(dkim::Args),
     /// One message, four recipients, four ways, over real sockets on this machine.
     ///
     /// Starts Waypost, a name server and four mail servers in one process on loopback, submits one message with four
@@ -72,6 +75,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Send(args) => return send::run(&args),
         Command::Mailbox(args) => mailbox::run(&args),
         Command::Queue(args) => queue::run(&args),
+        Command::Dkim(args) => dkim::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Version => version::run(),
     };

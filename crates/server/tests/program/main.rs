@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod dkim;
 mod explain;
 mod fixture;
 mod send;
