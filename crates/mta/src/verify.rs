@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use mail::authentication_results::Results;
 use mail::canonical::Canonicalization;
 use mail::{Domain, Timestamp};
+use mail_auth::arc::ArcError;
 use mail_auth::common::crypto::{Algorithm, CryptoError, HashAlgorithm};
 use mail_auth::common::verify::VerifySignature;
 use mail_auth::dkim::{Canonicalization as TheirCanonicalization, DkimError};
@@ -321,6 +322,7 @@ fn of_dkim(result: &DkimResult) -> Finding {
             Error::Dkim(
                 DkimError::FailedBodyHashMatch | DkimError::SignatureExpired | DkimError::FailedAuidMatch
             ) | Error::Crypto(CryptoError::FailedVerification)
+                | Error::Arc(ArcError::FailedBodyHashMatch | ArcError::SignatureExpired)
         )
     };
     match result {
@@ -377,3 +379,6 @@ fn add_dkim(results: &mut Results, outputs: &[DkimOutput<'_>]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,8 +150,8 @@ impl Answers {
             Wanted::Ptr => {
                 // RFC 7208 section 5.5: without an answer the mechanism does not match.
                 let found = resolver.ptr(self.client).await.map(|answer| answer.records).unwrap_or_default();
-                let fqdn = |name: String| format!("{}.", plain(&name).to_lowercase()).into_boxed_str();
-                self.state().ptr = Some(set(found.into_iter().map(fqdn)));
+                let named = |name: String| plain(&name).to_lowercase().into_boxed_str();
+                self.state().ptr = Some(set(found.into_iter().map(named)));
             }
         }
     }
