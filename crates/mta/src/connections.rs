@@ -21,6 +21,7 @@ use crate::attempt::Way;
 use crate::client_tls::ClientTls;
 use crate::mta_sts::StsPolicies;
 use crate::throttles::Throttles;
+use crate::tls_reports::TlsTallies;
 use crate::world::Stream;
 
 /// What is spent on QUIT and its reply.
@@ -100,6 +101,7 @@ pub struct Connections {
     sts: Arc<StsPolicies>,
     /// What passes over them.
     throttles: Arc<Throttles>,
+    tls_tallies: TlsTallies,
     pool: Arc<Mutex<Pool>>,
     /// Owns what runs beside the deliveries: QUIT, and the end of what idles too long.
     tasks: TaskTracker,
@@ -133,6 +135,7 @@ impl Connections {
             tls,
             sts: Arc::default(),
             throttles: Arc::default(),
+            tls_tallies: TlsTallies::default(),
             pool: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -150,6 +153,11 @@ impl Connections {
     /// The MTA-STS policies of the domains that mail goes to.
     pub fn sts(&self) -> &Arc<StsPolicies> {
         &self.sts
+    }
+
+    /// How TLS fared, for reports.
+    pub fn tls_tallies(&self) -> &TlsTallies {
+        &self.tls_tallies
     }
 
     /// What they were used for.

@@ -6,3 +6,4 @@ pub(crate) mod local;
 mod login;
 pub(crate) mod remote;
 pub(crate) mod smtp;
+mod tls_notes;

@@ -31,6 +31,7 @@ mod session;
 mod settle;
 pub mod sign;
 mod throttles;
+pub mod tls_reports;
 mod verify;
 mod waybill;
 pub mod web;

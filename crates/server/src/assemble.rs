@@ -72,7 +72,11 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let mut listening = JoinSet::new();
     listening.spawn(listeners.run(world.clone(), watched.clone(), server_tls.clone(), intake.clone()));
     let mut delivering = JoinSet::new();
-    delivering.spawn(mta::queue_manager::run(world.clone(), watched, connections.clone(), delivery.clone()));
+    let shared = || (world.clone(), watched.clone(), connections.clone(), delivery.clone());
+    let (of_world, settings, kept, stop) = shared();
+    delivering.spawn(mta::queue_manager::run(of_world, settings, kept, stop));
+    let (of_world, settings, kept, stop) = shared();
+    delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
     delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
     Ok(Server {
         addresses,

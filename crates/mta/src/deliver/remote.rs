@@ -21,6 +21,7 @@ use wire::smtp::client::{Answer, Step};
 use super::dialogue::{ContentFault, Patience};
 use super::fit::{Contents, NoOffer, Offer};
 use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
+use super::tls_notes;
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::throttles::{Held, Reservation};
@@ -169,8 +170,12 @@ impl<'a> Remote<'a> {
             let envelope = &self.delivery.envelope;
             let gathered = Gathered { addresses: addresses.clone(), proofs, sts: &sts };
             match planned_host(route, &strategy, envelope, host, gathered, rules) {
-                Ok(planned) => self.at_addresses(&planned, &group).await,
-                Err(trouble) => self.note(&group, &trouble),
+                Ok(planned) => self.at_addresses(&planned, &sts, &group).await,
+                Err(trouble) => {
+                    let seen = (&*host.name, &sts);
+                    tls_notes::left_out(self.world, self.connections, self.delivery, seen, &trouble);
+                    self.note(&group, &trouble);
+                }
             }
         }
         ControlFlow::Continue(())
@@ -212,7 +217,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Tries the addresses of a host until one can be reached.
-    async fn at_addresses(&mut self, host: &PlannedHost, group: &[usize]) {
+    async fn at_addresses(&mut self, host: &PlannedHost, sts: &StsFinding, group: &[usize]) {
         for address in host.endpoints() {
             let (key, patience) = match self.key(host, address, group[0]).await {
                 Ok(found) => found,
@@ -222,14 +227,16 @@ impl<'a> Remote<'a> {
                 Ok(reserved) => reserved,
                 Err(held) => return self.end(group, &held.outcome()),
             };
-            let connection = self.connection(&key, &patience, host.role).await;
+            let connection = self.connection(&key, sts, &patience, host.role).await;
             if let Some(reserved) = reserved.filter(|_| !matches!(connection, Err(NoConnection::Ours(_)))) {
                 reserved.keep();
             }
             match connection {
                 Ok(connection) => return self.over(connection, &key, &patience, group).await,
                 Err(NoConnection::Address(trouble)) => self.note_at(&key, group, &trouble),
-                Err(NoConnection::Host(trouble)) => return self.note_at(&key, group, &trouble),
+                Err(NoConnection::Host(trouble) | NoConnection::Insecure(trouble, _)) => {
+                    return self.note_at(&key, group, &trouble);
+                }
                 Err(NoConnection::Ours(trouble)) => return self.end(group, &trouble.outcome()),
             }
         }
@@ -282,13 +289,16 @@ impl<'a> Remote<'a> {
     async fn connection(
         &self,
         key: &Arc<ConnectionKey>,
+        sts: &StsFinding,
         patience: &Patience,
         role: HostRole,
     ) -> Result<Connection, NoConnection> {
         if let Some(connection) = self.connections.take(key) {
             return Ok(connection);
         }
-        let connection = open(self.world, self.connections, Arc::clone(key), patience).await?;
+        let opened = open(self.world, self.connections, Arc::clone(key), patience).await;
+        tls_notes::opened(self.world, self.connections, self.delivery, (key, sts), &opened);
+        let connection = opened?;
         let names_us =
             connection.client.peer_name().eq_ignore_ascii_case(self.configuration.hostname.as_str());
         if !mx::is_configured(role) && names_us && !self.connections.rules().allow_loopback {
@@ -363,6 +373,7 @@ impl<'a> Remote<'a> {
                         Err(
                             NoConnection::Address(trouble)
                             | NoConnection::Host(trouble)
+                            | NoConnection::Insecure(trouble, _)
                             | NoConnection::Ours(trouble),
                         ) => return self.note_at(key, &todo, &trouble),
                     };

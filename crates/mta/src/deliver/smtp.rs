@@ -7,6 +7,7 @@ use mail::{Envelope, Stage, Timestamp};
 use policy::outcome::{self, Incapable, Judgement};
 use policy::plan::{Endpoint, TlsRequirement};
 use policy::settings::RelayProtocol;
+use policy::tls_outcome::{TlsFailure, TlsResult};
 use policy::{Trouble, tls};
 use rustix::io::Errno;
 use store::QueuedRecipient;
@@ -34,6 +35,8 @@ pub(crate) enum NoConnection {
     Address(Trouble),
     /// The host would not talk to us as it must: the next host.
     Host(Trouble),
+    /// The host is not as secure as it must be, and what that is in a TLS report: the next host.
+    Insecure(Trouble, TlsFailure),
     /// Our own side cannot connect to anybody.
     Ours(Trouble),
 }
@@ -70,11 +73,15 @@ pub(crate) async fn open(
                 return Ok(Connection { key, stream, client, buffer, way, served: 0 });
             }
             Step::Send | Step::Receive(_) | Step::SendContent(_) | Step::Over => {
-                return Err(NoConnection::Host(setup_trouble(
-                    connections,
-                    &key,
-                    client.take_setup_trouble(),
-                )));
+                let why = client.take_setup_trouble();
+                let lacks_tls = matches!(why, Some(SetupTrouble::NoStartTls));
+                let trouble = setup_trouble(connections, &key, why);
+                if !lacks_tls {
+                    return Err(NoConnection::Host(trouble));
+                }
+                let failure =
+                    TlsFailure { result: TlsResult::StartTlsNotSupported, reason: trouble.text.clone() };
+                return Err(NoConnection::Insecure(trouble, failure));
             }
         }
     }
@@ -146,12 +153,15 @@ async fn handshake(
 ) -> Result<(Box<dyn Stream>, String), NoConnection> {
     let trust = if verify { Trust::Roots } else { Trust::Anybody };
     let shaking = connections.tls().handshake(stream, &key.host, &trust, key.proofs.identity.as_ref());
-    let why = match timeout_at(patience.deadline(patience.tls), shaking).await {
+    let failure = match timeout_at(patience.deadline(patience.tls), shaking).await {
         Ok(Ok(secured)) => return Ok(secured),
-        Ok(Err(error)) => error.text,
-        Err(_) => "the handshake timed out".to_owned(),
+        Ok(Err(error)) => TlsFailure { result: error.result, reason: error.text },
+        Err(_) => {
+            let reason = "the handshake timed out".to_owned();
+            TlsFailure { result: TlsResult::ValidationFailure, reason }
+        }
     };
-    Err(NoConnection::Host(tls::handshake_failed(&key.host, &why)))
+    Err(NoConnection::Insecure(tls::handshake_failed(&key.host, &failure.reason), failure))
 }
 
 fn new_client(key: &ConnectionKey) -> Client {
