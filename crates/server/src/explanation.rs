@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use mail::{Address, ContentTraits, Envelope, MessageId, Origin, Parameters, ReversePath, Source, Timestamp};
 use mta::World;
-use mta::gather::decide;
+use mta::gather::decide_for;
 use policy::expr::LookupAnswers;
 use policy::facts::{Facts, HostFacts};
 use policy::route::{self, Choice, Explained, ExplainedBranch};
 use policy::settings::{MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy};
 use policy::{Configuration, Expiry, Progress, Trouble};
+use store::Content;
 
 use crate::paint::{Paint, shown};
 
@@ -34,6 +35,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) now: Timestamp,
     /// Whom to ask for names.
     pub(crate) world: &'a World,
+    /// What its header is, if that is said.
+    pub(crate) content: Option<&'a Content>,
 }
 
 impl<'a> Subject<'a> {
@@ -77,7 +80,7 @@ impl<'a> Subject<'a> {
         let facts = Facts { route: at.map(|(route, _)| route), host: at.map(|(_, host)| host), ..facts };
         let (_, first) = explain(self.configuration, &facts, &LookupAnswers::default());
         let last = RefCell::new(first);
-        let decided = decide(self.world, |answers| {
+        let decided = decide_for(self.world, 1, self.content, |answers| {
             let (choice, explained) = explain(self.configuration, &facts, answers);
             last.replace(explained);
             choice

@@ -17,6 +17,7 @@ mod settings_file;
 mod shutdown;
 mod submit;
 mod trial;
+mod withheld;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

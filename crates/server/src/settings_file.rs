@@ -135,6 +135,11 @@ impl Remark {
         }
     }
 
+    /// An error of an object that was tried.
+    pub(crate) fn of_object(object: String, message: String) -> Self {
+        Remark { object, ..Remark::of_file(message) }
+    }
+
     /// Says it in the log.
     pub(crate) fn log(&self, file: &Path) {
         let (file, Remark { object, property, line, column, hint, .. }) = (file.display(), self);

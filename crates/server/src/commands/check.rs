@@ -4,8 +4,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use policy::Configuration;
 use serde::Serialize;
+use store::Access;
 
+use crate::assemble::{client_tls, lookups};
+use crate::config::Boot;
 use crate::paint::{Paint, shown};
 use crate::settings_file::{Loaded, Remark, load};
 
@@ -18,6 +22,9 @@ pub(super) struct Args {
     /// The boot file (TOML); its settings file is checked.
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Also look whether each lookup store can be reached.
+    #[arg(long)]
+    stores: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -27,13 +34,29 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let boot = super::boot(args.config.as_ref())?;
     let file = args.file.clone().unwrap_or_else(|| boot.settings_file());
-    let loaded = load(&file, &boot, false);
+    let mut loaded = load(&file, &boot, false);
+    if let Some(configuration) = loaded.configuration.as_ref().filter(|_| args.stores) {
+        let unreachable = super::block_on(reach(&boot, configuration))?;
+        loaded.findings.extend(unreachable);
+    }
     if args.json {
         super::print(&json(&file, &loaded)?);
     } else {
         super::print(&text(&file, &loaded, Paint::for_stdout()));
     }
     Ok(if loaded.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// One error for each lookup store that does not answer.
+async fn reach(boot: &Boot, configuration: &Configuration) -> anyhow::Result<Vec<Remark>> {
+    let stores = lookups(&client_tls(boot)?, configuration, Access::ReadOnly);
+    let mut remarks = Vec::new();
+    for name in configuration.lookup_stores.keys() {
+        if let Err(reason) = stores.reach(name).await {
+            remarks.push(Remark::of_object(format!("StoreLookup {name}"), reason));
+        }
+    }
+    Ok(remarks)
 }
 
 #[derive(Serialize)]

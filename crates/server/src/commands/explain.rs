@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
+use bytes::Bytes;
 use mail::{Address, Domain, ReversePath};
-use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::resolve::HickoryResolver;
 use mta::{Resolver, World};
@@ -17,16 +17,17 @@ use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, Tlsa
 use policy::mx::MxRules;
 use policy::route::next_hop;
 use policy::{Configuration, Progress, Trouble, TroubleKind};
-use store::MemoryStore;
+use store::{Access, Content, MemoryStore};
 use wire::smtp::server::AUTHENTICATE_FIRST;
 
-use crate::assemble::{admission_rules, mx_rules, resolver_settings, secrets, trusted_roots, web};
+use crate::assemble::{admission_rules, client_tls, lookups, mx_rules, resolver_settings, secrets, web};
 use crate::clock::SystemClock;
 use crate::config::{Boot, Listener};
 use crate::explanation::report::{Report, schedule_words};
 use crate::explanation::{Sketch, Subject, envelope, first_progress, plan};
 use crate::paint::Paint;
 use crate::settings_file::load;
+use crate::withheld::Withheld;
 
 /// About which message it is asked.
 #[derive(clap::Args)]
@@ -58,12 +59,23 @@ pub(super) struct Args {
     /// The listener that the message comes to; the first one unless said.
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
-    /// Do not ask DNS.
+    /// A field of the header, such as `X-Priority: 1`; may be given several times.
+    #[arg(long, value_name = "FIELD", value_parser = field)]
+    header: Vec<String>,
+    /// Do not ask DNS, and look into no store.
     #[arg(long)]
     offline: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn field(text: &str) -> Result<String, String> {
+    let name = text.split_once(':').map(|(name, _)| name.trim_end());
+    match name.filter(|name| mail::header::is_field_name(name) && !text.contains(['\r', '\n'])) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("it is a name, a colon and a value, on one line".to_owned()),
+    }
 }
 
 /// Every kind of trouble, for `--last-error`.
@@ -95,10 +107,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         bail!("the settings have errors");
     };
     let reports = super::block_on(async {
-        let world = world(args, &boot)?;
+        let (world, withheld) = world(args, &boot, configuration)?;
         let mut reports = Vec::new();
         for to in &args.to {
-            reports.push(explain(args, &boot, configuration, &world, to).await?);
+            let mut report = explain(args, &boot, configuration, &world, to).await?;
+            report.would_write = withheld.take();
+            reports.push(report);
         }
         Ok(reports)
     })?;
@@ -120,7 +134,9 @@ fn boot(args: &Args) -> anyhow::Result<Boot> {
     }
 }
 
-fn world(args: &Args, boot: &Boot) -> anyhow::Result<World> {
+fn world(args: &Args, boot: &Boot, configuration: &Configuration) -> anyhow::Result<(World, Arc<Withheld>)> {
+    let tls = client_tls(boot)?;
+    let withheld = Arc::new(Withheld::new(lookups(&tls, configuration, Access::ReadOnly)));
     let resolver: Arc<dyn Resolver> = if args.offline {
         Arc::new(Offline)
     } else {
@@ -131,10 +147,10 @@ fn world(args: &Args, boot: &Boot) -> anyhow::Result<World> {
     let world = World::new(store, resolver.clone(), transport.clone(), Arc::new(SystemClock));
     let world = world.with_secrets(secrets(boot));
     if args.offline {
-        return Ok(world);
+        return Ok((world, withheld));
     }
-    let tls = ClientTls::new(trusted_roots(boot)?).context("cannot set up TLS")?;
-    Ok(world.with_web(web(boot, &resolver, transport, &tls)))
+    let web = web(boot, &resolver, transport, &tls);
+    Ok((world.with_web(web).with_lookups(withheld.clone()), withheld))
 }
 
 async fn explain(
@@ -165,6 +181,8 @@ async fn explain(
     let sketch = Sketch { forward_path: &forward_path, ..sketch };
     let envelope = envelope(&sketch).with_context(|| format!("`{from}` is not an address"))?;
     let unscheduled = first_progress(now);
+    let header = args.header.iter().map(|field| format!("{field}\r\n"));
+    let content = Content::Memory(Bytes::from(header.collect::<String>()));
     let subject = Subject {
         configuration,
         envelope: &envelope,
@@ -172,6 +190,7 @@ async fn explain(
         progress: &unscheduled,
         now,
         world,
+        content: Some(&content),
     };
     let mut report = decisions(args, &subject, &mx_rules(boot, configuration)).await;
     report.to = to.to_string();
@@ -206,6 +225,7 @@ async fn decisions(args: &Args, subject: &Subject<'_>, rules: &MxRules) -> Repor
         next_hop: None,
         hosts: Vec::new(),
         trouble: None,
+        would_write: Vec::new(),
     };
     match choice {
         Ok(route) => {

@@ -213,6 +213,7 @@ async fn ask(cast: &Cast, server: &Server, ending: &Ending) -> Option<Asked> {
         progress: &progress,
         now,
         world: server.world(),
+        content: None,
     };
     let (decided, route) = subject.route().await;
     let hosts = match decided {

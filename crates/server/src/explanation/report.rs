@@ -43,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) hosts: Vec<HostReport>,
     /// Why it would not be delivered now.
     pub(crate) trouble: Option<String>,
+    /// What the expressions would have written to lookup stores.
+    pub(crate) would_write: Vec<String>,
 }
 
 /// What a schedule says, in words.
@@ -88,6 +90,12 @@ impl Report {
         }
         if let Some(trouble) = &self.trouble {
             let _ = writeln!(out, "\n{} {}", paint.yellow("Not deliverable now:"), shown(trouble));
+        }
+        if !self.would_write.is_empty() {
+            let _ = writeln!(out, "\n{}", paint.bold("Not written here, but each time in earnest"));
+        }
+        for call in &self.would_write {
+            let _ = writeln!(out, "  {}", shown(call));
         }
         out
     }
