@@ -12,7 +12,7 @@ struct Need {
     present: fn(&str) -> bool,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 11] = [
     Need { what: "smtp-source", package: "postfix", present: program },
     Need { what: "smtp-sink", package: "postfix", present: program },
     Need { what: "dovecot", package: "dovecot-core", present: program },
@@ -21,6 +21,9 @@ const NEEDS: [Need; 8] = [
     Need { what: "Net::SSLeay", package: "libnet-ssleay-perl", present: perl_module },
     Need { what: "unbound", package: "unbound", present: program },
     Need { what: "knotd", package: "knot", present: program },
+    Need { what: "postgres", package: "postgresql", present: postgresql },
+    Need { what: "psql", package: "postgresql-client", present: program },
+    Need { what: "openssl", package: "openssl", present: program },
 ];
 
 /// While this file exists, Debian's packages do not start the services that they bring.
@@ -63,6 +66,12 @@ fn program(name: &str) -> bool {
 
 fn file(path: &str) -> bool {
     Path::new(path).exists()
+}
+
+/// Debian keeps the server's programs by version, out of the way.
+fn postgresql(name: &str) -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    program(name) || versions.into_iter().any(|version| version.path().join("bin").join(name).is_file())
 }
 
 fn perl_module(name: &str) -> bool {

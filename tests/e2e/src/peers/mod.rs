@@ -2,6 +2,7 @@
 
 mod dovecot;
 mod knot;
+mod postgresql;
 mod smtp_sink;
 mod smtp_source;
 mod swaks;
@@ -9,6 +10,7 @@ mod unbound;
 
 pub use dovecot::Dovecot;
 pub use knot::Knot;
+pub use postgresql::PostgreSql;
 pub use smtp_sink::SmtpSink;
 pub use smtp_source::SmtpSource;
 pub use swaks::Swaks;
