@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use mail::Reply;
+use wire::smtp::extensions::Extensions;
 use wire::smtp::limits::SessionLimits;
 use wire::smtp::server::{AuthOffer, Protocol, ServerProfile, ServerSession, Step};
 
@@ -40,6 +41,8 @@ fn drive(session: &mut ServerSession<u64>, waiting: &mut Vec<u8>) -> bool {
                 waiting.drain(..used);
                 return true;
             }
+            Step::Hello => Some(Question::Hello),
+            Step::Lookup(_) => Some(Question::Lookup),
             Step::Mail(_) => Some(Question::Mail),
             Step::Recipient(_) => Some(Question::Recipient),
             Step::ContentBegins => Some(Question::Content),
@@ -53,12 +56,14 @@ fn drive(session: &mut ServerSession<u64>, waiting: &mut Vec<u8>) -> bool {
             Step::Close => return false,
         };
         match question {
+            Some(Question::Hello) => session.accept_hello(Extensions::default()),
+            Some(Question::Lookup) => session.answer_lookup(&taken()),
             Some(Question::Mail) => session.accept_mail(TRANSACTION),
             Some(Question::Recipient) => session.accept_recipient(),
             Some(Question::Content) => session.accept_content(),
             Some(Question::Finish) => session.finish(&taken()),
             Some(Question::Tls) => session.tls_established(),
-            Some(Question::User) => session.authenticated("ann".to_owned(), None),
+            Some(Question::User) => session.authenticated("ann".to_owned(), Extensions::default()),
             None => {}
         }
         session.output().clear();
@@ -70,6 +75,8 @@ const TRANSACTION: u64 = 17;
 
 /// What a session asks, when its step holds nothing of the input any more.
 enum Question {
+    Hello,
+    Lookup,
     Mail,
     Recipient,
     Content,

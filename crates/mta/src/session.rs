@@ -2,6 +2,7 @@
 
 mod answer;
 mod clockwork;
+mod extensions;
 mod proxy;
 mod rates;
 
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, BytesMut};
 use policy::Configuration;
+use policy::extensions::Offered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -98,6 +100,8 @@ struct Session {
     machine: ServerSession<Incoming>,
     buffer: BytesMut,
     clockwork: Clockwork,
+    /// What the client is offered.
+    offered: Offered,
     /// What names the current message in the log before it is in the queue.
     id: String,
 }
@@ -132,6 +136,7 @@ pub(crate) async fn serve(
     };
     let mut session = Session {
         machine: ServerSession::new(Arc::new(profile), auth),
+        offered: Offered::to_strangers(),
         clockwork: Clockwork::new(listener.times),
         buffer: BytesMut::new(),
         id: String::new(),
@@ -190,6 +195,8 @@ impl Session {
                     self.buffer.advance(used);
                     return Ok(());
                 }
+                Step::Hello => self.hello().await,
+                Step::Lookup(address) => self.look_up(&address),
                 Step::Mail(mail) => self.mail(*mail).await,
                 Step::Recipient(rcpt) => self.recipient(*rcpt).await,
                 Step::ContentBegins => self.content_begins().await,

@@ -5,7 +5,6 @@ mod recipient;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{
@@ -16,6 +15,7 @@ use mail::{
 use self::recipient::Admitted;
 use crate::configuration::Configuration;
 use crate::expr::LookupAnswers;
+use crate::extensions::Offered;
 use crate::facts::Facts;
 use crate::retry::Progress;
 use crate::route::{Choice, choose_schedule};
@@ -99,10 +99,6 @@ pub struct AdmissionRules {
     pub sub_address_separator: Option<char>,
     /// Recipients at most of a message with the null reverse-path: a notification has one reader.
     pub null_reverse_path_recipients_max: usize,
-    /// How long mail may be held back at most (RFC 4865).
-    pub hold_max: Duration,
-    /// The longest time to deliver within that may be asked for (RFC 2852).
-    pub deliver_by_max: Duration,
 }
 
 impl Default for AdmissionRules {
@@ -111,8 +107,6 @@ impl Default for AdmissionRules {
             relay_networks: Vec::new(),
             sub_address_separator: Some('+'),
             null_reverse_path_recipients_max: 10,
-            hold_max: Duration::from_secs(7 * 24 * 60 * 60),
-            deliver_by_max: Duration::from_secs(15 * 24 * 60 * 60),
         }
     }
 }
@@ -169,7 +163,7 @@ pub struct FirstPlaces {
 }
 
 impl Admission {
-    /// May this client send from this reverse-path with these parameters?
+    /// May this client send from this reverse-path with these parameters? `offered` says how far it may go in them.
     ///
     /// By which right the message comes is decided here, whatever `origin` says.
     pub fn begin(
@@ -177,16 +171,10 @@ impl Admission {
         origin: Origin,
         reverse_path: ReversePath,
         parameters: Parameters,
+        offered: &Offered,
         now: Timestamp,
     ) -> Result<Self, Box<Reply>> {
-        let hold = parameters.hold_until.map_or(Duration::ZERO, |until| until.since(now));
-        if hold > rules.hold_max {
-            return Err(refusal(501, 5, 5, 4, "Mail is not held back for so long."));
-        }
-        let within = parameters.deliver_by.map_or(0, |by| by.until.seconds_from(now).unsigned_abs());
-        if within > rules.deliver_by_max.as_secs() {
-            return Err(refusal(501, 5, 5, 4, "The time to deliver within is too long."));
-        }
+        offered.permits(&parameters, now)?;
         if !parameters.smtputf8 && reverse_path.address().is_some_and(Address::needs_smtputf8) {
             return Err(refusal(553, 5, 6, 7, "The sender address needs SMTPUTF8."));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::authenticity::SenderAuth;
 use crate::check::{Checked, Environment, Finding, check};
 use crate::expr::{CheckedExpression, Surroundings};
+use crate::extensions::Extensions;
 use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
@@ -49,6 +50,8 @@ pub struct Configuration {
     pub quotas: Quotas,
     /// How the sender of mail is authenticated.
     pub sender_auth: SenderAuth,
+    /// Which extensions clients are offered.
+    pub extensions: Extensions,
     /// What signs mail of ours, by domain.
     pub signers: BTreeMap<mail::Domain, Vec<Arc<Signer>>>,
     /// Which route.

@@ -14,6 +14,7 @@ pub mod destination;
 pub mod dns;
 pub mod explain;
 pub mod expr;
+pub mod extensions;
 pub mod facts;
 pub mod gap;
 pub mod limits;

@@ -26,6 +26,7 @@ impl Session {
             self.origin(),
             mail.reverse_path,
             parameters(mail.parameters, now),
+            &self.offered,
             now,
         );
         let admission = match begun {
@@ -144,8 +145,9 @@ impl Session {
         let (client, username) = (client_key(self.ends.client_ip()), credentials.username.clone());
         match self.around.authenticator.check(client, credentials, configuration).await {
             Authentication::Is(account) => {
-                let future_release = self.future_release();
-                self.machine.authenticated(account.to_string(), future_release);
+                let user = account.to_string();
+                let extensions = self.extensions(Some(&user)).await;
+                self.machine.authenticated(user, extensions);
             }
             Authentication::IsNot => {
                 tracing::info!(client = %self.ends.client, username, "authentication failed");
@@ -163,13 +165,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// RFC 4865 section 4: the longest time and the latest date up to which mail may be held back.
-    fn future_release(&self) -> Option<String> {
-        let hold_max = self.listener.admission.hold_max;
-        let latest = self.around.world.clock.now().plus(hold_max);
-        (!hold_max.is_zero()).then(|| format!("{} {}", hold_max.as_secs(), latest.rfc3339()))
     }
 }
 

@@ -22,6 +22,7 @@ use policy::admit::{Admission, AdmissionRules};
 use policy::check::Environment;
 use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRecord, TlsaRecord};
 use policy::expr::LookupAnswers;
+use policy::extensions::Offered;
 use policy::mx::MxRules;
 use policy::route::Choice;
 use store::{Content, MemoryStore, Store};
@@ -355,7 +356,8 @@ impl Yard {
             from => ReversePath::Address(Address::parse(from).unwrap()),
         };
         let rules = AdmissionRules::default();
-        let mut admission = Admission::begin(&rules, origin, from, parameters, now).unwrap();
+        let mut admission =
+            Admission::begin(&rules, origin, from, parameters, &Offered::to_users(), now).unwrap();
         for recipient in recipients {
             let forward_path = Address::parse(recipient).unwrap();
             admission.recipient(&configuration, forward_path, None, Some(notify)).unwrap();

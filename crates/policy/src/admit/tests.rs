@@ -3,6 +3,7 @@
 use super::*;
 use crate::check::Environment;
 use crate::retry::Expiry;
+use std::time::Duration;
 
 const SETTINGS: &str = r#"{
     "Domain": [
@@ -45,7 +46,7 @@ fn rules() -> AdmissionRules {
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn begin_with(origin: Origin, parameters: Parameters) -> Result<Admission, Box<Reply>> {
-    Admission::begin(&rules(), origin, ReversePath::Null, parameters, NOW)
+    Admission::begin(&rules(), origin, ReversePath::Null, parameters, &Offered::to_users(), NOW)
 }
 
 fn stranger() -> Admission {
@@ -178,30 +179,15 @@ fn utf8_needs_to_be_asked_for() {
         user().recipient(&configuration(), address("jos\u{e9}@example.org"), None, None).unwrap_err();
     assert_eq!((refused.code, refused.enhanced), (553, EnhancedStatus::parse("5.6.7")));
     let path = ReversePath::Address(address("jos\u{e9}@example.org"));
-    let refused = Admission::begin(&rules(), origin("192.0.2.1", None), path, Parameters::default(), NOW);
+    let refused = Admission::begin(
+        &rules(),
+        origin("192.0.2.1", None),
+        path,
+        Parameters::default(),
+        &Offered::to_users(),
+        NOW,
+    );
     assert_eq!(refused.unwrap_err().code, 553);
-}
-
-// proves: H28
-#[test]
-fn holds_and_deadlines_are_bounded() {
-    let hold = |seconds| Parameters {
-        hold_until: Some(NOW.plus(Duration::from_secs(seconds))),
-        ..Parameters::default()
-    };
-    let by = |seconds| Parameters {
-        deliver_by: Some(DeliverBy {
-            until: NOW.plus_seconds(seconds),
-            mode: DeliverByMode::Notify,
-            trace: false,
-        }),
-        ..Parameters::default()
-    };
-    let who = || origin("192.0.2.1", Some("anna@example.org"));
-    assert!(begin_with(who(), hold(7 * 86_400)).is_ok());
-    assert_eq!(begin_with(who(), hold(7 * 86_400 + 1)).unwrap_err().code, 501);
-    assert!(begin_with(who(), by(-86_400)).is_ok());
-    assert_eq!(begin_with(who(), by(i64::MAX)).unwrap_err().code, 501);
 }
 
 fn accepted(mut admission: Admission, to: &str, notify: Option<Notify>) -> Accepted {

@@ -3,6 +3,7 @@
 mod authenticity;
 mod branches;
 mod directory;
+mod extensions;
 mod implication;
 mod limits;
 mod lookup_stores;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use crate::authenticity::SenderAuth;
 use crate::configuration::Configuration;
+use crate::extensions::Extensions;
 use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
 use crate::signing::{OpenKey, Signer};
@@ -89,6 +91,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let reports = reports.zip(tls_reports::compile(settings, &vocabulary, &mut findings));
     lookup_stores::check(settings, environment, &mut findings);
     let sender_auth = authenticity::compile(settings, &vocabulary, &mut findings);
+    let extensions = extensions::compile(settings, &vocabulary, &mut findings);
     let signers = authenticity::signers(settings, environment, &mut findings);
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
     let limits = limits::compile(settings, &vocabulary, &mut findings);
@@ -101,9 +104,10 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
         strategies::check_demands(settings, compiled, &mut findings);
     }
     let usable = findings.iter().all(|finding| finding.severity != Severity::Error);
-    let configuration = compiled.zip(reports).zip(sender_auth).filter(|_| usable).map(
-        |((compiled, reports), sender_auth)| {
-            assemble(settings, environment, compiled, reports, limits, (sender_auth, signers))
+    let configuration = compiled.zip(reports).zip(sender_auth.zip(extensions)).filter(|_| usable).map(
+        |((compiled, reports), (sender_auth, extensions))| {
+            let inbound = (sender_auth, extensions, signers);
+            assemble(settings, environment, compiled, reports, limits, inbound)
         },
     );
     if let Some(configuration) = &configuration {
@@ -120,7 +124,7 @@ fn assemble(
     compiled: Compiled,
     (reports, tls_reports): (ReportRules, TlsReportRules),
     limits: limits::Compiled,
-    (sender_auth, signers): (SenderAuth, BTreeMap<mail::Domain, Vec<Arc<Signer>>>),
+    (sender_auth, extensions, signers): (SenderAuth, Extensions, BTreeMap<mail::Domain, Vec<Arc<Signer>>>),
 ) -> Configuration {
     let hostname = hostname(settings, environment);
     Configuration {
@@ -139,6 +143,7 @@ fn assemble(
         outbound: limits.outbound,
         quotas: limits.quotas,
         sender_auth,
+        extensions,
         signers,
         route: compiled.route,
         schedule: compiled.schedule,

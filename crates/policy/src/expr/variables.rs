@@ -190,7 +190,7 @@ variables! {
     /// The name given in EHLO.
     HeloDomain = "helo_domain", Text, E | M | T | V;
     /// The account that authenticated.
-    AuthenticatedAs = "authenticated_as", Text, LASTING | M | T | V;
+    AuthenticatedAs = "authenticated_as", Text, LASTING | E | M | T | V;
     /// How SPF ended.
     SpfResult = "spf_result", Text, V;
     /// How DKIM ended: the best of all signatures.

@@ -50,12 +50,20 @@ impl<'de> Visitor<'de> for ExpressionVisitor {
     type Value = Expression;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an expression: an object with match and else, or a text")
+        f.write_str("an expression: an object with match and else, a text, or a plain value")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Expression, E> {
         let otherwise = Some(text.to_owned()).filter(|text| !text.trim().is_empty());
         Ok(Expression { matches: Vec::new(), otherwise })
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Expression, E> {
+        Ok(Expression::always(if truth { "true" } else { "false" }))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Expression, E> {
+        Ok(Expression::always(&number.to_string()))
     }
 
     fn visit_unit<E>(self) -> Result<Expression, E> {

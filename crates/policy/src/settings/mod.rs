@@ -10,6 +10,7 @@ pub mod directory;
 pub mod dkim_signature;
 pub mod dsn_report;
 mod expression;
+pub mod extensions;
 mod fresh;
 mod json;
 pub mod lookup_store;
@@ -34,6 +35,7 @@ pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule, NotifyFrom}
 pub use directory::{Account, Domain};
 pub use dkim_signature::DkimSignature;
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
+pub use extensions::MtaExtensions;
 pub use lookup_store::{LookupStoreKind, PostgreSqlLookup, SqliteLookup, StoreLookup};
 pub use outbound_strategy::MtaOutboundStrategy;
 pub use queue_quota::{MtaQueueQuota, QuotaKey};
@@ -87,6 +89,8 @@ pub struct Settings {
     pub dkim_signatures: BTreeMap<String, DkimSignature>,
     /// What is signed, and how incoming mail is checked.
     pub sender_auth: SenderAuthSettings,
+    /// Which extensions clients are offered.
+    pub extensions: MtaExtensions,
 }
 
 /// What is wrong with a settings file, and where.

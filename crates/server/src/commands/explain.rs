@@ -14,6 +14,7 @@ use mta::resolve::HickoryResolver;
 use mta::{Resolver, World};
 use policy::admit::Admission;
 use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, TlsaRecord};
+use policy::extensions::Offered;
 use policy::mx::MxRules;
 use policy::route::next_hop;
 use policy::{Configuration, Progress, Trouble, TroubleKind};
@@ -252,7 +253,14 @@ fn admit(
         text => ReversePath::Address(address(text)?),
     };
     let rules = admission_rules(boot);
-    let begun = Admission::begin(&rules, sketch.origin(), reverse_path, Default::default(), sketch.now);
+    let begun = Admission::begin(
+        &rules,
+        sketch.origin(),
+        reverse_path,
+        Default::default(),
+        &Offered::to_users(),
+        sketch.now,
+    );
     let asked = sketch.forward_path.clone();
     let admitted = begun.and_then(|mut admission| {
         admission.recipient(configuration, asked.clone(), None, None)?;

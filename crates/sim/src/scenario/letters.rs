@@ -7,6 +7,7 @@ use std::time::Duration;
 use mail::{Address, Body, ContentTraits, Notify, Origin, Parameters, Ret, ReversePath, Source, Timestamp};
 use policy::admit::{Admission, AdmissionRules};
 use policy::expr::LookupAnswers;
+use policy::extensions::Offered;
 use policy::route::Choice;
 use policy::{Accepted, Configuration};
 
@@ -145,7 +146,8 @@ pub fn admit(
     let parameters = Parameters { body, ret: letter.ret, ..Parameters::default() };
     let reply = |reply: Box<mail::Reply>| reply.to_string();
     let mut admission =
-        Admission::begin(rules, origin, letter.reverse_path.clone(), parameters, now).map_err(reply)?;
+        Admission::begin(rules, origin, letter.reverse_path.clone(), parameters, &Offered::to_users(), now)
+            .map_err(reply)?;
     let mut taken = 0;
     for (forward_path, notify) in &letter.recipients {
         let answer = admission.recipient(configuration, forward_path.clone(), None, *notify);

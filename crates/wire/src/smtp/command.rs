@@ -34,10 +34,10 @@ pub enum Command<'a> {
     Noop,
     /// `QUIT`.
     Quit,
-    /// `VRFY`.
-    Vrfy,
-    /// `EXPN`.
-    Expn,
+    /// `VRFY` of an address or a name.
+    Vrfy(&'a str),
+    /// `EXPN` of an address or a name.
+    Expn(&'a str),
     /// `HELP`.
     Help,
     /// `STARTTLS`.
@@ -143,8 +143,8 @@ pub fn parse(line: &[u8]) -> Result<Command<'_>, Answer> {
         b"QUIT" => without_argument(rest, Command::Quit),
         b"NOOP" => Ok(Command::Noop),
         b"HELP" => Ok(Command::Help),
-        b"VRFY" => parse_lookup(rest, Command::Vrfy),
-        b"EXPN" => parse_lookup(rest, Command::Expn),
+        b"VRFY" => parse_lookup(rest).map(Command::Vrfy),
+        b"EXPN" => parse_lookup(rest).map(Command::Expn),
         b"ETRN" => Ok(Command::Etrn),
         b"STARTTLS" => without_argument(rest, Command::StartTls),
         b"AUTH" => parse_auth(rest),
@@ -161,14 +161,14 @@ fn without_argument<'a>(rest: &str, command: Command<'a>) -> Result<Command<'a>,
 }
 
 /// RFC 6531 section 3.7.4.2: VRFY and EXPN say themselves whether their argument is in UTF-8.
-fn parse_lookup<'a>(rest: &str, command: Command<'a>) -> Result<Command<'a>, Answer> {
+fn parse_lookup(rest: &str) -> Result<&str, Answer> {
     let (argument, parameter) = rest.split_once(' ').unwrap_or((rest, ""));
     if argument.is_empty() {
         Err(ONE_ARGUMENT)
     } else if !argument.is_ascii() && !parameter.eq_ignore_ascii_case("SMTPUTF8") {
         Err(NEEDS_SMTPUTF8)
     } else {
-        Ok(command)
+        Ok(argument)
     }
 }
 
@@ -279,8 +279,8 @@ mod tests {
         check("RSET", Ok(Command::Rset));
         check("NOOP and so on", Ok(Command::Noop));
         check("HELP MAIL", Ok(Command::Help));
-        check("VRFY anna", Ok(Command::Vrfy));
-        check("EXPN list", Ok(Command::Expn));
+        check("VRFY anna", Ok(Command::Vrfy("anna")));
+        check("EXPN list", Ok(Command::Expn("list")));
         check("ETRN example.org", Ok(Command::Etrn));
         check("STARTTLS", Ok(Command::StartTls));
         check("GET / HTTP/1.1", Ok(Command::Http));

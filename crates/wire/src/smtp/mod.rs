@@ -5,6 +5,7 @@ pub mod capabilities;
 pub mod client;
 pub mod command;
 pub mod content;
+pub mod extensions;
 pub mod limits;
 pub mod line_ends;
 mod lines;

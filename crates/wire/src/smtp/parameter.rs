@@ -13,6 +13,9 @@ const SECONDS_DIGITS_MAX: usize = 9;
 /// Digits of a size at most (RFC 1870 section 3).
 const SIZE_DIGITS_MAX: usize = 20;
 
+/// Bytes of `SOLICIT` at most (RFC 3865 section 2.2).
+const SOLICIT_BYTES_MAX: usize = 1000;
+
 const SYNTAX: Answer = Answer("501 5.5.4 A parameter is malformed");
 const TWICE: Answer = Answer("501 5.5.4 A parameter is given twice");
 const UNKNOWN: Answer = Answer("555 5.5.4 A parameter is not known here");
@@ -42,6 +45,8 @@ pub struct MailParameters {
     pub hold: Option<Hold>,
     /// `BY=`.
     pub deliver_by: Option<DeliverBy>,
+    /// `SOLICIT=` (RFC 3865): the classes that the message is of.
+    pub solicit: Option<String>,
 }
 
 /// Not before when (RFC 4865).
@@ -135,6 +140,9 @@ fn match_mail(
     } else if is("BY") {
         seen.once(10)?;
         to.deliver_by = Some(parse_deliver_by(given(value)?)?);
+    } else if is("SOLICIT") {
+        seen.once(11)?;
+        to.solicit = Some(parse_solicit(given(value)?)?);
     } else {
         return Err(unknown(keyword));
     }
@@ -249,6 +257,16 @@ fn parse_deliver_by(value: &str) -> Result<DeliverBy, Answer> {
     Ok(DeliverBy { seconds, mode, trace })
 }
 
+/// RFC 3865 section 2.2: classes with a comma between each two.
+fn parse_solicit(value: &str) -> Result<String, Answer> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | ',');
+    if value.len() <= SOLICIT_BYTES_MAX && value.chars().all(fits) {
+        Ok(value.to_owned())
+    } else {
+        Err(BAD_VALUE)
+    }
+}
+
 /// RFC 3461 section 4.1: `NEVER` alone, or some of the others.
 fn parse_notify(value: &str) -> Result<Notify, Answer> {
     if value.eq_ignore_ascii_case("NEVER") {
@@ -321,6 +339,8 @@ mod tests {
         };
         check_mail(" BY=120;R", by(120, DeliverByMode::Return, false));
         check_mail(" BY=-120;N", by(-120, DeliverByMode::Notify, false));
+        let solicit = Some("org.example:ADV,x.y:z".to_owned());
+        check_mail(" SOLICIT=org.example:ADV,x.y:z", Ok(MailParameters { solicit, ..none() }));
         check_mail(" BY=120;rt", by(120, DeliverByMode::Return, true));
         check_mail(" BY=999999999;NT", by(999_999_999, DeliverByMode::Notify, true));
     }
@@ -359,6 +379,15 @@ mod tests {
             " BY=1;X",
             " BY=9999999999;N",
             " BY=;N",
+            " SOLICIT=<a>",
+            " BY=1;RTT",
+            " BY=+-1;N",
+            " BY=1;",
+            " HOLDUNTIL=99999-01-01T00:00:00Z",
+            " HOLDUNTIL=2026-11-24 08:45:10",
+            " HOLDUNTIL=1969-12-31T23:59:59Z",
+            " MT-PRIORITY=-",
+            " MT-PRIORITY=99999999999999999999",
             " =1",
             " -a",
             " a_b=1",

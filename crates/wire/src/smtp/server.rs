@@ -20,6 +20,7 @@ use self::intake::Intake;
 use super::answer::{Answer, append_reply};
 use super::command::{HelloVerb, MailFrom, RcptTo};
 use super::content::DataDecoder;
+use super::extensions::Extensions;
 use super::limits::{BareLineEnd, SessionLimits};
 use super::lines::LineCutter;
 use crate::sasl::PlainCredentials;
@@ -66,6 +67,10 @@ pub enum AuthOffer {
 pub enum Step<'i, T> {
     /// Write the output, read more.
     NeedInput,
+    /// The client said hello. Answer with `accept_hello`.
+    Hello,
+    /// VRFY or EXPN of this. Answer with `answer_lookup`.
+    Lookup(String),
     /// Answer with `accept_mail` or `refuse`.
     Mail(Box<MailFrom>),
     /// Answer with `accept_recipient` or `refuse`.
@@ -114,7 +119,7 @@ pub struct ServerSession<T> {
     tls: bool,
     hello: Option<Hello>,
     user: Option<String>,
-    future_release: Option<String>,
+    extensions: Extensions,
     /// The client said QUIT.
     quit: bool,
     phase: Phase,
@@ -142,6 +147,8 @@ enum Phase {
 /// What the caller was asked and has not answered yet.
 #[derive(Debug)]
 enum Question {
+    Hello,
+    Lookup,
     Mail { smtputf8: bool, body: Body },
     Recipient,
     Data,
@@ -183,7 +190,7 @@ impl<T> ServerSession<T> {
             tls: false,
             hello: None,
             user: None,
-            future_release: None,
+            extensions: Extensions::default(),
             quit: false,
             phase: Phase::Command,
             transaction: None,
@@ -287,7 +294,7 @@ impl<T> ServerSession<T> {
         self.tls = true;
         self.hello = None;
         self.user = None;
-        self.future_release = None;
+        self.extensions = Extensions::default();
         self.transaction = None;
         self.lines = LineCutter::default();
         self.phase = Phase::Command;
@@ -384,12 +391,27 @@ impl<T> ServerSession<T> {
         }
     }
 
-    /// The client has shown that it is this user. It is offered to have mail held back up to these seconds and this
-    /// date, as EHLO says them (RFC 4865 section 4); with none, it is not.
-    pub fn authenticated(&mut self, username: String, future_release: Option<String>) {
+    /// The client has said hello, and is offered this.
+    pub fn accept_hello(&mut self, extensions: Extensions) {
+        debug_assert!(matches!(self.phase, Phase::Asked(Question::Hello)), "hello was said");
+        self.phase = Phase::Command;
+        self.extensions = extensions;
+        self.answer_hello();
+    }
+
+    /// What VRFY or EXPN asked for is this.
+    pub fn answer_lookup(&mut self, reply: &Reply) {
+        debug_assert!(matches!(self.phase, Phase::Asked(Question::Lookup)), "it was asked");
+        self.phase = Phase::Command;
+        self.say_reply(reply);
+        self.count_junk();
+    }
+
+    /// The client has shown that it is this user, and is offered this from now on.
+    pub fn authenticated(&mut self, username: String, extensions: Extensions) {
         debug_assert!(matches!(self.phase, Phase::Asked(Question::Authenticate)), "AUTH was asked");
         self.user = Some(username);
-        self.future_release = future_release;
+        self.extensions = extensions;
         self.phase = Phase::Command;
         self.say(Answer("235 2.7.0 Authentication succeeded"));
     }

@@ -115,7 +115,7 @@ fn variables_are_known_where_the_specification_says() {
         "recipients sender sender_domain priority retry_num notify_num expires_in last_status last_error"
     );
     assert_eq!(known(Context::Connection), connection);
-    assert_eq!(known(Context::Ehlo), format!("{connection} helo_domain"));
+    assert_eq!(known(Context::Ehlo), format!("{connection} helo_domain authenticated_as"));
     assert_eq!(
         known(Context::MailFrom),
         format!("sender sender_domain {connection} helo_domain authenticated_as")

@@ -37,6 +37,7 @@ enum Type {
     Account,
     DkimSignature,
     SenderAuth,
+    Extensions,
 }
 
 const TYPES: &[(&str, Type)] = &[
@@ -58,6 +59,7 @@ const TYPES: &[(&str, Type)] = &[
     ("Account", Type::Account),
     ("DkimSignature", Type::DkimSignature),
     ("SenderAuthSettings", Type::SenderAuth),
+    ("MtaExtensions", Type::Extensions),
 ];
 
 /// The variants of a route, which stand for its type where objects are not listed by type.
@@ -79,6 +81,7 @@ impl Type {
                 | Type::Report
                 | Type::TlsReport
                 | Type::SenderAuth
+                | Type::Extensions
         )
     }
 
@@ -228,6 +231,7 @@ impl Loader<'_> {
             Type::Report => self.single(entry, |settings| &mut settings.report),
             Type::TlsReport => self.single(entry, |settings| &mut settings.tls_report),
             Type::SenderAuth => self.single(entry, |settings| &mut settings.sender_auth),
+            Type::Extensions => self.single(entry, |settings| &mut settings.extensions),
             Type::Route => {
                 let route = read_route(json)?;
                 self.once(entry, &route.name)?;
@@ -349,7 +353,8 @@ impl Loader<'_> {
             | Type::Domain
             | Type::Account
             | Type::DkimSignature
-            | Type::SenderAuth => {}
+            | Type::SenderAuth
+            | Type::Extensions => {}
         }
     }
 

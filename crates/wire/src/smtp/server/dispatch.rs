@@ -77,8 +77,10 @@ impl<T> ServerSession<T> {
             Command::Noop => self.junk(Answer("250 2.0.0 Ok")),
             Command::Help => self.junk(Answer("214 2.0.0 See RFC 5321")),
             // RFC 5321 section 7.3: 252 tells nobody whether there is such a user.
-            Command::Vrfy => self.junk(Answer("252 2.5.0 Send some mail, I will try my best")),
-            Command::Expn => self.junk(Answer("502 5.5.1 EXPN is not offered")),
+            Command::Vrfy(address) if self.extensions.vrfy => self.lookup(address),
+            Command::Vrfy(_) => self.junk(Answer("252 2.5.0 Send some mail, I will try my best")),
+            Command::Expn(address) if self.extensions.expn => self.lookup(address),
+            Command::Expn(_) => self.junk(Answer("502 5.5.1 EXPN is not offered")),
             Command::Etrn => self.junk(Answer("502 5.5.1 ETRN is not offered")),
             Command::Http => {
                 self.close(Answer("554 5.5.0 This is a mail server"));
@@ -97,7 +99,12 @@ impl<T> ServerSession<T> {
         None
     }
 
-    fn count_junk(&mut self) {
+    fn lookup(&mut self, address: &str) -> Option<Step<'static, T>> {
+        self.phase = Phase::Asked(Question::Lookup);
+        Some(Step::Lookup(address.to_owned()))
+    }
+
+    pub(super) fn count_junk(&mut self) {
         self.counters.junk_commands = self.counters.junk_commands.saturating_add(1);
         let too_many = self.counters.junk_commands > self.profile.limits.junk_commands_max;
         if too_many && !matches!(self.phase, Phase::Over) {
@@ -119,41 +126,34 @@ impl<T> ServerSession<T> {
         }
         self.transaction = None;
         self.hello = Some(Hello { verb, name: name.to_owned() });
-        if verb == HelloVerb::Helo {
+        self.phase = Phase::Asked(Question::Hello);
+        Some(Step::Hello)
+    }
+
+    pub(super) fn answer_hello(&mut self) {
+        if self.hello.as_ref().is_some_and(|hello| hello.verb == HelloVerb::Helo) {
             let line = format!("250 {}\r\n", self.profile.hostname);
             self.output.extend_from_slice(line.as_bytes());
         } else {
             self.capabilities();
         }
         self.count_junk();
-        None
     }
 
     fn capabilities(&mut self) {
         let profile = &self.profile;
         let mut lines = vec![
             profile.hostname.clone(),
-            "PIPELINING".to_owned(),
             "8BITMIME".to_owned(),
             "SMTPUTF8".to_owned(),
-            "CHUNKING".to_owned(),
-            "BINARYMIME".to_owned(),
-            "DSN".to_owned(),
             "ENHANCEDSTATUSCODES".to_owned(),
         ];
+        lines.extend(self.extensions.lines(self.tls));
         if profile.starttls && !self.tls {
             lines.push("STARTTLS".to_owned());
         }
-        if self.tls {
-            lines.push("REQUIRETLS".to_owned());
-        }
         if self.offers_auth() && self.user.is_none() {
             lines.push("AUTH PLAIN LOGIN".to_owned());
-        }
-        if self.user.is_some() {
-            lines.push("DELIVERBY".to_owned());
-            lines.push("MT-PRIORITY MIXER".to_owned());
-            lines.extend(self.future_release.iter().map(|limits| format!("FUTURERELEASE {limits}")));
         }
         lines.push(match profile.limits.message_bytes_max {
             0 => "SIZE".to_owned(),
@@ -194,16 +194,13 @@ impl<T> ServerSession<T> {
     fn mail_not_allowed(&self, mail: &MailFrom) -> Option<Answer> {
         let parameters = &mail.parameters;
         let max = self.profile.limits.message_bytes_max;
-        let for_users =
-            parameters.priority.is_some() || parameters.deliver_by.is_some() || parameters.hold.is_some();
         if max > 0 && parameters.size.is_some_and(|size| size > max) {
             return Some(TOO_BIG);
         }
-        let offered = (self.user.is_some() || !for_users)
-            && (parameters.hold.is_none() || self.future_release.is_some())
-            && (self.tls || !parameters.require_tls)
-            && (self.auth != AuthOffer::Never || !parameters.auth);
-        if offered { None } else { Some(NOT_OFFERED) }
+        if self.auth == AuthOffer::Never && parameters.auth {
+            return Some(NOT_OFFERED);
+        }
+        self.extensions.refuse_mail(parameters, self.tls)
     }
 
     fn rcpt(&mut self, rcpt: Box<RcptTo>) -> Option<Step<'static, T>> {
@@ -215,10 +212,13 @@ impl<T> ServerSession<T> {
             Some(transaction) if transaction.recipients >= self.profile.limits.recipients_max => {
                 TOO_MANY_RECIPIENTS
             }
-            Some(_) => {
-                self.phase = Phase::Asked(Question::Recipient);
-                return Some(Step::Recipient(rcpt));
-            }
+            Some(_) => match self.extensions.refuse_rcpt(&rcpt.parameters) {
+                Some(refusal) => refusal,
+                None => {
+                    self.phase = Phase::Asked(Question::Recipient);
+                    return Some(Step::Recipient(rcpt));
+                }
+            },
         };
         self.say(answer);
         None
@@ -258,6 +258,7 @@ impl<T> ServerSession<T> {
             return None;
         }
         let refusal = match &mut self.transaction {
+            _ if !self.extensions.chunking => "CHUNKING is not offered",
             None => "There is no transaction",
             Some(transaction) if transaction.recipients == 0 => "There is no valid recipient",
             Some(transaction) => match transaction.chunks.take() {

@@ -9,6 +9,7 @@ use memchr::memmem;
 /// A caller that takes everybody but `nobody@…`, everything but what says `unwanted`, and one password.
 struct Caller {
     session: ServerSession<Vec<u8>>,
+    extensions: Extensions,
     held: Vec<u8>,
     taken: Vec<(Vec<u8>, ContentTraits)>,
     closed: bool,
@@ -33,7 +34,8 @@ fn refusal(code: u16) -> Reply {
 impl Caller {
     fn new(profile: ServerProfile) -> Self {
         let session = ServerSession::new(Arc::new(profile), AuthOffer::Always);
-        Caller { session, held: Vec::new(), taken: Vec::new(), closed: false }
+        let extensions = Extensions::default();
+        Caller { session, extensions, held: Vec::new(), taken: Vec::new(), closed: false }
     }
 
     /// Hands in bytes; returns the replies to them.
@@ -65,10 +67,18 @@ impl Caller {
                         self.session.finish(&Reply::new(250, None, "taken"));
                     }
                 }
+                Step::Hello => self.session.accept_hello(self.extensions.clone()),
+                Step::Lookup(_) => self.session.answer_lookup(&Reply::new(250, None, "anna")),
                 Step::StartTls => self.session.tls_established(),
                 Step::Authenticate(credentials) if credentials.password == "secret" => {
-                    self.session
-                        .authenticated(credentials.username, Some("60 2026-11-24T09:00:00Z".to_owned()));
+                    let extensions = Extensions {
+                        deliver_by: true,
+                        mt_priority: Some("MIXER"),
+                        future_release: Some("60 2026-11-24T09:00:00Z".to_owned()),
+                        ..self.extensions.clone()
+                    };
+                    self.extensions = extensions.clone();
+                    self.session.authenticated(credentials.username, extensions);
                 }
                 Step::Authenticate(_) => self.session.refuse_authentication(&refusal(535)),
                 Step::Close => self.closed = true,
@@ -343,6 +353,7 @@ fn authentication() {
 fn authentication_waits_for_tls() {
     let mut session: ServerSession<()> = ServerSession::new(Arc::new(profile()), AuthOffer::OverTls);
     session.step(b"EHLO a\r\n");
+    session.accept_hello(Extensions::default());
     assert!(!session.output().windows(4).any(|four| four == b"AUTH"));
     session.output().clear();
     session.step(b"AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
@@ -418,6 +429,7 @@ fn endless_lines_are_passed_over_and_floods_closed() {
 fn a_refused_store_ends_the_transaction() {
     let mut session: ServerSession<Vec<u8>> = ServerSession::new(Arc::new(profile()), AuthOffer::Never);
     session.step(b"HELO a\r\n");
+    session.accept_hello(Extensions::default());
     for (content, then) in [(&b"DATA\r\n"[..], &b""[..]), (b"BDAT 5 LAST\r\n", b"RSET\r")] {
         assert!(matches!(session.step(b"MAIL FROM:<>\r\n").1, Step::Mail(_)));
         session.accept_mail(Vec::new());
@@ -430,4 +442,49 @@ fn a_refused_store_ends_the_transaction() {
         assert_eq!(session.output(), b"452 4.7.1 no\r\n");
         assert!(session.transaction().is_none() && session.is_idle());
     }
+}
+
+// proves: H28
+#[test]
+fn what_is_not_offered_is_not_taken() {
+    let mut caller = Caller::new(profile());
+    caller.extensions = Extensions {
+        pipelining: false,
+        chunking: false,
+        require_tls: false,
+        dsn: false,
+        no_soliciting: Some("org.example:ADV,net.example:X".to_owned()),
+        ..Extensions::default()
+    };
+    let replies = caller.say(b"EHLO client.example\r\n");
+    assert!(replies.contains("NO-SOLICITING org.example:ADV,net.example:X"), "{replies}");
+    for keyword in ["PIPELINING", "CHUNKING", "BINARYMIME", "DSN", "VRFY", "EXPN", "DELIVERBY", "MT-PRIORITY"]
+    {
+        assert!(!replies.contains(keyword), "{replies}");
+    }
+    for parameter in
+        ["RET=FULL", "ENVID=a", "BODY=BINARYMIME", "BY=1;R", "HOLDFOR=1", "MT-PRIORITY=0", "REQUIRETLS"]
+    {
+        assert_eq!(caller.code(format!("MAIL FROM:<> {parameter}\r\n").as_bytes()), 555, "{parameter}");
+    }
+    assert_eq!(caller.code(b"MAIL FROM:<> SOLICIT=a.b:C,net.example:x\r\n"), 550);
+    assert_eq!(caller.code(b"MAIL FROM:<> BODY=8BITMIME SOLICIT=a.b:C\r\n"), 250);
+    assert_eq!(caller.code(b"RCPT TO:<b@example.org> NOTIFY=NEVER\r\n"), 555);
+    assert_eq!(caller.code(b"RCPT TO:<b@example.org> ORCPT=rfc822;b\r\n"), 555);
+    assert_eq!(caller.code(b"RCPT TO:<b@example.org>\r\n"), 250);
+    assert_eq!(caller.code(b"BDAT 4 LAST\r\na: b"), 503);
+    assert_eq!(caller.code(b"NOOP\r\n"), 250, "the chunk was not taken for commands");
+}
+
+// proves: H26
+#[test]
+fn vrfy_says_something_only_to_whom_it_is_offered() {
+    let mut caller = Caller::new(profile());
+    caller.say(b"EHLO client.example\r\n");
+    assert_eq!(caller.code(b"VRFY anna\r\n"), 252);
+    assert_eq!(caller.code(b"EXPN list\r\n"), 502);
+    caller.extensions = Extensions { vrfy: true, expn: true, ..Extensions::default() };
+    caller.say(b"EHLO client.example\r\n");
+    assert_eq!(caller.code(b"VRFY anna\r\n"), 250);
+    assert_eq!(caller.code(b"EXPN list\r\n"), 250);
 }
