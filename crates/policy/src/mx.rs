@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mail::Domain;
 
-use crate::dns::{Addresses, Answer, DnsError, Family, MxRecord};
+use crate::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security};
 use crate::outcome::{Scope, Trouble, TroubleKind};
 use crate::settings::IpLookupStrategy;
 
@@ -34,6 +34,8 @@ pub struct Host {
     pub name: String,
     /// What it is to the next hop.
     pub role: HostRole,
+    /// How far it is proven that the next hop means this host; a name that is configured needs no proof.
+    pub proven: Security,
 }
 
 /// What a host is to the next hop.
@@ -57,6 +59,13 @@ pub enum HostRole {
     Socket,
 }
 
+impl Host {
+    /// A host by its name.
+    pub fn new(name: String, role: HostRole, proven: Security) -> Self {
+        Host { name, role, proven }
+    }
+}
+
 /// The hosts of a domain in the order in which they are tried, `hosts_max` at most. Equals are shuffled by `seed`.
 ///
 /// Whether a domain without MX records exists at all, its addresses decide.
@@ -68,11 +77,11 @@ pub fn mx_hosts(
     hosts_max: usize,
 ) -> Result<Vec<Host>, Trouble> {
     if let Some(ip) = domain.literal() {
-        return Ok(vec![Host { name: ip.to_string(), role: HostRole::Literal(ip) }]);
+        return Ok(vec![Host::new(ip.to_string(), HostRole::Literal(ip), Security::Unchecked)]);
     }
-    let records = match answer {
-        Ok(answer) => answer.records,
-        Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Vec::new(),
+    let (records, proven) = match answer {
+        Ok(answer) => (answer.records, answer.security),
+        Err(DnsError::NoSuchName(proven) | DnsError::NoData(proven)) => (Vec::new(), proven),
         Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => {
             return Err(dns_trouble((4, 4, 3), format!("cannot look up the MX of {domain}: {why}")));
         }
@@ -81,18 +90,18 @@ pub fn mx_hosts(
         if is_own_name(domain.as_str(), rules) {
             return Err(loops(domain));
         }
-        return Ok(vec![Host { name: domain.as_str().to_owned(), role: HostRole::Implicit }]);
+        return Ok(vec![Host::new(domain.as_str().to_owned(), HostRole::Implicit, proven)]);
     }
     if records.iter().all(|record| record.exchange == ".") {
         return Err(dns_trouble((5, 1, 10), format!("{domain} accepts no mail (null MX)")));
     }
-    let hosts = without_ourselves(usable(records, seed), domain, rules)?;
+    let hosts = without_ourselves(usable(records, seed, proven), domain, rules)?;
     Ok(hosts.into_iter().take(hosts_max.max(1)).collect())
 }
 
 /// The records that name a host, best first, equals shuffled, each host once. A dot among others is ignored, and so
 /// is an IP address, which is not allowed there.
-fn usable(mut records: Vec<MxRecord>, seed: u64) -> Vec<Host> {
+fn usable(mut records: Vec<MxRecord>, seed: u64, proven: Security) -> Vec<Host> {
     for record in &mut records {
         record.exchange = record.exchange.trim_end_matches('.').to_ascii_lowercase();
     }
@@ -102,10 +111,8 @@ fn usable(mut records: Vec<MxRecord>, seed: u64) -> Vec<Host> {
     });
     let mut seen = std::collections::BTreeSet::new();
     records.retain(|record| seen.insert(record.exchange.clone()));
-    let host = |record: MxRecord| Host {
-        name: record.exchange,
-        role: HostRole::Mx { preference: record.preference },
-    };
+    let host =
+        |record: MxRecord| Host::new(record.exchange, HostRole::Mx { preference: record.preference }, proven);
     records.into_iter().map(host).collect()
 }
 
@@ -248,7 +255,6 @@ fn host_trouble(status: (u8, u16, u16), text: String, host: &Host) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::Security;
 
     fn domain() -> Domain {
         Domain::parse("example.org").expect("valid")
@@ -352,7 +358,7 @@ mod tests {
         answers: Vec<Result<Vec<&str>, DnsError>>,
         expected: Result<&[&str], (&str, TroubleKind)>,
     ) {
-        let host = Host { name: "mx.example.org".to_owned(), role };
+        let host = Host::new("mx.example.org".to_owned(), role, Security::Unchecked);
         let answers: Vec<_> = answers
             .into_iter()
             .map(|answer| answer.map(|list| Answer::unchecked(list.into_iter().map(ip).collect())))
@@ -440,7 +446,7 @@ mod tests {
             check_addresses(HostRole::Relay { port: 25 }, vec![Ok(vec![address])], Ok(&[address]));
         }
         check_addresses(mx, vec![Ok(vec!["127.0.0.1", "192.0.2.1"])], Ok(&["192.0.2.1"]));
-        let host = Host { name: "mx".to_owned(), role: mx };
+        let host = Host::new("mx".to_owned(), mx, Security::Unchecked);
         let permissive = MxRules { allow_loopback: true, ..rules() };
         assert_eq!(
             addresses(&host, vec![Ok(Answer::unchecked(vec![ip("127.0.0.1")]))], &permissive, 2),

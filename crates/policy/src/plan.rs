@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use mail::Envelope;
 
+use crate::dane::DaneFinding;
+use crate::dns::Security;
 use crate::mx::{Host, HostRole, MxRules};
 use crate::outcome::Trouble;
 use crate::settings::{AuthMechanism, MtaRoute, MtaTlsStrategy, RelayProtocol, RouteKind, Secret};
-use crate::tls::{HopSecurity, requirement};
+use crate::tls::{HopSecurity, HopTls, requirement};
 use crate::tls_outcome::StsFinding;
 
 /// One host to try.
@@ -27,7 +29,7 @@ pub struct PlannedHost {
     /// What is spoken.
     pub protocol: RelayProtocol,
     /// The security it must have, and why.
-    pub tls: TlsRequirement,
+    pub tls: HopTls,
     /// What we prove with who we are.
     pub proofs: Proofs,
     /// The handshake and STARTTLS must be over within this.
@@ -134,6 +136,8 @@ pub struct Gathered<'a> {
     pub proofs: &'a Proofs,
     /// The MTA-STS policy of the recipient domain.
     pub sts: &'a StsFinding,
+    /// Its TLSA records.
+    pub dane: &'a DaneFinding,
 }
 
 /// What one host is offered, and on which conditions.
@@ -145,7 +149,7 @@ pub fn planned_host(
     gathered: Gathered<'_>,
     rules: &MxRules,
 ) -> Result<PlannedHost, Trouble> {
-    let Gathered { addresses, proofs, sts } = gathered;
+    let Gathered { addresses, proofs, sts, dane } = gathered;
     let relay = match &route.kind {
         RouteKind::Relay(relay) => Some(relay),
         RouteKind::Local | RouteKind::Mx(_) => None,
@@ -156,7 +160,10 @@ pub fn planned_host(
         credentials: proofs.credentials.is_some(),
         loopback: addresses.iter().all(|ip| ip.to_canonical().is_loopback()),
         require_tls: envelope.parameters.require_tls,
+        is_meant: matches!(host.role, HostRole::Implicit | HostRole::Literal(_))
+            || host.proven == Security::Secure,
         sts,
+        dane,
     };
     Ok(PlannedHost {
         tls: requirement(strategy, hop)?,

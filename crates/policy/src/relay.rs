@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use mail::Domain;
 
-use crate::dns::{Answer, DnsError, MxRecord, SrvRecord};
+use crate::dns::{Answer, DnsError, MxRecord, Security, SrvRecord};
 use crate::limits::RELAY_HOSTS_MAX;
 use crate::mx::{self, Host, HostRole, MxRules};
 use crate::outcome::{Scope, Trouble, TroubleKind};
@@ -29,7 +29,11 @@ pub enum Question {
 /// next attempt may have more luck. An IP address needs no DNS.
 pub fn questions(relay: &RelayRoute, seed: u64) -> Vec<Question> {
     if let Some(path) = &relay.socket {
-        return vec![Question::Nothing(Host { name: path.display().to_string(), role: HostRole::Socket })];
+        return vec![Question::Nothing(Host::new(
+            path.display().to_string(),
+            HostRole::Socket,
+            Security::Secure,
+        ))];
     }
     let shares = relay.hosts().into_iter().map(|host| (host.priority, host.weight, host)).collect();
     ordered(shares, seed).into_iter().map(|host| question(relay, host)).take(RELAY_HOSTS_MAX).collect()
@@ -37,7 +41,10 @@ pub fn questions(relay: &RelayRoute, seed: u64) -> Vec<Question> {
 
 fn question(relay: &RelayRoute, host: RelayHost) -> Question {
     let name = host.address.trim_end_matches('.').to_ascii_lowercase();
-    let plain = || Question::Nothing(Host { name: name.clone(), role: HostRole::Relay { port: host.port } });
+    let plain = || {
+        let role = HostRole::Relay { port: host.port };
+        Question::Nothing(Host::new(name.clone(), role, Security::Secure))
+    };
     if name.parse::<IpAddr>().is_ok() {
         return plain();
     }
@@ -67,16 +74,16 @@ pub fn srv_hosts(
     answer: Result<Answer<SrvRecord>, DnsError>,
     seed: u64,
 ) -> Result<Vec<Host>, Trouble> {
-    let records = match answer {
-        Ok(answer) => answer.records,
-        Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => Vec::new(),
+    let (records, proven) = match answer {
+        Ok(answer) => (answer.records, answer.security),
+        Err(DnsError::NoSuchName(proven) | DnsError::NoData(proven)) => (Vec::new(), proven),
         Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => {
             return Err(dns_trouble(format!("cannot look up the SRV records of {name}: {why}")));
         }
     };
     let named = |record: SrvRecord| {
         let target = record.target.trim_end_matches('.').to_ascii_lowercase();
-        let host = Host { name: target, role: HostRole::Relay { port: record.port } };
+        let host = Host::new(target, HostRole::Relay { port: record.port }, proven);
         (record.priority, record.weight, host)
     };
     let mut hosts = ordered(records.into_iter().map(named).collect(), seed);
@@ -285,7 +292,7 @@ mod tests {
 
     #[test]
     fn one_place_that_is_known_is_enough() {
-        let host = |name: &str| Host { name: name.to_owned(), role: HostRole::Relay { port: 25 } };
+        let host = |name: &str| Host::new(name.to_owned(), HostRole::Relay { port: 25 }, Security::Secure);
         let lost = || Err(dns_trouble("lost".to_owned()));
         assert_eq!(hosts([lost(), Ok(vec![host("a"), host("a")])]), Ok(vec![host("a")]));
         assert_eq!(hosts([lost(), lost()]).unwrap_err().text, "lost");

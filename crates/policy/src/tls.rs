@@ -1,10 +1,16 @@
 //! Which security must the hop have?
 
-use crate::mta_sts::{self, Demand};
+mod reason;
+
+use std::sync::Arc;
+
+use crate::dane::{self, Binding, DaneDemand, DaneFinding};
+use crate::mta_sts::{self, Demand, Mode};
 use crate::outcome::{Scope, Trouble, TroubleKind};
 use crate::plan::TlsRequirement;
 use crate::settings::{MtaTlsStrategy, RelayRoute, TlsLevel};
 use crate::tls_outcome::StsFinding;
+pub use reason::{DaneWord, Demander, StsWord, TlsReason};
 
 /// What besides the TLS strategy bears on the security of a hop.
 #[derive(Clone, Copy, Debug)]
@@ -19,51 +25,113 @@ pub struct HopSecurity<'a> {
     pub loopback: bool,
     /// Whether the sender demanded REQUIRETLS (RFC 8689).
     pub require_tls: bool,
+    /// Whether it is certain that the next hop means this host: configured, the domain itself, or proven by DNSSEC.
+    pub is_meant: bool,
     /// What is known of the MTA-STS policy of the recipient domain.
     pub sts: &'a StsFinding,
+    /// What is known of the host's TLSA records.
+    pub dane: &'a DaneFinding,
+}
+
+/// The security that a host must have, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HopTls {
+    /// Whether TLS, and whether it must verify.
+    pub requirement: TlsRequirement,
+    /// The records by which its certificate verifies, instead of by name and root.
+    pub dane: Option<Arc<Binding>>,
+    /// Why.
+    pub reason: TlsReason,
 }
 
 /// The security that a host must have.
 ///
-/// A demand for TLS, by whichever of policy, message, route or password, wins over `startTls: disable`. A password is
-/// only sent over TLS with a verified certificate, or on this machine; the route's own `allowPlaintextAuth` lifts that.
-/// A TLS strategy never does, since the strategy may change with the last error.
-pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<TlsRequirement, Trouble> {
-    if strategy.dane == TlsLevel::Require {
-        return Err(not_available(TroubleKind::Dane, "DANE", strategy, hop.host));
-    }
-    let sts = match hop.relay {
+/// A demand for TLS, by whichever of policy, message, route or password, wins over `startTls: disable`. DANE wins over
+/// MTA-STS (RFC 8461 section 2). A password is only sent over TLS with a verified certificate, or on this machine; the
+/// route's own `allowPlaintextAuth` lifts that. A TLS strategy never does, since the strategy may change with the last
+/// error.
+pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<HopTls, Trouble> {
+    let dane = dane::demand(hop.dane, strategy.dane, hop.host)?;
+    let sts = match (&dane, hop.relay) {
+        (DaneDemand::Match(_), _) => Demand::Nothing,
         // A relay is configured and has no policy to ask for. What is left of the demand is TLS.
-        Some(_) if strategy.mta_sts == TlsLevel::Require => Demand::Tls,
-        Some(_) => Demand::Nothing,
-        None => mta_sts::demand(hop.sts, strategy.mta_sts, hop.host)?,
+        (_, Some(_)) if strategy.mta_sts == TlsLevel::Require => Demand::Tls,
+        (_, Some(_)) => Demand::Nothing,
+        (_, None) => mta_sts::demand(hop.sts, strategy.mta_sts, hop.host)?,
     };
-    let password_may_show = hop.loopback || hop.relay.is_some_and(|relay| relay.allow_plaintext_auth);
-    let password_needs_tls = hop.credentials && !password_may_show;
-    let relay_allows = hop.relay.is_some_and(|relay| relay.allow_invalid_certs) && !password_needs_tls;
-    let strategy_allows = strategy.allow_invalid_certs && !hop.credentials;
-    let must_verify = hop.require_tls || sts == Demand::VerifiedTls;
-    let verify = must_verify || !(relay_allows || strategy_allows);
-    if hop.relay.is_some_and(|relay| relay.implicit_tls) {
-        return Ok(TlsRequirement::Implicit { verify });
+    if hop.require_tls && !hop.is_meant && !sts_names(hop.sts, hop.host) {
+        return Err(not_meant(hop.host));
     }
-    let relay_demands = hop.relay.is_some_and(|relay| relay.require_tls);
-    let is_demanded = hop.require_tls || relay_demands || sts != Demand::Nothing;
-    Ok(match strategy.start_tls {
-        TlsLevel::Disable if password_needs_tls => return Err(no_tls_for_password(hop.host)),
-        _ if is_demanded || password_needs_tls => TlsRequirement::StartTls { verify },
-        TlsLevel::Disable => TlsRequirement::Never,
-        TlsLevel::Optional => TlsRequirement::Opportunistic { verify },
-        TlsLevel::Require => TlsRequirement::StartTls { verify },
-    })
+    let demander = demander(strategy, &hop, &dane, sts);
+    let verify = must_verify(&hop, &dane, sts) || !may_be_anybody(strategy, &hop);
+    let requirement = match demander {
+        _ if hop.relay.is_some_and(|relay| relay.implicit_tls) => TlsRequirement::Implicit { verify },
+        Some(Demander::Password) if strategy.start_tls == TlsLevel::Disable => {
+            return Err(no_tls_for_password(hop.host));
+        }
+        Some(_) => TlsRequirement::StartTls { verify },
+        None if strategy.start_tls == TlsLevel::Disable => TlsRequirement::Never,
+        None => TlsRequirement::Opportunistic { verify },
+    };
+    let reason = TlsReason {
+        demander,
+        dane: DaneWord::of(hop.dane, strategy.dane),
+        sts: StsWord::of(hop.sts, strategy.mta_sts),
+    };
+    let dane = match dane {
+        DaneDemand::Match(binding) => Some(binding),
+        DaneDemand::Nothing | DaneDemand::AnyTls => None,
+    };
+    Ok(HopTls { requirement, dane, reason })
 }
 
-fn not_available(kind: TroubleKind, what: &str, strategy: &MtaTlsStrategy, host: &str) -> Trouble {
+/// Who demands TLS; the strongest of them.
+fn demander(
+    strategy: &MtaTlsStrategy,
+    hop: &HopSecurity<'_>,
+    dane: &DaneDemand,
+    sts: Demand,
+) -> Option<Demander> {
+    let relay_demands = hop.relay.is_some_and(|relay| relay.require_tls);
+    match dane {
+        DaneDemand::Match(_) => Some(Demander::Dane),
+        _ if sts == Demand::VerifiedTls => Some(Demander::MtaSts),
+        _ if hop.require_tls => Some(Demander::Message),
+        DaneDemand::AnyTls => Some(Demander::UnusableTlsa),
+        _ if password_needs_tls(hop) => Some(Demander::Password),
+        _ if relay_demands => Some(Demander::Route),
+        _ if sts == Demand::Tls || strategy.start_tls == TlsLevel::Require => Some(Demander::Strategy),
+        DaneDemand::Nothing => None,
+    }
+}
+
+fn must_verify(hop: &HopSecurity<'_>, dane: &DaneDemand, sts: Demand) -> bool {
+    hop.require_tls || sts == Demand::VerifiedTls || matches!(dane, DaneDemand::Match(_))
+}
+
+fn may_be_anybody(strategy: &MtaTlsStrategy, hop: &HopSecurity<'_>) -> bool {
+    // RFC 7672 section 2.2: where no record can be used there is nothing to authenticate by.
+    let unusable = matches!(hop.dane, DaneFinding::Unusable) && strategy.dane != TlsLevel::Disable;
+    let relay_allows = hop.relay.is_some_and(|relay| relay.allow_invalid_certs) && !password_needs_tls(hop);
+    relay_allows || ((strategy.allow_invalid_certs || unusable) && !hop.credentials)
+}
+
+fn password_needs_tls(hop: &HopSecurity<'_>) -> bool {
+    let may_show = hop.loopback || hop.relay.is_some_and(|relay| relay.allow_plaintext_auth);
+    hop.credentials && !may_show
+}
+
+/// Whether a policy of the recipient domain names the host, whatever it says is to be done otherwise.
+fn sts_names(sts: &StsFinding, host: &str) -> bool {
+    matches!(sts, StsFinding::Policy(policy) if policy.mode != Mode::None && mta_sts::matches(policy, host))
+}
+
+/// RFC 8689 section 4.2.1: a name that is not proven could be anybody's.
+fn not_meant(host: &str) -> Trouble {
     let text = format!(
-        "the TLS strategy '{}' requires {what}, which is not available in this version",
-        strategy.name
+        "the sender demanded REQUIRETLS, and neither DNSSEC nor MTA-STS shows that {host} is meant to take this mail"
     );
-    tls_trouble(kind, (4, 7, 5), text, host)
+    tls_trouble(TroubleKind::Tls, (5, 7, 30), text, host)
 }
 
 fn no_tls_for_password(host: &str) -> Trouble {
@@ -71,23 +139,25 @@ fn no_tls_for_password(host: &str) -> Trouble {
     tls_trouble(TroubleKind::Tls, (4, 7, 10), text, host)
 }
 
-/// STARTTLS is required and not offered. For good, unless a password of ours is what requires it.
-pub fn not_offered(host: &str, credentials: bool) -> Trouble {
-    if credentials {
-        let text = format!("{host} does not offer STARTTLS, and the password is not sent without TLS");
-        return tls_trouble(TroubleKind::Tls, (4, 7, 10), text, host);
-    }
-    tls_trouble(
-        TroubleKind::Tls,
-        (5, 7, 10),
-        format!("{host} does not offer STARTTLS, which is required"),
-        host,
-    )
+/// STARTTLS is demanded and not offered. For good only if nobody but our own strategy demands it: a policy, a message
+/// or a password may have met somebody who strips it.
+pub fn not_offered(host: &str, reason: TlsReason) -> Trouble {
+    let (class, why) = match reason.demander {
+        None | Some(Demander::Strategy) => (5, "which is required"),
+        Some(Demander::Dane | Demander::UnusableTlsa) => (4, "which its TLSA records demand"),
+        Some(Demander::MtaSts) => (4, "which the MTA-STS policy demands"),
+        Some(Demander::Message) => (4, "which the sender demanded"),
+        Some(Demander::Password) => (4, "and the password is not sent without TLS"),
+        Some(Demander::Route) => (4, "which the route requires"),
+    };
+    let text = format!("{host} does not offer STARTTLS, {why}");
+    tls_trouble(TroubleKind::Tls, (class, 7, 10), text, host)
 }
 
 /// The handshake did not succeed. Nothing is sent in clear instead; the next attempt may have another strategy.
-pub fn handshake_failed(host: &str, why: &str) -> Trouble {
-    tls_trouble(TroubleKind::Tls, (4, 7, 5), format!("TLS with {host}: {why}"), host)
+pub fn handshake_failed(host: &str, reason: TlsReason, why: &str) -> Trouble {
+    let kind = if reason.demander == Some(Demander::Dane) { TroubleKind::Dane } else { TroubleKind::Tls };
+    tls_trouble(kind, (4, 7, 5), format!("TLS with {host}: {why}"), host)
 }
 
 fn tls_trouble(kind: TroubleKind, status: (u8, u16, u16), text: String, host: &str) -> Trouble {
@@ -95,129 +165,4 @@ fn tls_trouble(kind: TroubleKind, status: (u8, u16, u16), text: String, host: &s
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn strategy(start_tls: TlsLevel, allow_invalid_certs: bool) -> MtaTlsStrategy {
-        MtaTlsStrategy {
-            name: "default".to_owned(),
-            description: None,
-            dane: TlsLevel::Optional,
-            mta_sts: TlsLevel::Optional,
-            start_tls,
-            allow_invalid_certs,
-            tls_timeout: Duration::from_secs(180),
-            mta_sts_timeout: Duration::from_secs(300),
-        }
-    }
-
-    fn relay(implicit_tls: bool, allow_invalid_certs: bool) -> RelayRoute {
-        RelayRoute { implicit_tls, allow_invalid_certs, ..RelayRoute::to("relay.example.org") }
-    }
-
-    const MX: HopSecurity<'_> = HopSecurity {
-        host: "mx",
-        relay: None,
-        credentials: false,
-        loopback: false,
-        require_tls: false,
-        sts: &StsFinding::NotAsked,
-    };
-
-    #[track_caller]
-    fn check(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>, expected: Result<TlsRequirement, &str>) {
-        let got = requirement(strategy, hop).map_err(|trouble| trouble.status.to_string());
-        assert_eq!(got, expected.map_err(str::to_owned), "{strategy:?} {hop:?}");
-    }
-
-    #[test]
-    fn mx_hosts_follow_the_strategy() {
-        use TlsRequirement::{Never, Opportunistic, StartTls};
-        for (level, allow, expected) in [
-            (TlsLevel::Optional, false, Opportunistic { verify: true }),
-            (TlsLevel::Optional, true, Opportunistic { verify: false }),
-            (TlsLevel::Require, false, StartTls { verify: true }),
-            (TlsLevel::Require, true, StartTls { verify: false }),
-            (TlsLevel::Disable, false, Never),
-            (TlsLevel::Disable, true, Never),
-        ] {
-            check(&strategy(level, allow), MX, Ok(expected));
-        }
-    }
-
-    #[test]
-    fn requiretls_wins_over_the_strategy() {
-        for level in [TlsLevel::Optional, TlsLevel::Require, TlsLevel::Disable] {
-            let hop = HopSecurity { require_tls: true, ..MX };
-            check(&strategy(level, true), hop, Ok(TlsRequirement::StartTls { verify: true }));
-        }
-    }
-
-    #[test]
-    fn a_relay_may_allow_invalid_certificates_for_itself() {
-        for (implicit, allow, expected) in [
-            (true, false, TlsRequirement::Implicit { verify: true }),
-            (true, true, TlsRequirement::Implicit { verify: false }),
-            (false, false, TlsRequirement::Opportunistic { verify: true }),
-            (false, true, TlsRequirement::Opportunistic { verify: false }),
-        ] {
-            let relay = relay(implicit, allow);
-            let hop = HopSecurity { relay: Some(&relay), ..MX };
-            check(&strategy(TlsLevel::Optional, false), hop, Ok(expected));
-        }
-    }
-
-    // proves: G5
-    #[test]
-    fn a_password_is_not_sent_in_clear_or_to_a_stranger() {
-        let (strict, lax) = (relay(false, false), relay(false, true));
-        let hop = HopSecurity { relay: Some(&strict), credentials: true, ..MX };
-        check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::StartTls { verify: true }));
-        check(&strategy(TlsLevel::Optional, true), hop, Ok(TlsRequirement::StartTls { verify: true }));
-        check(&strategy(TlsLevel::Disable, false), hop, Err("4.7.10"));
-        let hop = HopSecurity { relay: Some(&lax), ..hop };
-        check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::StartTls { verify: true }));
-        let said = RelayRoute { allow_plaintext_auth: true, ..lax.clone() };
-        let open = HopSecurity { relay: Some(&said), ..hop };
-        check(
-            &strategy(TlsLevel::Optional, false),
-            open,
-            Ok(TlsRequirement::Opportunistic { verify: false }),
-        );
-        check(&strategy(TlsLevel::Disable, false), open, Ok(TlsRequirement::Never));
-        let hop = HopSecurity { loopback: true, ..hop };
-        check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::Opportunistic { verify: false }));
-        check(&strategy(TlsLevel::Disable, false), hop, Ok(TlsRequirement::Never));
-    }
-
-    #[test]
-    fn a_relay_may_demand_tls_whatever_the_strategy_says() {
-        let relay = RelayRoute { require_tls: true, ..relay(false, true) };
-        let hop = HopSecurity { relay: Some(&relay), ..MX };
-        for level in [TlsLevel::Optional, TlsLevel::Require, TlsLevel::Disable] {
-            check(&strategy(level, false), hop, Ok(TlsRequirement::StartTls { verify: false }));
-        }
-    }
-
-    #[test]
-    fn what_is_not_there_yet_defers() {
-        let dane = MtaTlsStrategy { dane: TlsLevel::Require, ..strategy(TlsLevel::Optional, false) };
-        check(&dane, MX, Err("4.7.5"));
-        let mta_sts = MtaTlsStrategy { mta_sts: TlsLevel::Require, ..strategy(TlsLevel::Optional, false) };
-        check(&mta_sts, MX, Err("5.7.10"));
-        let relay = relay(false, false);
-        let hop = HopSecurity { relay: Some(&relay), ..MX };
-        check(&mta_sts, hop, Ok(TlsRequirement::StartTls { verify: true }));
-        let contradictory = MtaTlsStrategy { start_tls: TlsLevel::Disable, ..mta_sts };
-        check(&contradictory, hop, Ok(TlsRequirement::StartTls { verify: true }));
-    }
-
-    #[test]
-    fn missing_starttls_is_final_only_without_a_password() {
-        assert_eq!(not_offered("mx", false).status.class, 5);
-        assert_eq!(not_offered("mx", true).status.class, 4);
-        assert_eq!(handshake_failed("mx", "no").kind, TroubleKind::Tls);
-    }
-}
+mod tests;
