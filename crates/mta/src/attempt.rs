@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mail::seven_bit::Target;
 use mail::{Envelope, RecipientId};
 use policy::plan::Endpoint;
+use policy::tls::TlsReason;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::{Deposit, LeaseId, QueuedRecipient, StoreError};
 
@@ -56,8 +57,10 @@ pub struct Way {
     pub host: String,
     /// Its address and port, or the path of its socket.
     pub address: Option<Endpoint>,
-    /// The transport security, such as `TLSv1_3 verified`, or `none`.
+    /// The transport security, such as `TLSv1_3 TLS13_AES_256_GCM_SHA384 verified`, or `none`.
     pub tls: String,
+    /// Why it had to be so; none if it came to no host.
+    pub tls_reason: Option<TlsReason>,
     /// Whether the connection had served another message before.
     pub reused: bool,
     /// What the content was made into, if it was not sent as it was accepted.

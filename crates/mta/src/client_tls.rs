@@ -210,3 +210,6 @@ fn only(
         .map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
         .map_err(|error| rustls::Error::General(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,9 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use policy::mx::MxRules;
-use policy::plan::{Endpoint, Proofs, TlsRequirement};
+use policy::plan::{Endpoint, Proofs};
 use policy::settings::RelayProtocol;
+use policy::tls::HopTls;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,7 @@ pub(crate) struct ConnectionKey {
     pub(crate) host: String,
     pub(crate) source: Option<IpAddr>,
     pub(crate) hello: String,
-    pub(crate) tls: TlsRequirement,
+    pub(crate) tls: HopTls,
     pub(crate) proofs: Proofs,
     pub(crate) protocol: RelayProtocol,
 }

@@ -5,5 +5,6 @@ mod fit;
 pub(crate) mod local;
 mod login;
 pub(crate) mod remote;
+pub(crate) mod secure;
 pub(crate) mod smtp;
 mod tls_notes;

@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mail::Envelope;
-use policy::dns::Answer;
+use mail::{Domain, Envelope};
+use policy::dane::{self, DaneFinding};
+use policy::dns::{Answer, Security};
 use policy::facts::{Facts, HostFacts};
 use policy::mx::{self, Host, HostRole, MxRules};
 use policy::relay::{self, Question};
 use policy::route::{Choice, choose_connection, choose_tls};
 use policy::settings::{
-    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RelayRoute, RouteKind,
+    IpLookupStrategy, MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RelayRoute, RouteKind, TlsLevel,
 };
 use policy::{Configuration, NextHop, Trouble};
 use store::QueuedRecipient;
@@ -74,13 +75,53 @@ async fn relay_hosts(
     relay::hosts(found)
 }
 
-/// The addresses of a host in the order in which they are tried. An IP address needs no DNS.
-pub async fn addresses(
+/// Where a host is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// Its addresses in the order in which they are tried.
+    pub addresses: Vec<IpAddr>,
+    /// How far they are proven.
+    pub proven: Security,
+    /// The name that they are of, if the host's own is an alias.
+    pub canonical: Option<String>,
+}
+
+/// The TLSA records of a host (RFC 7672 section 2.2). They are asked for only where the way to them is proven. `domain`
+/// is that of the recipients, where MX records lead to the host.
+pub async fn dane(
     world: &World,
-    route: &MtaRoute,
+    domain: Option<&Domain>,
     host: &Host,
+    found: &Found,
+    strategy: &MtaTlsStrategy,
     rules: &MxRules,
-) -> Result<Vec<IpAddr>, Trouble> {
+) -> DaneFinding {
+    let port = match host.role {
+        _ if strategy.dane == TlsLevel::Disable => return DaneFinding::NotAsked,
+        HostRole::Literal(_) | HostRole::Socket => return DaneFinding::NotAsked,
+        HostRole::Relay { .. } if literal(&host.name).is_some() => return DaneFinding::NotAsked,
+        HostRole::Relay { port } => port,
+        HostRole::Mx { .. } | HostRole::Implicit => rules.port,
+    };
+    let proven = host.proven.min(found.proven);
+    if proven != Security::Secure {
+        return DaneFinding::Unproven(proven);
+    }
+    let domain = domain.map_or(host.name.as_str(), Domain::as_str);
+    let mut finding = DaneFinding::NoRecords;
+    // RFC 7672 section 2.2.2: the name at the end of the aliases first, then the host's own.
+    for base in found.canonical.iter().chain([&host.name]) {
+        let answer = world.resolver.tlsa(&dane::tlsa_name(base, port)).await;
+        finding = dane::found(base, &[&host.name, domain], answer);
+        if !matches!(finding, DaneFinding::NoRecords | DaneFinding::Unproven(_)) {
+            break;
+        }
+    }
+    finding
+}
+
+/// Where a host is. An IP address needs no DNS.
+pub async fn find(world: &World, route: &MtaRoute, host: &Host, rules: &MxRules) -> Result<Found, Trouble> {
     let (strategy, addresses_max) = match &route.kind {
         RouteKind::Mx(route) => (route.ip_lookup_strategy, route.max_multihomed),
         RouteKind::Relay(relay) => (relay.ip_lookup_strategy, RELAY_ADDRESSES_MAX),
@@ -90,14 +131,15 @@ pub async fn addresses(
         (HostRole::Literal(ip), _) | (HostRole::Relay { .. }, Some(ip)) => {
             vec![Ok(Answer::unchecked(vec![ip]))]
         }
-        (HostRole::Socket, _) => return Ok(Vec::new()),
+        (HostRole::Socket, _) => return Ok(Found::default()),
         (HostRole::Mx { .. } | HostRole::Implicit | HostRole::Relay { .. }, _) => {
             let lookups =
                 mx::families(strategy).iter().map(|family| world.resolver.addresses(&host.name, *family));
             futures_util::future::join_all(lookups).await
         }
     };
-    mx::addresses(host, answers, rules, addresses_max)
+    let (proven, canonical) = mx::provenance(&answers);
+    Ok(Found { addresses: mx::addresses(host, answers, rules, addresses_max)?, proven, canonical })
 }
 
 fn literal(name: &str) -> Option<IpAddr> {

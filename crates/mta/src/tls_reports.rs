@@ -76,6 +76,11 @@ impl TlsTallies {
         }
     }
 
+    /// What is counted for a domain and not yet written down.
+    pub fn counted(&self, domain: &Domain) -> Option<Tally> {
+        self.counting().counted.get(domain).map(|counted| counted.tally.clone())
+    }
+
     fn counting(&self) -> MutexGuard<'_, Counting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

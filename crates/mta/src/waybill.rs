@@ -91,6 +91,7 @@ impl Line {
             host,
             address = way.and_then(|way| way.address.as_ref()).map(tracing::field::display),
             tls,
+            tls_policy = way.and_then(|way| way.tls_reason).map(tracing::field::display),
             reused = way.map(|way| way.reused),
             converted = way.and_then(|way| way.made).map(converted),
             retry_num = self.retry_num,

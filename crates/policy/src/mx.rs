@@ -82,7 +82,11 @@ pub fn mx_hosts(
     let (records, proven) = match answer {
         Ok(answer) => (answer.records, answer.security),
         Err(DnsError::NoSuchName(proven) | DnsError::NoData(proven)) => (Vec::new(), proven),
-        Err(why @ (DnsError::Bogus(_) | DnsError::Failed(_))) => {
+        Err(DnsError::Bogus(why)) => {
+            let text = format!("Bogus MX records were found for {domain}: {why}");
+            return Err(Trouble::new(Scope::Destination, TroubleKind::Dane, (4, 7, 5), text));
+        }
+        Err(DnsError::Failed(why)) => {
             return Err(dns_trouble((4, 4, 3), format!("cannot look up the MX of {domain}: {why}")));
         }
     };
@@ -167,6 +171,13 @@ pub fn families(strategy: IpLookupStrategy) -> &'static [Family] {
         IpLookupStrategy::V4Only => &[Family::V4],
         IpLookupStrategy::V6Only => &[Family::V6],
     }
+}
+
+/// How far the addresses of a host are proven, and the name that they are really of if its own is an alias.
+pub fn provenance(answers: &[Addresses]) -> (Security, Option<String>) {
+    let found = || answers.iter().flatten();
+    let proven = found().map(|answer| answer.security).min().unwrap_or_default();
+    (proven, found().find_map(|answer| answer.canonical.clone()))
 }
 
 /// The addresses of a host in the order in which they are tried, `addresses_max` at most.

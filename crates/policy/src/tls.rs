@@ -44,6 +44,14 @@ pub struct HopTls {
     pub reason: TlsReason,
 }
 
+impl HopTls {
+    /// Nothing is asked of it.
+    pub fn none() -> Self {
+        let reason = TlsReason { demander: None, dane: DaneWord::NotAsked, sts: StsWord::NotAsked };
+        HopTls { requirement: TlsRequirement::Never, dane: None, reason }
+    }
+}
+
 /// The security that a host must have.
 ///
 /// A demand for TLS, by whichever of policy, message, route or password, wins over `startTls: disable`. DANE wins over

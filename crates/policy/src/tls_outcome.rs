@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::mta_sts::Policy;
+use crate::dane::{Binding, DaneFinding};
+use crate::mta_sts::{Mode, Policy};
+use crate::outcome::TroubleKind;
 
 /// What is known of the MTA-STS policy of a recipient domain before a host of it is looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -93,6 +95,31 @@ pub enum TlsResult {
     StsPolicyInvalid,
     /// The certificate of the policy's host does not verify.
     StsWebPkiInvalid,
+}
+
+/// The policy that a host is tried under: records beat MTA-STS.
+pub fn applied(binding: Option<&Binding>, sts: &StsFinding) -> AppliedPolicy {
+    match (binding, sts) {
+        (Some(binding), _) => AppliedPolicy::Tlsa(binding.records.iter().map(ToString::to_string).collect()),
+        (None, StsFinding::Policy(policy)) if policy.mode != Mode::None => {
+            AppliedPolicy::Sts(Arc::clone(policy))
+        }
+        (None, StsFinding::Unavailable(_)) => AppliedPolicy::StsUnavailable,
+        (None, StsFinding::Policy(_) | StsFinding::NotAsked | StsFinding::NoPolicy) => AppliedPolicy::None,
+    }
+}
+
+/// What it is in a report that a host was not even connected to; none if that is no matter of transport security.
+pub fn refusal(dane: &DaneFinding, sts: &StsFinding, kind: TroubleKind) -> Option<TlsResult> {
+    match (kind, dane, sts) {
+        (TroubleKind::Dane, DaneFinding::Bogus(_), _) => Some(TlsResult::DnssecInvalid),
+        (TroubleKind::Dane, DaneFinding::Unusable, _) => Some(TlsResult::TlsaInvalid),
+        (TroubleKind::Dane, _, _) => Some(TlsResult::DaneRequired),
+        (TroubleKind::MtaSts, _, StsFinding::Unavailable(failure)) => Some(failure.result),
+        (TroubleKind::MtaSts | TroubleKind::Tls, _, _) => Some(TlsResult::ValidationFailure),
+        (TroubleKind::Dns, DaneFinding::Failed(_), _) => Some(TlsResult::ValidationFailure),
+        _ => None,
+    }
 }
 
 impl TlsResult {

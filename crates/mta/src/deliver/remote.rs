@@ -99,7 +99,10 @@ impl<'a> Remote<'a> {
         let route = hosts::route(self.configuration, next_hop)?;
         let rules = self.connections.rules();
         let proofs = secrets::proofs(self.world, route).await?;
-        for host in hosts::hosts(self.world, route, next_hop, rules, self.seed).await? {
+        let named = hosts::hosts(self.world, route, next_hop, rules, self.seed).await;
+        let told =
+            |trouble: &Trouble| tls_notes::no_hosts(self.world, self.connections, self.delivery, trouble);
+        for host in named.inspect_err(told)? {
             if self.pending().is_empty() || Instant::now() >= self.begin_until {
                 break;
             }
@@ -138,15 +141,15 @@ impl<'a> Remote<'a> {
     async fn at_host(&mut self, route: &MtaRoute, host: &Host, proofs: &Proofs) -> ControlFlow<()> {
         let rules = self.connections.rules();
         let pending = self.pending();
-        let addresses = match hosts::addresses(self.world, route, host, rules).await {
-            Ok(addresses) => addresses,
+        let found = match hosts::find(self.world, route, host, rules).await {
+            Ok(found) => found,
             Err(trouble) => {
                 self.note(&pending, &trouble);
                 return ControlFlow::Continue(());
             }
         };
         // Those that follow are of equal or worse preference (RFC 5321 section 5.1).
-        if !mx::is_configured(host.role) && mx::is_ourselves(&addresses, rules) {
+        if !mx::is_configured(host.role) && mx::is_ourselves(&found.addresses, rules) {
             self.note_loop(&pending);
             return ControlFlow::Break(());
         }
@@ -168,11 +171,16 @@ impl<'a> Remote<'a> {
                 }
             };
             let envelope = &self.delivery.envelope;
-            let gathered = Gathered { addresses: addresses.clone(), proofs, sts: &sts };
-            match planned_host(route, &strategy, envelope, host, gathered, rules) {
+            let domain = match &self.delivery.next_hop {
+                NextHop::Mx { domain, .. } => Some(domain),
+                NextHop::Local { .. } | NextHop::Relay { .. } => None,
+            };
+            let dane = hosts::dane(self.world, domain, host, &found, &strategy, rules).await;
+            let gathered = Gathered { addresses: found.addresses.clone(), proofs, sts: &sts, dane: &dane };
+            match planned_host(route, &strategy, envelope, host, gathered.clone(), rules) {
                 Ok(planned) => self.at_addresses(&planned, &sts, &group).await,
                 Err(trouble) => {
-                    let seen = (&*host.name, &sts);
+                    let seen = (&*host.name, &gathered);
                     tls_notes::left_out(self.world, self.connections, self.delivery, seen, &trouble);
                     self.note(&group, &trouble);
                 }
@@ -278,7 +286,7 @@ impl<'a> Remote<'a> {
             host: host.name.clone(),
             source: source.map(|source| source.source_ip),
             hello,
-            tls: host.tls,
+            tls: host.tls.clone(),
             proofs: host.proofs.clone(),
             protocol: host.protocol,
         };
@@ -322,8 +330,12 @@ impl<'a> Remote<'a> {
 
     fn note_at(&mut self, key: &ConnectionKey, places: &[usize], trouble: &Trouble) {
         for &place in places {
-            self.places[place].way =
-                Way { host: key.host.clone(), address: Some(key.address.clone()), ..Way::default() };
+            self.places[place].way = Way {
+                host: key.host.clone(),
+                address: Some(key.address.clone()),
+                tls_reason: Some(key.tls.reason),
+                ..Way::default()
+            };
         }
         self.note(places, trouble);
     }

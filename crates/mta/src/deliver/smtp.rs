@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use mail::{Envelope, Stage, Timestamp};
+use mail::{Envelope, Reply, Stage, Timestamp};
 use policy::outcome::{self, Incapable, Judgement};
 use policy::plan::{Endpoint, TlsRequirement};
 use policy::settings::RelayProtocol;
@@ -12,16 +12,14 @@ use policy::{Trouble, tls};
 use rustix::io::Errno;
 use store::QueuedRecipient;
 use tokio::time::timeout_at;
-use wire::smtp::client::{
-    Answer, Broken, Client, Forward, Protocol, Request, SetupTrouble, StartTls, Step, Unable,
-};
+use wire::smtp::client::{Answer, Broken, Client, Forward, Protocol, Request, SetupTrouble, Step, Unable};
 use wire::smtp::command::DeliverBy;
 
 use super::dialogue::{ContentFault, Patience, drive, send_content};
 use super::fit::Offer;
 use super::login::login;
+use super::secure::{Upgrade, handshake, may_go_without, start_tls};
 use crate::attempt::Way;
-use crate::client_tls::Trust;
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::world::{Stream, World};
 
@@ -48,6 +46,33 @@ pub(crate) async fn open(
     key: Arc<ConnectionKey>,
     patience: &Patience,
 ) -> Result<Connection, NoConnection> {
+    match open_once(world, connections, Arc::clone(&key), patience, Upgrade::AsRequired).await? {
+        Opened::Connection(connection) => Ok(*connection),
+        Opened::NotUpgraded(refusal) => {
+            tracing::info!(host = key.host, %refusal, "STARTTLS is refused; once more, without it");
+            match open_once(world, connections, key, patience, Upgrade::Plain).await? {
+                Opened::Connection(connection) => Ok(*connection),
+                Opened::NotUpgraded(_) => {
+                    Err(NoConnection::Host(Trouble::ours("STARTTLS was not asked for")))
+                }
+            }
+        }
+    }
+}
+
+enum Opened {
+    Connection(Box<Connection>),
+    /// STARTTLS was refused, and the host may be asked without it.
+    NotUpgraded(Reply),
+}
+
+async fn open_once(
+    world: &World,
+    connections: &Connections,
+    key: Arc<ConnectionKey>,
+    patience: &Patience,
+    upgrade: Upgrade,
+) -> Result<Opened, NoConnection> {
     if connections.credentials_are_held(&key) {
         let text =
             format!("{} refused our credentials a moment ago; they are not offered again yet", key.host);
@@ -57,31 +82,37 @@ pub(crate) async fn open(
     connections.count_opened();
     let mut way = Way { host: key.host.clone(), address: Some(key.address.clone()), ..Way::default() };
     way.tls = "none".to_owned();
-    if let TlsRequirement::Implicit { verify } = key.tls {
-        (stream, way.tls) = handshake(connections, stream, &key, verify, patience).await?;
+    way.tls_reason = Some(key.tls.reason);
+    if matches!(key.tls.requirement, TlsRequirement::Implicit { .. }) {
+        (stream, way.tls) = handshake(connections, stream, &key, patience).await?;
     }
-    let mut client = new_client(&key);
+    let mut client = new_client(&key, upgrade);
     let mut buffer = vec![0; READ_BYTES].into_boxed_slice();
     loop {
         match drive(&mut stream, &mut client, &mut buffer, patience).await {
             Step::Handshake => {
-                let verify = verifies(key.tls);
-                (stream, way.tls) = handshake(connections, stream, &key, verify, patience).await?;
+                (stream, way.tls) = handshake(connections, stream, &key, patience).await?;
                 client.secured();
             }
             Step::Ready => {
-                return Ok(Connection { key, stream, client, buffer, way, served: 0 });
+                let connection = Connection { key, stream, client, buffer, way, served: 0 };
+                return Ok(Opened::Connection(Box::new(connection)));
             }
             Step::Send | Step::Receive(_) | Step::SendContent(_) | Step::Over => {
-                let why = client.take_setup_trouble();
-                let lacks_tls = matches!(why, Some(SetupTrouble::NoStartTls));
-                let trouble = setup_trouble(connections, &key, why);
-                if !lacks_tls {
-                    return Err(NoConnection::Host(trouble));
-                }
-                let failure =
-                    TlsFailure { result: TlsResult::StartTlsNotSupported, reason: trouble.text.clone() };
-                return Err(NoConnection::Insecure(trouble, failure));
+                return match client.take_setup_trouble() {
+                    Some(SetupTrouble::Refused(Stage::StartTls, reply))
+                        if may_go_without(&key.tls) && reply.code != 421 =>
+                    {
+                        Ok(Opened::NotUpgraded(reply))
+                    }
+                    Some(SetupTrouble::NoStartTls) => {
+                        let trouble = tls::not_offered(&key.host, key.tls.reason);
+                        let reason = trouble.text.clone();
+                        let result = TlsResult::StartTlsNotSupported;
+                        Err(NoConnection::Insecure(trouble, TlsFailure { result, reason }))
+                    }
+                    trouble => Err(NoConnection::Host(setup_trouble(connections, &key, trouble))),
+                };
             }
         }
     }
@@ -135,46 +166,12 @@ fn is_ours(error: &io::Error, key: &ConnectionKey) -> bool {
     }
 }
 
-fn verifies(requirement: TlsRequirement) -> bool {
-    match requirement {
-        TlsRequirement::Never => true,
-        TlsRequirement::Opportunistic { verify }
-        | TlsRequirement::StartTls { verify }
-        | TlsRequirement::Implicit { verify } => verify,
-    }
-}
-
-async fn handshake(
-    connections: &Connections,
-    stream: Box<dyn Stream>,
-    key: &ConnectionKey,
-    verify: bool,
-    patience: &Patience,
-) -> Result<(Box<dyn Stream>, String), NoConnection> {
-    let trust = if verify { Trust::Roots } else { Trust::Anybody };
-    let shaking = connections.tls().handshake(stream, &key.host, &trust, key.proofs.identity.as_ref());
-    let failure = match timeout_at(patience.deadline(patience.tls), shaking).await {
-        Ok(Ok(secured)) => return Ok(secured),
-        Ok(Err(error)) => TlsFailure { result: error.result, reason: error.text },
-        Err(_) => {
-            let reason = "the handshake timed out".to_owned();
-            TlsFailure { result: TlsResult::ValidationFailure, reason }
-        }
-    };
-    Err(NoConnection::Insecure(tls::handshake_failed(&key.host, &failure.reason), failure))
-}
-
-fn new_client(key: &ConnectionKey) -> Client {
+fn new_client(key: &ConnectionKey, upgrade: Upgrade) -> Client {
     let protocol = match key.protocol {
         RelayProtocol::Smtp => Protocol::Smtp,
         RelayProtocol::Lmtp => Protocol::Lmtp,
     };
-    let start_tls = match key.tls {
-        TlsRequirement::Never | TlsRequirement::Implicit { .. } => StartTls::Never,
-        TlsRequirement::Opportunistic { .. } => StartTls::IfOffered,
-        TlsRequirement::StartTls { .. } => StartTls::Required,
-    };
-    Client::new(protocol, &key.hello, start_tls, login(key))
+    Client::new(protocol, &key.hello, start_tls(&key.tls, upgrade), login(key))
 }
 
 fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option<SetupTrouble>) -> Trouble {
@@ -187,7 +184,7 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
             }
             outcome::refused(stage, &reply, &stage.to_string(), host, false)
         }
-        Some(SetupTrouble::NoStartTls) => Judgement::NextHost(tls::not_offered(host, credentials)),
+        Some(SetupTrouble::NoStartTls) => Judgement::NextHost(tls::not_offered(host, key.tls.reason)),
         Some(SetupTrouble::NoMechanism) => {
             hold(connections, key, "it offers no mechanism for them");
             Judgement::NextHost(outcome::no_mechanism(host))
@@ -286,6 +283,7 @@ pub(crate) fn shows_content_sent(answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     use policy::plan::Proofs;
+    use policy::tls::HopTls;
 
     use super::*;
 
@@ -297,7 +295,7 @@ mod tests {
             host: "mx.example.org".to_owned(),
             source: source.map(|source| source.parse().expect("an address")),
             hello: "me.example.org".to_owned(),
-            tls: TlsRequirement::Never,
+            tls: HopTls::none(),
             proofs: Proofs::default(),
             protocol: RelayProtocol::Smtp,
         };

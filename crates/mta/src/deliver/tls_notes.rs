@@ -2,7 +2,8 @@
 
 use mail::{Domain, Source};
 use policy::mta_sts::{Mode, matches};
-use policy::tls_outcome::{AppliedPolicy, StsFinding, TlsFailure, TlsOutcome, TlsResult};
+use policy::plan::Gathered;
+use policy::tls_outcome::{AppliedPolicy, StsFinding, TlsFailure, TlsOutcome, TlsResult, applied, refusal};
 use policy::{NextHop, Trouble, TroubleKind};
 
 use super::smtp::NoConnection;
@@ -19,27 +20,36 @@ fn told(delivery: &Delivery) -> Option<&Domain> {
     }
 }
 
-/// Counts that a host was left out for its domain's policy, if that is why.
+/// Counts that a host was left out for want of security, if that is why.
 pub(super) fn left_out(
     world: &World,
     connections: &Connections,
     delivery: &Delivery,
-    (host, sts): (&str, &StsFinding),
+    (host, gathered): (&str, &Gathered<'_>),
     trouble: &Trouble,
 ) {
-    let Some(domain) = told(delivery).filter(|_| trouble.kind == TroubleKind::MtaSts) else { return };
-    let result = match sts {
-        StsFinding::Unavailable(failure) => failure.result,
-        StsFinding::NotAsked | StsFinding::NoPolicy | StsFinding::Policy(_) => TlsResult::ValidationFailure,
-    };
-    let outcome = TlsOutcome {
-        policy: applied(sts),
+    let result = refusal(gathered.dane, gathered.sts, trouble.kind);
+    if let (Some(domain), Some(result)) = (told(delivery), result) {
+        let outcome = without_connection(host, applied(None, gathered.sts), result, trouble);
+        connections.tls_tallies().note(domain, &outcome, world.clock.now());
+    }
+}
+
+/// Counts that the MX records are bogus, if that is why there are no hosts.
+pub(super) fn no_hosts(world: &World, connections: &Connections, delivery: &Delivery, trouble: &Trouble) {
+    let Some(domain) = told(delivery).filter(|_| trouble.kind == TroubleKind::Dane) else { return };
+    let outcome = without_connection("", AppliedPolicy::None, TlsResult::DnssecInvalid, trouble);
+    connections.tls_tallies().note(domain, &outcome, world.clock.now());
+}
+
+fn without_connection(host: &str, policy: AppliedPolicy, result: TlsResult, trouble: &Trouble) -> TlsOutcome {
+    TlsOutcome {
+        policy,
         host: host.to_owned(),
         receiving_ip: None,
         sending_ip: None,
         result: Err(TlsFailure { result, reason: trouble.text.clone() }),
-    };
-    connections.tls_tallies().note(domain, &outcome, world.clock.now());
+    }
 }
 
 /// Counts how a new connection fared.
@@ -56,7 +66,7 @@ pub(super) fn opened(
         Ok(connection) if connection.way.tls == "none" => {
             failure(TlsResult::StartTlsNotSupported, format!("{} does not offer STARTTLS", key.host))
         }
-        Ok(_) if !is_named(sts, &key.host) => {
+        Ok(_) if key.tls.dane.is_none() && !is_named(sts, &key.host) => {
             failure(TlsResult::ValidationFailure, format!("MX \"{}\" not authorized by policy.", key.host))
         }
         Ok(_) => Ok(()),
@@ -64,7 +74,7 @@ pub(super) fn opened(
         Err(NoConnection::Address(_) | NoConnection::Host(_) | NoConnection::Ours(_)) => return,
     };
     let outcome = TlsOutcome {
-        policy: applied(sts),
+        policy: applied(key.tls.dane.as_deref(), sts),
         host: key.host.clone(),
         receiving_ip: key.address.ip(),
         sending_ip: key.source,
@@ -78,13 +88,5 @@ fn is_named(sts: &StsFinding, host: &str) -> bool {
     match sts {
         StsFinding::Policy(policy) => policy.mode == Mode::None || matches(policy, host),
         StsFinding::NotAsked | StsFinding::NoPolicy | StsFinding::Unavailable(_) => true,
-    }
-}
-
-fn applied(sts: &StsFinding) -> AppliedPolicy {
-    match sts {
-        StsFinding::Policy(policy) if policy.mode != Mode::None => AppliedPolicy::Sts(policy.clone()),
-        StsFinding::Unavailable(_) => AppliedPolicy::StsUnavailable,
-        StsFinding::Policy(_) | StsFinding::NotAsked | StsFinding::NoPolicy => AppliedPolicy::None,
     }
 }

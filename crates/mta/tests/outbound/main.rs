@@ -1,5 +1,6 @@
 //! Deliveries over loopback sockets to peers that play a script.
 
+mod dane;
 mod extensions;
 mod peer;
 mod relays;

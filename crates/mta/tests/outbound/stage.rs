@@ -39,23 +39,32 @@ impl Clock for StillClock {
 pub(crate) struct Names {
     mx: BTreeMap<String, Result<Vec<MxRecord>, DnsError>>,
     addresses: BTreeMap<String, Vec<IpAddr>>,
+    aliases: BTreeMap<String, String>,
+    tlsa: BTreeMap<String, Result<Vec<TlsaRecord>, DnsError>>,
+    security: Security,
+}
+
+impl Names {
+    fn answer<T>(&self, records: Vec<T>) -> Answer<T> {
+        Answer { records, security: self.security, canonical: None }
+    }
 }
 
 #[async_trait]
 impl Resolver for Names {
     async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         let records = self.mx.get(domain.as_str()).cloned();
-        records.unwrap_or(Err(DnsError::NoSuchName(Security::Unchecked))).map(Answer::unchecked)
+        records.unwrap_or(Err(DnsError::NoSuchName(self.security))).map(|records| self.answer(records))
     }
 
     async fn addresses(&self, host: &str, family: Family) -> Addresses {
-        let all = self.addresses.get(host).ok_or(DnsError::NoSuchName(Security::Unchecked))?;
+        let all = self.addresses.get(host).ok_or(DnsError::NoSuchName(self.security))?;
         let fits = |ip: &&IpAddr| ip.is_ipv4() == (family == Family::V4);
         let found: Vec<IpAddr> = all.iter().filter(fits).copied().collect();
         if found.is_empty() {
             Err(DnsError::NoData(Security::Unchecked))
         } else {
-            Ok(Answer::unchecked(found))
+            Ok(Answer { canonical: self.aliases.get(host).cloned(), ..self.answer(found) })
         }
     }
 
@@ -67,8 +76,9 @@ impl Resolver for Names {
         Err(DnsError::NoData(Security::Unchecked))
     }
 
-    async fn tlsa(&self, _name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
-        Err(DnsError::NoData(Security::Unchecked))
+    async fn tlsa(&self, name: &str) -> Result<Answer<TlsaRecord>, DnsError> {
+        let records = self.tlsa.get(name).cloned();
+        records.unwrap_or(Err(DnsError::NoSuchName(self.security))).map(|records| self.answer(records))
     }
 
     async fn srv(&self, _name: &str) -> Result<Answer<SrvRecord>, DnsError> {
@@ -129,6 +139,29 @@ impl Setting {
     pub(crate) fn mx_fails(mut self) -> Self {
         let failed = Err(DnsError::Failed("SERVFAIL".to_owned()));
         self.names.mx.insert("example.net".to_owned(), failed);
+        self
+    }
+
+    pub(crate) fn mx_bogus(mut self) -> Self {
+        let bogus = Err(DnsError::Bogus("a signature does not hold".to_owned()));
+        self.names.mx.insert("example.net".to_owned(), bogus);
+        self
+    }
+
+    /// Every answer is signed, and its signature holds.
+    pub(crate) fn signed(mut self) -> Self {
+        self.names.security = Security::Secure;
+        self
+    }
+
+    pub(crate) fn tlsa(mut self, name: &str, answer: Result<Vec<TlsaRecord>, DnsError>) -> Self {
+        self.names.tlsa.insert(name.to_owned(), answer);
+        self
+    }
+
+    /// The name of a host is an alias of another.
+    pub(crate) fn alias(mut self, name: &str, canonical: &str) -> Self {
+        self.names.aliases.insert(name.to_owned(), canonical.to_owned());
         self
     }
 

@@ -5,17 +5,17 @@ use policy::TroubleKind;
 use crate::peer::{Identity, Peer};
 use crate::stage::{Setting, Stage, letter, mx, relay};
 
-const HELLO: &str = "S: 220 mx
+pub(crate) const HELLO: &str = "S: 220 mx
     C: EHLO me.example.org
     S: 250-mx\n";
-const UPGRADE: &str = "S: 250 STARTTLS
+pub(crate) const UPGRADE: &str = "S: 250 STARTTLS
     C: STARTTLS
     S: 220 go
     = tls\n";
-const SECOND_HELLO: &str = "C: EHLO me.example.org
+pub(crate) const SECOND_HELLO: &str = "C: EHLO me.example.org
     S: 250-mx
     S: 250 PIPELINING\n";
-const TRANSACTION: &str = "C: MAIL FROM:<from@example.org>
+pub(crate) const TRANSACTION: &str = "C: MAIL FROM:<from@example.org>
     C: RCPT TO:<a@example.net>
     C: DATA
     S: 250 ok
@@ -23,14 +23,14 @@ const TRANSACTION: &str = "C: MAIL FROM:<from@example.org>
     S: 354 go
     = content
     S: 250 queued\n";
-const TO: &[&str] = &["a@example.net"];
+pub(crate) const TO: &[&str] = &["a@example.net"];
 
 fn settings(more: &str) -> String {
     format!(
         r#"{{
             "SystemSettings": {{"defaultHostname": "me.example.org"}},
             "MtaRoute": [{{"@type": "Relay", "name": "relay", "address": "relay.example.org", "port": 465, {more}}}],
-            "MtaTlsStrategy": [{{"name": "strict", "startTls": "require"}}, {{"name": "dane", "dane": "require"}}]
+            "MtaTlsStrategy": [{{"name": "strict", "startTls": "require"}}]
         }}"#
     )
 }
@@ -114,7 +114,6 @@ async fn without_starttls_it_goes_in_clear_unless_required() {
     for (strategy, script, expected) in [
         ("'default'", clear.clone(), "delivered 250"),
         ("'strict'", format!("{HELLO}S: 250 HELP"), "failed 5.7.10 tls"),
-        ("'default'", format!("{refused}{TRANSACTION}"), "delivered 250"),
         ("'strict'", refused.clone(), "deferred 4.0.0 unexpected-reply"),
         ("'strict'", refused.replace("454", "502"), "failed 5.0.0 unexpected-reply"),
     ] {
@@ -153,12 +152,21 @@ async fn words_injected_behind_the_starttls_reply_end_the_connection() {
     peer.over().await;
 }
 
+// proves: F4
 #[tokio::test]
-async fn what_this_version_cannot_do_is_not_left_out() {
-    let identity = Identity::of("mx1.example.net");
-    let (stage, _peer) = one_host(&identity, true, "'dane'", "").await;
-    assert_eq!(stage.delivers(mx(), letter(TO)).await, ["deferred 4.7.5 dane"]);
-    assert_eq!(stage.tried(), Vec::<String>::new());
+async fn where_starttls_is_refused_it_goes_in_clear_over_a_new_connection() {
+    let refused = format!("{HELLO}S: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 not now\n");
+    let clear = format!("{HELLO}S: 250-PIPELINING\nS: 250 STARTTLS\n{TRANSACTION}");
+    let peer = Peer::plays(&[&refused, &clear]).await;
+    let stage = Setting::new()
+        .mx(10, "mx1.example.net", &["192.0.2.1"])
+        .road("192.0.2.1", peer.address)
+        .build(r#"{"SystemSettings": {"defaultHostname": "me.example.org"}}"#);
+    let report = stage.attempts(mx(), letter(TO)).await;
+    assert_eq!(crate::stage::words(&report.outcomes[0].1), "delivered 250");
+    assert_eq!(report.ways[0].tls, "none");
+    stage.connections.close().await;
+    assert_eq!(peer.over().await.len(), 1);
 }
 
 fn relay_stage(peer: &Peer, identity: Option<&Identity>, more: &str) -> Stage {
@@ -221,7 +229,8 @@ async fn a_password_goes_over_verified_tls() {
     let peer = Peer::plays_as(Some(&identity), &[&format!("{HELLO}{UPGRADE}")]).await;
     let stage = relay_stage(&peer, None, login);
     let mut second = letter(TO);
-    second.last = Some(policy::tls::handshake_failed("relay.example.org", "unknown issuer"));
+    let reason = policy::tls::HopTls::none().reason;
+    second.last = Some(policy::tls::handshake_failed("relay.example.org", reason, "unknown issuer"));
     assert_eq!(stage.delivers(relay(), second).await, ["deferred 4.7.5 tls"]);
     peer.over().await;
 }

@@ -9,6 +9,7 @@ use policy::mx::{Host, HostRole, MxRules};
 use policy::plan::{Gathered, PlannedHost, TlsRequirement, planned_host};
 use policy::route::Explained;
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, TlsLevel};
+use policy::tls::{DaneWord, Demander, HopTls, TlsReason};
 use policy::tls_outcome::StsFinding;
 use policy::{NextHop, Trouble};
 use serde::Serialize;
@@ -114,7 +115,8 @@ async fn fill(
     report: &mut HostReport,
 ) -> Result<(), String> {
     let text = |trouble: Trouble| trouble.text;
-    report.addresses = mta::hosts::addresses(subject.world, route, host, rules).await.map_err(text)?;
+    let found = mta::hosts::find(subject.world, route, host, rules).await.map_err(text)?;
+    report.addresses.clone_from(&found.addresses);
     let (strategy, explained) = subject.tls(route, &host.name).await;
     report.tls_strategy = Some(explained);
     let strategy = strategy.map_err(text)?;
@@ -129,9 +131,11 @@ async fn fill(
         }
         None => StsFinding::NotAsked,
     };
-    let gathered = Gathered { addresses, proofs: &proofs, sts: &sts };
+    let mx_domain = domain.map(|(domain, _)| *domain);
+    let dane = mta::hosts::dane(subject.world, mx_domain, host, &found, &strategy, rules).await;
+    let gathered = Gathered { addresses, proofs: &proofs, sts: &sts, dane: &dane };
     let planned = planned_host(route, &strategy, subject.envelope, host, gathered, rules).map_err(text)?;
-    report.tls = tls_words(planned.tls).to_owned();
+    report.tls = tls_words(&planned.tls);
     report.tls_because = tls_because(route, &strategy, &planned);
     if let Some(words) = sts_words(&sts) {
         report.tls_because += "; ";
@@ -159,8 +163,12 @@ pub(crate) fn next_hop_words(next_hop: &NextHop) -> String {
     }
 }
 
-fn tls_words(requirement: TlsRequirement) -> &'static str {
-    match requirement {
+fn tls_words(tls: &HopTls) -> String {
+    if let Some(binding) = &tls.dane {
+        let records: Vec<String> = binding.records.iter().map(|record| record.parameters()).collect();
+        return format!("required, its certificate must match TLSA {}", records.join(" or "));
+    }
+    let words = match tls.requirement {
         TlsRequirement::Never => "not used",
         TlsRequirement::Opportunistic { verify: true } => "used where offered, its certificate must verify",
         TlsRequirement::Opportunistic { verify: false } => "used where offered, any certificate will do",
@@ -168,7 +176,8 @@ fn tls_words(requirement: TlsRequirement) -> &'static str {
         TlsRequirement::StartTls { verify: false } => "required by STARTTLS, any certificate will do",
         TlsRequirement::Implicit { verify: true } => "from the first byte, its certificate must verify",
         TlsRequirement::Implicit { verify: false } => "from the first byte, any certificate will do",
-    }
+    };
+    words.to_owned()
 }
 
 /// What is known of the policy of the recipient domain, if it has one.
@@ -182,13 +191,24 @@ fn sts_words(sts: &StsFinding) -> Option<String> {
     }
 }
 
-/// Whether no certificate is accepted that does not verify.
-fn verifies(requirement: TlsRequirement) -> bool {
+fn anybody_will_do(requirement: TlsRequirement) -> bool {
     match requirement {
-        TlsRequirement::Never => true,
+        TlsRequirement::Never => false,
         TlsRequirement::Opportunistic { verify }
         | TlsRequirement::StartTls { verify }
-        | TlsRequirement::Implicit { verify } => verify,
+        | TlsRequirement::Implicit { verify } => !verify,
+    }
+}
+
+/// What DANE has to do with it.
+fn dane_words(reason: TlsReason) -> Option<String> {
+    match (reason.dane, reason.demander) {
+        (DaneWord::NotAsked, _) => None,
+        (DaneWord::Records, Some(Demander::Dane)) => Some("its TLSA records are signed".to_owned()),
+        (DaneWord::Records, _) => Some("its TLSA records are signed, and none can be used".to_owned()),
+        (DaneWord::Unchecked, _) => Some("no DANE, since the name server does not validate".to_owned()),
+        (DaneWord::Unsigned, _) => Some("no DANE, since its DNS is not signed".to_owned()),
+        (DaneWord::NoRecords, _) => Some("it has no TLSA records".to_owned()),
     }
 }
 
@@ -212,7 +232,9 @@ fn tls_because(route: &MtaRoute, strategy: &MtaTlsStrategy, planned: &PlannedHos
     if planned.proofs.credentials.is_some() {
         because.push("a password is to be sent".to_owned());
     }
-    if !verifies(planned.tls) {
+    because.extend(dane_words(planned.tls.reason));
+    if anybody_will_do(planned.tls.requirement) && planned.tls.reason.demander != Some(Demander::UnusableTlsa)
+    {
         let relay_allows = relay.is_some_and(|relay| relay.allow_invalid_certs);
         let (what, name) =
             if relay_allows { ("route", &route.name) } else { ("TLS strategy", &strategy.name) };

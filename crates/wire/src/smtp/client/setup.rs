@@ -80,9 +80,6 @@ impl Client {
                 self.say(Setup::PlainHello, hello);
             }
             (Setup::StartTls, 220) => self.phase = Phase::Setup(Setup::Handshake),
-            (Setup::StartTls, code) if self.start_tls == StartTls::IfOffered && code != 421 => {
-                self.authenticate();
-            }
             (Setup::Auth { initial_sent }, _) => self.heard_auth(initial_sent, reply),
             _ => self.refused(setup.stage(), reply),
         }
