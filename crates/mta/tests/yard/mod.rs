@@ -267,11 +267,21 @@ pub fn configuration_with(more: &str, route: &str, schedule: &str) -> Configurat
 
 /// The same with these schedules and this strategy.
 pub fn configuration_of(more: &str, schedules: &str, strategy: &str) -> Configuration {
+    let accounts = format!(r#""Account": [{{"name": "{SENDER}"}}, {{"name": "bert@home.example"}}], {more}"#);
+    configuration_from(&accounts, schedules, strategy)
+}
+
+/// The same with other accounts, which are among `more`.
+pub fn configuration_with_accounts(more: &str, route: &str, schedule: &str) -> Configuration {
+    let schedules = format!(r#"[{{"name": "remote", "queueId": "remote", {schedule}}}]"#);
+    configuration_from(more, &schedules, &format!(r#"{{"route": {route}}}"#))
+}
+
+fn configuration_from(more: &str, schedules: &str, strategy: &str) -> Configuration {
     let json = format!(
         r#"{{ {more}
         "SystemSettings": {{"defaultHostname": "mx.home.example", "defaultDomain": "home.example"}},
         "Domain": [{{"name": "home.example"}}],
-        "Account": [{{"name": "{SENDER}"}}, {{"name": "bert@home.example"}}],
         "MtaRoute": [
             {{"@type": "Relay", "name": "one", "address": "192.0.2.1"}},
             {{"@type": "Relay", "name": "two", "address": "192.0.2.2"}}
@@ -280,7 +290,7 @@ pub fn configuration_of(more: &str, schedules: &str, strategy: &str) -> Configur
         "MtaOutboundStrategy": {strategy}
     }}"#
     );
-    let environment = Environment { hostname: None, ..Environment::default() };
+    let environment = Environment { open_key: Some(mta::sign::open), ..Environment::default() };
     Configuration::from_settings_json(&json, &environment).unwrap_or_else(|findings| panic!("{findings:?}"))
 }
 
