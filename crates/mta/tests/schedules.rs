@@ -244,3 +244,15 @@ async fn time_that_is_given_back_ends_too() {
     assert!(yard.queued().await.is_empty());
     assert_eq!(yard.told().await.last().unwrap()[0], "a@one.example failed 5.4.1");
 }
+
+// proves: C21
+#[tokio::test(start_paused = true)]
+async fn where_a_domain_has_moved_is_found_at_the_next_attempt() {
+    let yard = Yard::open(configuration(r#"{"else": "'mx'"}"#, PATIENT));
+    yard.peers.set(2, Manner::Takes);
+    yard.accept(&["a@moving.example"], Notify::NEVER).await;
+    yard.wait(200).await;
+    assert!(yard.queued().await.is_empty());
+    assert_near(&yard.dialed(1), &[0]);
+    assert_near(&yard.dialed(2), &[120]);
+}

@@ -499,6 +499,20 @@ mod tests {
         assert!(seconds.len() >= 60);
     }
 
+    // proves: B3
+    #[test]
+    fn a_wait_is_as_long_when_clocks_are_put_forward_or_back() {
+        let schedule = three_days(&[hours(2)]);
+        let progress = Progress::first(&schedule, ACCEPTED, &Parameters::default());
+        let wait = |now: Timestamp| {
+            let progress = Progress { expiry: Expiry::At(Timestamp::NEVER), ..progress.clone() };
+            next_attempt(&schedule, RecipientId(7), &progress, now).unwrap().since(now)
+        };
+        let waits = ["2026-01-15T00:30:00Z", "2026-03-29T00:30:00Z", "2026-10-25T00:30:00Z"]
+            .map(|text| wait(Timestamp::parse_rfc3339(text).unwrap()));
+        assert!(waits.iter().all(|each| *each == waits[0]), "{waits:?}");
+    }
+
     // proves: 5.14.2
     #[test]
     fn the_next_event_is_the_earliest_of_attempt_notice_and_expiry() {

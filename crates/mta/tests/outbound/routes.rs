@@ -423,3 +423,37 @@ async fn nothing_is_tried_without_the_lease() {
     assert_eq!(report.outcomes.len(), 1);
     assert_eq!(stage.tried(), Vec::<String>::new());
 }
+
+/// Deliveries by an Mx route with this strategy, to a host that has one address of each family; only IPv4 leads
+/// anywhere.
+async fn by_families(strategy: &str) -> (Stage, Peer) {
+    let settings = SETTINGS.replacen(
+        '{',
+        &format!(r#"{{"MtaRoute": [{{"@type": "Mx", "name": "mx", "ipLookupStrategy": "{strategy}"}}],"#),
+        1,
+    );
+    let peer = Peer::plays(&[&taken()]).await;
+    let stage = Setting::new()
+        .mx(10, "mx1.example.net", &["192.0.2.1", "2001:db8::1"])
+        .road("192.0.2.1", peer.address)
+        .build(&settings);
+    (stage, peer)
+}
+
+// proves: 5.5.1
+#[tokio::test]
+async fn ipv6_alone_that_leads_nowhere_is_a_failed_connection() {
+    let (stage, _peer) = by_families("v6Only").await;
+    assert_eq!(stage.delivers(mx(), letter(&["a@example.net"])).await, ["deferred 4.4.1 connection"]);
+    assert_eq!(stage.tried(), ["2001:db8::1"]);
+}
+
+// proves: 5.5.2
+#[tokio::test]
+async fn ipv4_is_next_where_ipv6_leads_nowhere() {
+    let (stage, peer) = by_families("v6ThenV4").await;
+    assert_eq!(stage.delivers(mx(), letter(&["a@example.net"])).await, ["delivered 250"]);
+    assert_eq!(stage.tried(), ["2001:db8::1", "192.0.2.1"]);
+    stage.connections.close().await;
+    peer.over().await;
+}

@@ -210,18 +210,28 @@ impl Transport for Wires {
     }
 }
 
-struct NoNames;
+/// A domain that does not exist, one whose MX moves after the first minute, and else nothing but failures.
+struct FewNames(Instant);
 
 #[async_trait]
-impl Resolver for NoNames {
+impl Resolver for FewNames {
     async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError> {
         match domain.as_str() {
             "nowhere.example" => Err(DnsError::NoSuchName(Security::Unchecked)),
+            "moving.example" => {
+                let host = if self.0.elapsed() < Duration::from_secs(60) { "one" } else { "two" };
+                Ok(Answer::unchecked(vec![MxRecord {
+                    preference: 10,
+                    exchange: format!("{host}.host.example"),
+                }]))
+            }
             _ => Err(DnsError::Failed("SERVFAIL".to_owned())),
         }
     }
-    async fn addresses(&self, host: &str, _family: Family) -> Addresses {
+    async fn addresses(&self, host: &str, family: Family) -> Addresses {
         match host {
+            "one.host.example" if family == Family::V4 => Ok(Answer::unchecked(vec![peer(1)])),
+            "two.host.example" if family == Family::V4 => Ok(Answer::unchecked(vec![peer(2)])),
             "nowhere.example" => Err(DnsError::NoSuchName(Security::Unchecked)),
             _ => Err(DnsError::Failed("SERVFAIL".to_owned())),
         }
@@ -320,7 +330,7 @@ impl Yard {
     ) -> Yard {
         let world = World::new(
             store,
-            Arc::new(NoNames),
+            Arc::new(FewNames(peers.begun)),
             Arc::new(Wires(Arc::clone(&peers))),
             Arc::new(LeapingClock(peers.begun, leap)),
         );

@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod dkim;
+mod examples;
 mod explain;
 mod fixture;
 mod send;
