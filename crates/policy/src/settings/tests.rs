@@ -334,3 +334,44 @@ proptest::proptest! {
         let _ = Settings::from_json(&text);
     }
 }
+
+// proves: J9
+#[test]
+fn every_fault_of_an_object_is_named() {
+    let json = r#"{"MtaRoute": [
+{"@type": "Relay", "name": "", "adress": "relay.example", "port": 70000, "protocol": "SMTP",
+ "implicitTls": "yes", "authSecret": {"@type": "Flie", "filePath": "/x"}},
+{"@type": "Mx", "name": "mx", "maxMxHosts": 0, "maxMultihomed": -1, "ipLookupStrategy": "v4thenv6"},
+{"@type": "Mx"}],
+"MtaDeliverySchedule": [{"name": "s", "queueId": "q", "retry": {"@type": "Custom", "intervals":
+ [{"duration": 0}, {"duration": 60000}, {"duration": "x"}]}, "expiry": {"@type": "Ttl", "expire": true}}]}"#;
+    let errors = Settings::from_json(json).unwrap_err();
+    let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "line 2, column 32: MtaRoute: there is no property adress (did you mean address?)",
+            "line 2, column 67: MtaRoute: port: 70000 is no port; ports are 1 to 65535",
+            "line 2, column 86: MtaRoute: protocol: there is no value SMTP (did you mean smtp?)",
+            "line 3, column 17: MtaRoute: implicitTls: must be true or false, not the text \"yes\"",
+            "line 3, column 48: MtaRoute: authSecret: there is no value Flie (did you mean File?)",
+            "line 2, column 28: MtaRoute: name: must not be empty",
+            "line 4, column 45: MtaRoute mx: maxMxHosts: must be at least 1",
+            "line 4, column 65: MtaRoute mx: maxMultihomed: must be a whole number, 0 or more, not -1",
+            "line 4, column 89: MtaRoute mx: ipLookupStrategy: there is no value v4thenv6 (did you mean v4ThenV6?)",
+            "line 5, column 1: MtaRoute: the property name is missing",
+            "line 7, column 16: MtaDeliverySchedule s: retry.intervals.0.duration: must be a whole \
+             number of milliseconds above 0",
+            "line 7, column 54: MtaDeliverySchedule s: retry.intervals.2.duration: must be a whole \
+             number of milliseconds, not the text \"x\"",
+            "line 7, column 99: MtaDeliverySchedule s: expiry.expire: must be a whole number of milliseconds, not true"
+        ]
+    );
+}
+
+#[test]
+fn a_file_full_of_faults_is_not_read_for_ever() {
+    let many = (0..1000).map(|n| format!("\"p{n}\": {n}")).collect::<Vec<_>>().join(", ");
+    let errors = Settings::from_json(&format!("{{\"@type\": \"Mx\", \"name\": \"a\", {many}}}")).unwrap_err();
+    assert_eq!(errors.len(), 20);
+}

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use serde::Deserialize;
 
+use super::faults;
 use super::reader::{Fault, Reader, TYPE};
 use super::tree::{Json, Member, Node};
 use crate::expr::suggest::closest;
@@ -100,6 +101,7 @@ impl Type {
 }
 
 /// An object of the file: its type, the id that it is listed under, and its properties.
+#[derive(Clone, Copy)]
 struct Entry<'j> {
     kind: Type,
     id: Option<&'j str>,
@@ -117,9 +119,8 @@ pub(in crate::settings) fn load(text: &str, settings: &mut Settings) -> Result<(
         loader.forget_fresh(kind);
     }
     for entry in entries {
-        if let Err(fault) = loader.load(&entry) {
-            errors.push(error(text, title(&entry), fault));
-        }
+        let faults = faults::all(entry.json, |json| loader.load(&Entry { json, ..entry }));
+        errors.extend(faults.into_iter().map(|fault| error(text, title(&entry), fault)));
     }
     loader.resolve_queue_ids();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -415,5 +416,6 @@ fn no_variant(json: &Json, found: Option<&str>, variants: &[&str]) -> Fault {
     let at = json.member(TYPE).map_or(json.at, |variant| variant.at);
     let near = found.and_then(|name| closest(name, variants.iter().copied()));
     let fault = Fault::at(at, format!("{TYPE} must be one of {}", variants.join(", ")));
+    let fault = Fault { missing: found.is_none(), ..fault };
     near.map_or(fault.clone(), |near| fault.hint(format!("did you mean {near}?")))
 }

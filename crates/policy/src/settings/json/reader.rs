@@ -16,11 +16,13 @@ pub(super) struct Fault {
     pub(super) path: String,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// Whether a property is missing in the object that stands here.
+    pub(super) missing: bool,
 }
 
 impl Fault {
     pub(super) fn at(at: usize, message: impl Into<String>) -> Self {
-        Fault { at: Some(at), path: String::new(), message: message.into(), hint: None }
+        Fault { at: Some(at), path: String::new(), message: message.into(), hint: None, missing: false }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -58,7 +60,7 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault { at: None, path: String::new(), message: message.to_string(), hint: None }
+        Fault { at: None, path: String::new(), message: message.to_string(), hint: None, missing: false }
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -93,7 +95,7 @@ impl de::Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("the property {field} is missing"))
+        Fault { missing: true, ..Self::custom(format!("the property {field} is missing")) }
     }
 }
 
@@ -124,9 +126,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match &self.0.node {
             Node::Null => visitor.visit_unit(),
             Node::Bool(truth) => visitor.visit_bool(*truth),
-            Node::Number(number) => {
-                number.clone().deserialize_any(visitor).map_err(de::Error::custom::<serde_json::Error>)
-            }
+            Node::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
             Node::Text(text) => visitor.visit_str(text),
             Node::List(_) => self.deserialize_seq(visitor),
             Node::Object(members) => visitor.visit_map(Reader::members(members)),
@@ -182,8 +186,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                     visitor.visit_enum(Variant { name, at: *at, members })
                 }
                 Some(other) => Err(Fault::at(other.at, format!("{TYPE} must be a text"))),
-                None => Err(Fault::at(self.0.at, format!("the property {TYPE} is missing"))
-                    .hint(format!("one of {}", variants.join(", ")))),
+                None => {
+                    let fault = Fault::at(self.0.at, format!("the property {TYPE} is missing"));
+                    Err(Fault { missing: true, ..fault }.hint(format!("one of {}", variants.join(", "))))
+                }
             },
             _ => self.deserialize_any(visitor),
         }

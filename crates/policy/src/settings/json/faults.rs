@@ -1,0 +1,59 @@
+//! Everything that is wrong with one object, not only what comes first.
+
+use std::collections::BTreeSet;
+
+use super::reader::Fault;
+use super::tree::{Json, Member, Node};
+
+/// Faults of one object that are named.
+const FAULTS_MAX: usize = 20;
+
+/// Reads an object; if something in it is wrong, again without that, until nothing is wrong or nothing can be left out.
+pub(super) fn all(json: &Json, mut read: impl FnMut(&Json) -> Result<(), Fault>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let Err(mut fault) = read(json) else { return faults };
+    let mut json = json.clone();
+    // Objects that something was left out of: that it is missing there is no fault of the file.
+    let mut incomplete = BTreeSet::new();
+    loop {
+        let at = fault.at;
+        if !(fault.missing && at.is_some_and(|at| incomplete.contains(&at))) {
+            faults.push(fault);
+        }
+        let left_out = at.and_then(|at| leave_out(&mut json, at));
+        let Some(owner) = left_out.filter(|_| faults.len() < FAULTS_MAX) else { return faults };
+        incomplete.insert(owner);
+        match read(&json) {
+            Ok(()) => return faults,
+            Err(next) => fault = next,
+        }
+    }
+}
+
+/// Takes away the member or element that begins here, or whose value does; where the object or list stands that had it.
+fn leave_out(json: &mut Json, at: usize) -> Option<usize> {
+    let owner = json.at;
+    // An element must keep its number, so the list becomes one with keys.
+    if let Node::List(items) = &json.node
+        && items.iter().any(|item| item.at == at)
+    {
+        let numbered = items.iter().enumerate().map(|(place, item)| Member {
+            key: place.to_string(),
+            at: item.at,
+            value: item.clone(),
+        });
+        json.node = Node::Object(numbered.collect());
+    }
+    match &mut json.node {
+        Node::Object(members) => {
+            let found = members.iter().position(|member| member.at == at || member.value.at == at);
+            if let Some(place) = found {
+                members.remove(place);
+                return Some(owner);
+            }
+            members.iter_mut().find_map(|member| leave_out(&mut member.value, at))
+        }
+        Node::List(items) => items.iter_mut().find_map(|item| leave_out(item, at)),
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => None,
+    }
+}
