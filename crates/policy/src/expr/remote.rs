@@ -62,6 +62,12 @@ pub(super) fn named(name: &str) -> Option<(LookupFunction, usize)> {
     found.map(|(_, count, function)| (*function, *count))
 }
 
+/// All of them, each with its arity and what it yields.
+#[cfg(test)]
+pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize, Kind)> {
+    LOOKUPS.iter().map(|(name, count, function)| (*name, *count, function.kind()))
+}
+
 /// All names.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     LOOKUPS.iter().map(|(name, ..)| *name)

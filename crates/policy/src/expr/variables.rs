@@ -83,10 +83,10 @@ const CONTEXTS: [Context; 12] = [
 ];
 
 macro_rules! variables {
-    ($($(#[$doc:meta])* $variable:ident = $name:literal, $kind:ident, $contexts:expr;)*) => {
+    ($(#[doc = $doc:literal] $variable:ident = $name:literal, $kind:ident, $contexts:expr;)*) => {
         /// A variable.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum Variable { $($(#[$doc])* $variable,)* }
+        pub enum Variable { $(#[doc = $doc] $variable,)* }
 
         impl Variable {
             /// All of them.
@@ -97,7 +97,12 @@ macro_rules! variables {
                 match self { $(Variable::$variable => $name,)* }
             }
 
-            /// What it holds.
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Variable::$variable => $doc.trim_ascii(),)* }
+            }
+
+            /// Which values it holds.
             pub fn kind(self) -> Kind {
                 match self { $(Variable::$variable => Kind::$kind,)* }
             }

@@ -50,6 +50,12 @@ pub(super) fn named(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|builtin| builtin.name == name)
 }
 
+/// All of them, each with its arity and what it yields.
+#[cfg(test)]
+pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize, Kind)> {
+    BUILTINS.iter().map(|builtin| (builtin.name, builtin.arity, builtin.kind))
+}
+
 /// All names.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     BUILTINS.iter().map(|builtin| builtin.name)

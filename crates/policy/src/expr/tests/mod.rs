@@ -2,6 +2,7 @@
 
 mod functions;
 mod lookups;
+mod page;
 mod refusals;
 
 use std::collections::{BTreeMap, BTreeSet};
