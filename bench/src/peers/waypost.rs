@@ -34,7 +34,7 @@ impl Waypost {
             place.port
         );
         fs::write(place.folder.join("waypost.toml"), boot)?;
-        fs::write(place.folder.join("settings.json"), serde_json::to_vec_pretty(&settings(place, kind))?)?;
+        fs::write(place.folder.join("settings.json"), serde_json::to_vec_pretty(&settings(place, kind)?)?)?;
         let binary = match kind {
             PeerKind::Before => {
                 std::env::var_os("WAYPOST_BEFORE").map(PathBuf::from).context("set WAYPOST_BEFORE")?
@@ -64,7 +64,7 @@ impl Waypost {
 }
 
 /// Everything goes to the sink; TLS has to be, whatever its certificate, or is left out.
-fn settings(place: &Place, kind: PeerKind) -> Value {
+fn settings(place: &Place, kind: PeerKind) -> Result<Value> {
     let start_tls = if place.tls { "require" } else { "disable" };
     let mut settings = json!({
         "MtaRoute": [{
@@ -77,28 +77,50 @@ fn settings(place: &Place, kind: PeerKind) -> Value {
     });
     let more = match kind {
         PeerKind::Policies => policies(),
+        PeerKind::Signing => signing()?,
         _ => json!({}),
     };
     if let (Some(settings), Value::Object(more)) = (settings.as_object_mut(), more) {
         settings.extend(more);
     }
-    settings
+    Ok(settings)
 }
 
-/// One of each kind of policy, none of which ever says no.
+/// Of each kind of policy one or more, none of which ever says no.
 fn policies() -> Value {
+    let rate = json!({ "count": 1_000_000, "period": 1_000 });
+    let throttle = |key: &str| json!({ "description": key, "key": [key], "rate": rate });
     json!({
         "MtaOutboundStrategy": {
             "route": {
                 "match": [
-                    { "if": "rcpt_domain == 'nowhere.test' && retry_num > 2", "then": "'sink'" },
+                    { "if": "rcpt_domain in ['a.test', 'b.test'] && retry_num > 2", "then": "'sink'" },
                     { "if": "size > 104857600 || priority > 3", "then": "'sink'" },
+                    { "if": "hash_bucket(rcpt, 100) < 50", "then": "'sink'" },
                 ],
                 "else": "'sink'",
             },
             "tls": { "else": "'bench'" },
         },
+        "MtaInboundThrottle": [throttle("senderDomain"), throttle("rcptDomain")],
+        "MtaOutboundThrottle": [throttle("senderDomain"), throttle("rcptDomain"), throttle("mx")],
+        "MtaQueueQuota": [
+            { "description": "by recipient domain", "key": ["rcptDomain"], "messages": 100_000_000 },
+            { "description": "by sender", "key": ["sender"], "size": 1_000_000_000_000_u64 },
+        ],
     })
+}
+
+/// Each message is signed with a key that is made now.
+fn signing() -> Result<Value> {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)?.serialize_pem();
+    Ok(json!({
+        "DkimSignature": [{
+            "name": "bench", "domain": "bench.test", "selector": "one",
+            "key": { "@type": "Value", "secret": key },
+        }],
+        "SenderAuthSettings": { "dkimSignDomain": { "else": "'bench.test'" } },
+    }))
 }
 
 /// The program beside this one, where cargo puts both.
