@@ -17,7 +17,7 @@ use policy::limits::{
     CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX,
     RELIEF_INTERVAL, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX, STORE_BACKOFF_MIN,
 };
-use policy::scheduler::{Place, Scheduler, Started};
+use policy::scheduler::{Load, Place, Scheduler, Started};
 use policy::{Configuration, Trouble};
 use store::{Claim, LeaseId, StoreError};
 use tokio::sync::watch;
@@ -377,8 +377,9 @@ impl State {
         }
         let now = self.now();
         let delivery = Arc::clone(&part.delivery);
-        let Delivery { next_hop, recipients, .. } = &*delivery;
-        if let Err(refused) = self.scheduler.offer(virtual_queue, next_hop, recipients.len(), part, now) {
+        let Delivery { next_hop, recipients, envelope, .. } = &*delivery;
+        let load = Load { recipients: recipients.len(), priority: envelope.parameters.priority };
+        if let Err(refused) = self.scheduler.offer(virtual_queue, next_hop, load, part, now) {
             let (part, down) = *refused;
             self.put_off(part, down);
         }

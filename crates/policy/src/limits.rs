@@ -113,6 +113,8 @@ const _: () = assert!(TRIAL_DELAY_MAX.as_secs() < FAILURES_FORGOTTEN_AFTER.as_se
 
 /// A delivery to so many recipients at most is a letter, and does not wait behind those of a long list.
 pub const LETTER_RECIPIENTS_MAX: usize = 10;
+/// Deliveries of a higher priority in a row, while something waits longer than they do; then that has its turn.
+pub const PASSED_OVER_MAX: u32 = 9;
 /// Deliveries at once of a virtual queue that the configuration does not name any more.
 pub const VIRTUAL_QUEUE_CAP_DEFAULT: usize = 25;
 /// Hosts of one relay that one attempt looks at.

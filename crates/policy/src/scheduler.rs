@@ -2,19 +2,25 @@
 //!
 //! Deliveries wait in a line per virtual queue and next hop. The lines of a virtual queue take turns, so that
 //! a long one delays no other; the virtual queues take turns too. Within a line, deliveries to few recipients and
-//! those of long lists alternate, so that a list to many does not hold up a letter to one. A delivery starts when its virtual queue has
+//! those of long lists alternate, so that a list to many does not hold up a letter to one. Mail of a higher priority
+//! (RFC 6710) goes first within its line, and now and then the one that waits longest: no priority starves another, and
+//! no line another. Lines without priorities pay nothing for that. A delivery starts when its virtual queue has
 //! a place and its next hop bears one more. Next hops that have not answered lately may hold no more than half
 //! of a virtual queue's places, so that many dead ones cannot take them all.
+
+mod line;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use mail::Timestamp;
 
+pub use self::line::Load;
+use self::line::{Line, Waiting};
 use crate::destination::{Destination, Down, Feedback};
 use crate::limits::{
-    CROWDED_AFTER, CROWDED_DELAY_MAX, CROWDED_DELAY_MIN, DESTINATIONS_MAX, LETTER_RECIPIENTS_MAX,
-    VIRTUAL_QUEUE_CAP_DEFAULT, WAITING_RECIPIENTS_MAX, WORKED_OFF_WITHIN,
+    CROWDED_AFTER, CROWDED_DELAY_MAX, CROWDED_DELAY_MIN, DESTINATIONS_MAX, VIRTUAL_QUEUE_CAP_DEFAULT,
+    WAITING_RECIPIENTS_MAX, WORKED_OFF_WITHIN,
 };
 use crate::route::NextHop;
 
@@ -61,21 +67,6 @@ struct VirtualQueue<D> {
 }
 
 #[derive(Debug)]
-struct Line<D> {
-    letters: VecDeque<Waiting<D>>,
-    lists: VecDeque<Waiting<D>>,
-    list_is_next: bool,
-    in_turn: bool,
-}
-
-#[derive(Debug)]
-struct Waiting<D> {
-    delivery: D,
-    recipients: usize,
-    since: Timestamp,
-}
-
-#[derive(Debug)]
 struct Hop {
     next_hop: NextHop,
     destination: Destination,
@@ -113,15 +104,16 @@ impl<D> Scheduler<D> {
         }
     }
 
-    /// Puts a delivery to `recipients` recipients in line. It comes back if its next hop is down.
+    /// Puts a delivery in line. It comes back if its next hop is down.
     pub fn offer(
         &mut self,
         virtual_queue: &str,
         next_hop: &NextHop,
-        recipients: usize,
+        load: impl Into<Load>,
         delivery: D,
         now: Timestamp,
     ) -> Result<(), Box<(D, Down)>> {
+        let Load { recipients, priority } = load.into();
         let number = self.hop_number(next_hop, now);
         let hop = &mut self.hops[number];
         if let Some(down) = hop.destination.down(now) {
@@ -133,7 +125,7 @@ impl<D> Scheduler<D> {
         let queue = self.queue_number(virtual_queue);
         let queue = &mut self.queues[queue];
         let line = queue.lines.entry(number).or_insert_with(Line::empty);
-        line.push(Waiting { delivery, recipients, since: now });
+        line.push(Waiting { delivery, recipients, since: now }, priority);
         queue.take_turn(number, unproven);
         Ok(())
     }
@@ -369,48 +361,6 @@ impl<D> VirtualQueue<D> {
     }
 }
 
-impl<D> Line<D> {
-    fn empty() -> Self {
-        Line { letters: VecDeque::new(), lists: VecDeque::new(), list_is_next: false, in_turn: false }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.letters.is_empty() && self.lists.is_empty()
-    }
-
-    fn push(&mut self, waiting: Waiting<D>) {
-        let kind =
-            if waiting.recipients <= LETTER_RECIPIENTS_MAX { &mut self.letters } else { &mut self.lists };
-        kind.push_back(waiting);
-    }
-
-    fn pop(&mut self) -> Option<Waiting<D>> {
-        let is_list = self.letters.is_empty() || self.list_is_next && !self.lists.is_empty();
-        self.list_is_next = !is_list;
-        if is_list { self.lists.pop_front() } else { self.letters.pop_front() }
-    }
-
-    /// Since when the first waits.
-    fn since(&self) -> Option<Timestamp> {
-        [&self.letters, &self.lists]
-            .into_iter()
-            .filter_map(|kind| kind.front())
-            .map(|first| first.since)
-            .min()
-    }
-
-    /// Takes out all but for the first `keep`, letters before lists; `keep` is then how many more may be kept.
-    fn take(&mut self, keep: &mut usize) -> Vec<Waiting<D>> {
-        let mut taken = Vec::new();
-        for kind in [&mut self.letters, &mut self.lists] {
-            let kept = (*keep).min(kind.len());
-            *keep -= kept;
-            taken.extend(kind.drain(kept..));
-        }
-        taken
-    }
-}
-
 /// How many deliveries to a next hop finish in a time, by the last two spans of ten seconds.
 #[derive(Default, Debug)]
 struct Pace {
@@ -466,6 +416,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::{LETTER_RECIPIENTS_MAX, PASSED_OVER_MAX};
     use crate::outcome::{Scope, Trouble, TroubleKind};
 
     fn at(seconds: u64) -> Timestamp {
@@ -527,6 +478,30 @@ mod tests {
         }
         assert_eq!(numbers(&start_all(&mut scheduler, at(0))), [10, 0, 11, 1, 12, 2, 3, 4]);
         assert_eq!(scheduler.room(), WAITING_RECIPIENTS_MAX);
+    }
+
+    #[test]
+    fn a_higher_priority_goes_first_and_starves_nobody() {
+        let mut scheduler = scheduler(&[("local", 1000)]);
+        let local = NextHop::Local { route: "local".to_owned() };
+        let offers = [(0, 0), (1, -9), (2, 9), (3, 4), (4, 9), (5, 0)];
+        for (number, priority) in offers {
+            let load = Load { recipients: 1, priority };
+            scheduler.offer("local", &local, load, number, at(number as u64)).unwrap();
+        }
+        assert_eq!(numbers(&start_all(&mut scheduler, at(9))), [2, 4, 3, 0, 5, 1]);
+        assert_eq!(scheduler.room(), WAITING_RECIPIENTS_MAX);
+        // What waits longest has its turn although more and more comes that is urgent.
+        scheduler.offer("local", &local, Load { recipients: 1, priority: -9 }, 1000, at(10)).unwrap();
+        scheduler.offer("local", &local, 1, 1001, at(11)).unwrap();
+        for number in 0..100 {
+            scheduler.offer("local", &local, Load { recipients: 1, priority: 9 }, number, at(12)).unwrap();
+        }
+        let order = numbers(&start_all(&mut scheduler, at(13)));
+        let place = |number| order.iter().position(|other| *other == number).unwrap();
+        let every = PASSED_OVER_MAX as usize + 1;
+        assert_eq!((place(1000), place(1001)), (every - 1, 2 * every - 1), "{order:?}");
+        assert_eq!(order.len(), 102);
     }
 
     #[test]
@@ -626,7 +601,7 @@ mod tests {
 
     #[derive(Clone, Copy, Debug)]
     enum Step {
-        Offer { queue: usize, hop: usize },
+        Offer { queue: usize, hop: usize, priority: i8 },
         Start,
         Finish { nth: usize, reachable: bool },
         Later,
@@ -634,7 +609,8 @@ mod tests {
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
-            4 => (0..3usize, 0..6usize).prop_map(|(queue, hop)| Step::Offer { queue, hop }),
+            4 => (0..3usize, 0..6usize, -1..2i8)
+                .prop_map(|(queue, hop, priority)| Step::Offer { queue, hop, priority }),
             4 => Just(Step::Start),
             3 => (0..50usize, proptest::bool::weighted(0.7))
                 .prop_map(|(nth, reachable)| Step::Finish { nth, reachable }),
@@ -654,8 +630,9 @@ mod tests {
             let mut back = 0;
             for (number, step) in steps.iter().enumerate() {
                 match *step {
-                    Step::Offer { queue, hop } => {
-                        if scheduler.offer(QUEUES[queue].0, &mx(hop), 1, number, now).is_ok() {
+                    Step::Offer { queue, hop, priority } => {
+                        let load = Load { recipients: 1, priority };
+                        if scheduler.offer(QUEUES[queue].0, &mx(hop), load, number, now).is_ok() {
                             open.insert(number);
                         }
                     }
