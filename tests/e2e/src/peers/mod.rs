@@ -2,6 +2,7 @@
 
 mod dovecot;
 mod knot;
+mod postfix;
 mod postgresql;
 mod smtp_sink;
 mod smtp_source;
@@ -10,6 +11,7 @@ mod unbound;
 
 pub use dovecot::Dovecot;
 pub use knot::Knot;
+pub use postfix::Postfix;
 pub use postgresql::PostgreSql;
 pub use smtp_sink::SmtpSink;
 pub use smtp_source::SmtpSource;
@@ -20,12 +22,25 @@ use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
+
+use crate::process::program;
 
 /// Makes a folder that a peer under another user may use.
 fn open_folder(path: &Path) {
     fs::create_dir_all(path).expect("the test's folder can be written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
+}
+
+/// Writes a self-signed certificate for 127.0.0.1 (`server.crt`) and its key (`server.key`).
+fn certificate(folder: &Path) {
+    let mut openssl = Command::new(program("openssl", "openssl"));
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    openssl.args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    openssl.arg("-keyout").arg(folder.join("server.key")).arg("-out").arg(folder.join("server.crt"));
+    let output = openssl.output().expect("openssl can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Whether a name server on 127.0.0.1 answers at all.
