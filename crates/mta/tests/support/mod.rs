@@ -132,10 +132,23 @@ impl Server {
         listeners: Vec<ListenerSettings>,
         limits: ConnectionLimits,
     ) -> Self {
+        Self::start_in(memory, Self::world(store, Arc::new(Nothing)), configuration(), listeners, limits)
+    }
+
+    pub fn world(store: Arc<dyn Store>, resolver: Arc<dyn Resolver>) -> World {
+        World::new(store, resolver, Arc::new(Nothing), Arc::new(WallClock))
+    }
+
+    pub fn start_in(
+        memory: Arc<MemoryStore>,
+        world: World,
+        configuration: Configuration,
+        listeners: Vec<ListenerSettings>,
+        limits: ConnectionLimits,
+    ) -> Self {
         let listeners = Listeners::bind(listeners, limits).unwrap();
         let addresses = listeners.addresses();
-        let world = World::new(store, Arc::new(Nothing), Arc::new(Nothing), Arc::new(WallClock));
-        let (_, configuration) = watch::channel(Arc::new(configuration()));
+        let (_, configuration) = watch::channel(Arc::new(configuration));
         let shutdown = CancellationToken::new();
         let tls = ServerTls::self_signed(HOST).unwrap();
         let mut running = JoinSet::new();

@@ -1,5 +1,6 @@
 //! Programs that nobody here wrote, each a small struct: started on free ports, ready when made, killed when dropped.
 
+pub mod dkimpy;
 mod dovecot;
 mod knot;
 mod postfix;
