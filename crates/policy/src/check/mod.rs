@@ -2,6 +2,7 @@
 
 mod authenticity;
 mod branches;
+mod comparisons;
 mod directory;
 mod extensions;
 mod implication;
@@ -100,7 +101,6 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     directory::check(settings, &mut findings);
     if let Some(compiled) = &compiled {
         names::check(settings, compiled, &mut findings);
-        branches::check(compiled, &mut findings);
         strategies::check_demands(settings, compiled, &mut findings);
     }
     let usable = findings.iter().all(|finding| finding.severity != Severity::Error);

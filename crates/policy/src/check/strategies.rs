@@ -19,18 +19,6 @@ pub(super) struct Compiled {
     pub(super) tls: CheckedExpression,
 }
 
-impl Compiled {
-    /// Each with its name.
-    pub(super) fn all(&self) -> [(&'static str, &CheckedExpression); 4] {
-        [
-            ("route", &self.route),
-            ("schedule", &self.schedule),
-            ("connection", &self.connection),
-            ("tls", &self.tls),
-        ]
-    }
-}
-
 /// Compiles all four; nothing if one is wrong.
 pub(super) fn compile(
     settings: &Settings,

@@ -203,6 +203,31 @@ fn texts_that_stand_as_conditions_are_warned_of() {
          rcpt_domain is in lower case, so it is never 'Example.org' (did you mean 'example.org'?)"],
     );
     check_is(
+        &route(&[("rcpt_domain in ['a.example', '*.b.example']", "'relay'")], "'mx'"),
+        &[
+            "warning: MtaOutboundStrategy: route.match.0.if: line 1, column 30: in '*.b.example' the * stands for itself, \
+         so rcpt_domain is never equal to it (did you mean ends_with(rcpt_domain, '.b.example')?)",
+        ],
+    );
+    check_is(
+        &route(&[("queue_name != 'remtoe'", "'relay'")], "'mx'"),
+        &["warning: MtaOutboundStrategy: route.match.0.if: line 1, column 1: queue_name is never 'remtoe' \
+         (did you mean 'remote'?)"],
+    );
+    check_is(
+        &strategy("tls", &[("route == 'relai' && route_type == 'relay'", "'default'")], "'default'"),
+        &["warning: MtaOutboundStrategy: tls.match.0.if: line 1, column 1: route is never 'relai' \
+         (did you mean 'relay'?)"],
+    );
+    check_is(
+        r#"{"MtaOutboundThrottle": [{"description": "x", "rate": {"count": 1, "period": 1000},
+            "match": "sender_domain == 'a' || 'b'"}]}"#,
+        &[
+            "warning: MtaOutboundThrottle x: match.else: line 1, column 1: the text 'b' stands here as a condition, \
+         which is always true (did you mean sender_domain in ['a', 'b']?)",
+        ],
+    );
+    check_is(
         &route(&[], "'mx' } || 'x'"),
         &[
             "warning: MtaOutboundStrategy: route.else: line 1, column 6: what follows the } is ignored (take it away)",

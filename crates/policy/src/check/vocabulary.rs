@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Severity};
+use super::comparisons::Known;
+use super::{Finding, Severity, branches};
 use crate::expr::{CheckedExpression, Context, Dictionary, Expression, Place, StoreKind};
 use crate::settings::{RouteKind, Settings};
 
@@ -10,6 +11,8 @@ use crate::settings::{RouteKind, Settings};
 pub(super) struct Vocabulary {
     stores: BTreeMap<String, StoreKind>,
     relays: BTreeSet<String>,
+    routes: BTreeSet<String>,
+    virtual_queues: BTreeSet<String>,
 }
 
 impl Vocabulary {
@@ -17,7 +20,12 @@ impl Vocabulary {
     pub(super) fn of(settings: &Settings) -> Self {
         let stores = settings.lookup_stores.values().map(|store| (store.name.clone(), store.kind.knows()));
         let relays = settings.routes.values().filter(|route| matches!(route.kind, RouteKind::Relay(_)));
-        Vocabulary { stores: stores.collect(), relays: relays.map(|route| route.name.clone()).collect() }
+        Vocabulary {
+            stores: stores.collect(),
+            relays: relays.map(|route| route.name.clone()).collect(),
+            routes: settings.routes.keys().cloned().collect(),
+            virtual_queues: settings.virtual_queues.keys().cloned().collect(),
+        }
     }
 
     /// Compiles the property of an object that yields no object's name; nothing if something is wrong with it.
@@ -31,7 +39,7 @@ impl Vocabulary {
         self.compile_name((object, property), expression, context, ("object", &BTreeSet::new()), findings)
     }
 
-    /// Compiles the property of an object that yields the name of one of `objects`.
+    /// The same for a property that yields the name of one of `objects`.
     pub(super) fn compile_name(
         &self,
         (object, property): (&str, &str),
@@ -42,7 +50,11 @@ impl Vocabulary {
     ) -> Option<CheckedExpression> {
         let dictionary = Dictionary { context, objects, stores: &self.stores, relays: &self.relays };
         let errors = match CheckedExpression::compile(expression, &dictionary) {
-            Ok(compiled) => return Some(compiled),
+            Ok(compiled) => {
+                let known = Known { routes: &self.routes, virtual_queues: &self.virtual_queues };
+                branches::check((object, property), &compiled, &known, findings);
+                return Some(compiled);
+            }
             Err(errors) => errors,
         };
         findings.extend(errors.into_iter().map(|(place, error)| Finding {

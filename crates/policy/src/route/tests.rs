@@ -147,6 +147,38 @@ fn lookups_are_asked_for_and_a_failed_one_defers() {
     assert_eq!(trouble.text, expected);
 }
 
+// proves: J2, 5.17 expression errors
+#[test]
+fn a_lookup_that_fails_defers_whatever_it_was_to_choose() {
+    let ask = "key_get('', rcpt_domain)";
+    let json = format!(r#"{{"route": "{ask}", "schedule": "{ask}", "tls": "{ask}", "connection": "{ask}"}}"#);
+    let case = Case::new(&json);
+    let question = crate::expr::Question::Get { key: "example.net".to_owned() };
+    let mut answers = LookupAnswers::default();
+    answers.insert(Lookup::Store { store: String::new(), question, turn: 0 }, Err("it burns".to_owned()));
+    let reason = |choice: Result<(), Trouble>| {
+        let trouble = choice.expect_err("there is no answer");
+        assert_eq!((trouble.scope, trouble.status), (Scope::Recipient, EnhancedStatus::new(4, 3, 5)));
+        trouble.text
+    };
+    fn outcome<T>(choice: Choice<T>) -> Result<(), Trouble> {
+        match choice {
+            Choice::Undecidable(trouble) => Err(trouble),
+            Choice::Decided(_) | Choice::Needs(_) => Ok(()),
+        }
+    }
+    let to = "a@example.net";
+    for (property, choice) in [
+        ("route", outcome(case.ask(to, choose_route, &answers))),
+        ("schedule", outcome(case.ask(to, choose_schedule, &answers))),
+        ("tls", outcome(case.ask(to, choose_tls, &answers))),
+        ("connection", outcome(case.ask(to, choose_connection, &answers))),
+    ] {
+        let expected = format!("MtaOutboundStrategy {property}.else: key_get('', 'example.net'): it burns");
+        assert_eq!(reason(choice), expected);
+    }
+}
+
 #[test]
 fn the_other_strategies_of_a_fresh_system() {
     let mut case = Case::new("{}");

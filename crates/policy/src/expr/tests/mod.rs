@@ -1,6 +1,7 @@
 //! What expressions come to.
 
 mod functions;
+mod hostile;
 mod lookups;
 mod page;
 mod refusals;
@@ -391,6 +392,15 @@ fn source() -> impl Strategy<Value = String> {
             "matches('(.)a*', ",
             "is_local_domain(",
             "dns_query(",
+            "hash_bucket(",
+            "header(",
+            "headers('x')",
+            "key_get('', ",
+            "counter_incr('', 'a', ",
+            "sql_query('db', 'a', ",
+            "relay_is_up('relay')",
+            "listener",
+            "authenticated_as",
             "if_then(",
             "email_part(",
             "split_n(",
