@@ -64,8 +64,9 @@ type Answered = (Lookup, Result<LookupValue, String>);
 async fn answer(world: &World, content: Option<&Content>, lookup: Lookup) -> Answered {
     let answer = match &lookup {
         Lookup::Dns { name, kind } => dns_value(*kind, ask_dns(world, name, *kind).await),
-        // There is nothing yet that knows better.
-        Lookup::RelayIsUp { .. } => Ok(LookupValue::Integer(1)),
+        Lookup::RelayIsUp { route } => {
+            Ok(LookupValue::Integer(world.health.relay_is_up(route, world.clock.now()).into()))
+        }
         Lookup::Header { message, name } => header(world, content, *message, name).await,
         Lookup::Store { store, question, .. } => world.lookups.answer(store, question).await,
     };

@@ -7,6 +7,7 @@
 mod accept;
 pub mod attempt;
 mod authenticate;
+mod bounds;
 mod claims;
 pub mod client_tls;
 pub mod connect;
@@ -14,6 +15,7 @@ pub mod connections;
 mod content;
 mod deliver;
 pub mod gather;
+pub mod health;
 pub mod heartbeat;
 pub mod hosts;
 mod inspect;

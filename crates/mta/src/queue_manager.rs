@@ -27,8 +27,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::attempt::Delivery;
+use crate::bounds::set_bounds;
 use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
+use crate::health::{forget, record};
 use crate::heartbeat::beating;
 use crate::pace::{Cleared, Pass};
 use crate::parts::{self, Ended, Means, Part};
@@ -57,6 +59,7 @@ async fn work(
     mut changes: watch::Receiver<Arc<Configuration>>,
     shutdown: CancellationToken,
 ) -> Result<(), StoreError> {
+    forget(&means.world).await;
     let mut state = State::new(means);
     loop {
         state.start_deliveries();
@@ -93,6 +96,8 @@ enum Done {
     Routed(Claim, Vec<Next>),
     /// Ended a part of a claim.
     Part(Ended),
+    /// Wrote down which next hop is down, or up again.
+    Recorded,
     /// Told what was left to tell; whether that was written.
     Told(bool),
 }
@@ -136,7 +141,7 @@ struct State {
 impl State {
     fn new(means: Means) -> Self {
         let mut scheduler = Scheduler::new();
-        set_caps(&mut scheduler, &means.configuration);
+        set_bounds(&mut scheduler, &means.configuration);
         State {
             means,
             scheduler,
@@ -299,6 +304,7 @@ impl State {
                 self.part_ended(ended);
             }
             Done::Told(written) => self.stored(written),
+            Done::Recorded => {}
         }
         Ok(())
     }
@@ -396,8 +402,27 @@ impl State {
 
     fn give_place_back(&mut self, place: &Place, feedback: Feedback) {
         self.deliveries -= 1;
-        for (part, down) in self.scheduler.finish(place, feedback, self.now()) {
+        let now = self.now();
+        let shows = feedback != Feedback::Nothing;
+        for (part, down) in self.scheduler.finish(place, feedback, now) {
             self.put_off(part, down);
+        }
+        if shows {
+            self.note_health(place, now);
+        }
+    }
+
+    /// Lets all know whether the next hop is down, and writes it down if that has changed.
+    fn note_health(&mut self, place: &Place, now: Timestamp) {
+        let world = &self.means.world;
+        let (next_hop, down) = self.scheduler.next_hop(place);
+        if let Some(change) = world.health.next_hop(next_hop, down, now) {
+            let world = world.clone();
+            let recording = async move {
+                record(&world, change).await;
+                Done::Recorded
+            };
+            self.tasks.spawn(recording);
         }
     }
 
@@ -431,7 +456,7 @@ impl State {
 
     /// Routes of the old configuration hold for nothing that has not started.
     fn reconfigure(&mut self, configuration: Arc<Configuration>) {
-        set_caps(&mut self.scheduler, &configuration);
+        set_bounds(&mut self.scheduler, &configuration);
         self.means.configuration = configuration;
         self.release_waiting();
         self.claim_wanted = true;
@@ -469,9 +494,4 @@ impl State {
         }
         Ok(())
     }
-}
-
-fn set_caps(scheduler: &mut Scheduler<Part>, configuration: &Configuration) {
-    let queues = configuration.virtual_queues.iter();
-    scheduler.set_caps(queues.map(|(name, queue)| (name.as_str(), queue.threads_per_node)));
 }

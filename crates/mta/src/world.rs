@@ -14,7 +14,9 @@ use policy::settings::{Secret, SecretReference};
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// The seams, and nothing else: no configuration, no cache, no metrics.
+use crate::health::Health;
+
+/// The seams and the health of what is behind them: no configuration, no cache, no metrics.
 #[derive(Clone)]
 pub struct World {
     /// What survives a crash.
@@ -31,6 +33,8 @@ pub struct World {
     pub lookups: Arc<dyn Lookups>,
     /// Secrets that lie outside the settings.
     pub secrets: Arc<dyn Secrets>,
+    /// Which hosts did not answer lately: what one delivery finds out holds for all.
+    pub health: Arc<Health>,
 }
 
 impl World {
@@ -50,6 +54,7 @@ impl World {
             web: absent.clone(),
             lookups: absent.clone(),
             secrets: absent,
+            health: Arc::default(),
         }
     }
 

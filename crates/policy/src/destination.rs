@@ -6,7 +6,7 @@ use mail::Timestamp;
 
 use crate::limits::{
     DESTINATION_START, DOWN_AFTER, FAILURES_FORGOTTEN_AFTER, LOCAL_DELIVERIES_MAX, MX_DELIVERIES_MAX,
-    PROVEN_FOR, RELAY_DELIVERIES_MAX, TRIAL_DELAY_MAX, TRIAL_DELAY_MIN,
+    PROVEN_FOR, RELAY_DELIVERIES_MAX, RELAY_DOWN_AFTER, TRIAL_DELAY_MAX, TRIAL_DELAY_MIN,
 };
 use crate::outcome::{AttemptOutcome, Scope, Trouble, TroubleKind};
 use crate::route::NextHop;
@@ -73,6 +73,7 @@ pub struct Down {
 pub struct Destination {
     limit: f64,
     limit_max: usize,
+    down_after: u32,
     is_ours: bool,
     failures: u32,
     trial_delay: Duration,
@@ -93,6 +94,7 @@ impl Destination {
             #[expect(clippy::cast_precision_loss, reason = "a limit is far below 2^52")]
             limit: start as f64,
             limit_max,
+            down_after: if matches!(next_hop, NextHop::Relay { .. }) { RELAY_DOWN_AFTER } else { DOWN_AFTER },
             is_ours: matches!(next_hop, NextHop::Local { .. }),
             failures: 0,
             trial_delay: TRIAL_DELAY_MIN,
@@ -114,6 +116,16 @@ impl Destination {
         )]
         let whole = self.limit as usize;
         whole.clamp(1, self.limit_max)
+    }
+
+    /// Whether it is down, even if a trial is due.
+    pub fn is_down(&self) -> Option<&Down> {
+        self.down.as_ref()
+    }
+
+    /// Bears no more deliveries at once than this.
+    pub fn bound(&mut self, limit_max: usize) {
+        self.limit_max = limit_max.max(1);
     }
 
     /// Why nothing is tried now, if so. From the trial time on, a trial is.
@@ -150,7 +162,7 @@ impl Destination {
         self.answered_at = Some(now);
         #[expect(clippy::cast_precision_loss, reason = "a limit is far below 2^52")]
         let limit_max = self.limit_max as f64;
-        self.limit = (self.limit + 1.0 / self.limit).min(limit_max);
+        self.limit = (self.limit + 1.0 / self.limit).min(limit_max.max(1.0));
     }
 
     fn unreachable(&mut self, trouble: Trouble, now: Timestamp) {
@@ -163,7 +175,7 @@ impl Destination {
         self.failed_at = Some(now);
         self.limit = (self.limit - 1.0 / self.limit).max(1.0);
         let trial = match &self.down {
-            None if self.failures < DOWN_AFTER => return,
+            None if self.failures < self.down_after => return,
             None => now.plus(self.trial_delay),
             Some(down) if now < down.trial => down.trial,
             Some(_) => {

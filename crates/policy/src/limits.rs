@@ -117,6 +117,14 @@ pub const LETTER_RECIPIENTS_MAX: usize = 10;
 pub const PASSED_OVER_MAX: u32 = 9;
 /// Deliveries at once of a virtual queue that the configuration does not name any more.
 pub const VIRTUAL_QUEUE_CAP_DEFAULT: usize = 25;
+/// Failures to reach one address of a host, in a row, after which the next host is preferred.
+pub const HOST_DOWN_AFTER: u32 = 2;
+/// Within which time the share of a host that answers again grows to the whole.
+pub const HOST_BACK_WITHIN: Duration = Duration::from_secs(60);
+/// Addresses of hosts about which something is remembered.
+pub const HOSTS_REMEMBERED_MAX: usize = 10_000;
+/// Failures to reach a relay, in a row, after which it is down.
+pub const RELAY_DOWN_AFTER: u32 = 3;
 /// Hosts of one relay that one attempt looks at.
 pub const RELAY_HOSTS_MAX: usize = 16;
 /// Next hops that something is remembered about, unless more are busy at once.

@@ -19,8 +19,9 @@ pub use self::line::Load;
 use self::line::{Line, Waiting};
 use crate::destination::{Destination, Down, Feedback};
 use crate::limits::{
-    CROWDED_AFTER, CROWDED_DELAY_MAX, CROWDED_DELAY_MIN, DESTINATIONS_MAX, VIRTUAL_QUEUE_CAP_DEFAULT,
-    WAITING_RECIPIENTS_MAX, WORKED_OFF_WITHIN,
+    CROWDED_AFTER, CROWDED_DELAY_MAX, CROWDED_DELAY_MIN, DESTINATIONS_MAX, LOCAL_DELIVERIES_MAX,
+    MX_DELIVERIES_MAX, RELAY_DELIVERIES_MAX, VIRTUAL_QUEUE_CAP_DEFAULT, WAITING_RECIPIENTS_MAX,
+    WORKED_OFF_WITHIN,
 };
 use crate::route::NextHop;
 
@@ -35,6 +36,7 @@ pub struct Scheduler<D> {
     hops_free: Vec<usize>,
     sweep_at: usize,
     waiting_recipients: usize,
+    relay_limits: BTreeMap<String, usize>,
 }
 
 /// A delivery that may start now. Its place is given back by [`Scheduler::finish`].
@@ -93,6 +95,7 @@ impl<D> Scheduler<D> {
             hops_free: Vec::new(),
             sweep_at: DESTINATIONS_MAX / 8,
             waiting_recipients: 0,
+            relay_limits: BTreeMap::new(),
         }
     }
 
@@ -168,6 +171,20 @@ impl<D> Scheduler<D> {
         Vec::new()
     }
 
+    /// The next hop of a place, and why it is down if it is, even if a trial is due.
+    pub fn next_hop(&self, place: &Place) -> (&NextHop, Option<&Down>) {
+        let hop = &self.hops[place.hop];
+        (&hop.next_hop, hop.destination.is_down())
+    }
+
+    /// Sets how many deliveries some relays bear at once, by the name of the route.
+    pub fn set_relay_limits(&mut self, limits: BTreeMap<String, usize>) {
+        self.relay_limits = limits;
+        for hop in &mut self.hops {
+            hop.destination.bound(limit_max(&hop.next_hop, &self.relay_limits));
+        }
+    }
+
     /// How many more recipients are worth claiming.
     pub fn room(&self) -> usize {
         WAITING_RECIPIENTS_MAX.saturating_sub(self.waiting_recipients)
@@ -232,13 +249,10 @@ impl<D> Scheduler<D> {
         if self.hop_numbers.len() >= self.sweep_at {
             self.sweep(now);
         }
-        let hop = Hop {
-            next_hop: next_hop.clone(),
-            destination: Destination::new(next_hop),
-            in_flight: 0,
-            waiting: 0,
-            pace: Pace::default(),
-        };
+        let mut destination = Destination::new(next_hop);
+        destination.bound(limit_max(next_hop, &self.relay_limits));
+        let hop =
+            Hop { next_hop: next_hop.clone(), destination, in_flight: 0, waiting: 0, pace: Pace::default() };
         let number = match self.hops_free.pop() {
             Some(number) => {
                 self.hops[number] = hop;
@@ -269,6 +283,15 @@ impl<D> Scheduler<D> {
             }
         }
         self.sweep_at = (self.hop_numbers.len() * 2).max(DESTINATIONS_MAX / 8);
+    }
+}
+
+/// Deliveries to a next hop at once at most.
+fn limit_max(next_hop: &NextHop, relay_limits: &BTreeMap<String, usize>) -> usize {
+    match next_hop {
+        NextHop::Local { .. } => LOCAL_DELIVERIES_MAX,
+        NextHop::Mx { .. } => MX_DELIVERIES_MAX,
+        NextHop::Relay { route } => relay_limits.get(route).copied().unwrap_or(RELAY_DELIVERIES_MAX),
     }
 }
 

@@ -1,16 +1,16 @@
 //! From host to host, until each recipient has its outcome or no host is left.
 
+mod reach;
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mail::{DeliverByMode, Stage};
-use policy::facts::HostFacts;
-use policy::mx::{self, Host, HostRole};
+use policy::mx::{self, Host};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
-use policy::plan::{Endpoint, Gathered, PlannedHost, Proofs, planned_host};
+use policy::plan::{Gathered, Proofs, planned_host};
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
-use policy::source::{ehlo_name, source};
 use policy::tls_outcome::StsFinding;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
 use store::QueuedRecipient;
@@ -24,9 +24,9 @@ use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
 use super::tls_notes;
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
-use crate::throttles::{Held, Reservation};
 use crate::world::World;
-use crate::{hosts, mta_sts, pace, secrets};
+use crate::{hosts, mta_sts, secrets};
+use reach::Passed;
 
 /// One delivery on its way from host to host.
 pub(crate) struct Remote<'a> {
@@ -40,6 +40,8 @@ pub(crate) struct Remote<'a> {
     begin_until: Instant,
     until: Instant,
     seed: u64,
+    /// Addresses that are known to be down.
+    passed: Vec<Passed>,
 }
 
 /// One recipient, and what is known about it so far.
@@ -48,6 +50,8 @@ pub(crate) struct Place<'a> {
     pub(crate) outcome: Option<AttemptOutcome>,
     /// What the hosts so far ran into; it stands if no host is left.
     trouble: Option<Trouble>,
+    /// Whether a host was reached that it could be offered to.
+    reached: bool,
     pub(crate) way: Way,
 }
 
@@ -59,7 +63,8 @@ impl<'a> Remote<'a> {
         delivery: &'a Delivery,
     ) -> Self {
         let now = Instant::now();
-        let place = |queued| Place { queued, outcome: None, trouble: None, way: Way::default() };
+        let place =
+            |queued| Place { queued, outcome: None, trouble: None, reached: false, way: Way::default() };
         Remote {
             world,
             configuration,
@@ -70,6 +75,7 @@ impl<'a> Remote<'a> {
             begin_until: now + limits::DELIVERY_MAX / 2,
             until: now + limits::DELIVERY_MAX,
             seed: delivery.recipients.first().map_or(0, |first| hosts::seed(&delivery.envelope, first)),
+            passed: Vec::new(),
         }
     }
 
@@ -109,6 +115,9 @@ impl<'a> Remote<'a> {
             if self.at_host(route, &host, &proofs).await.is_break() {
                 break;
             }
+        }
+        if !self.passed.is_empty() && Instant::now() < self.begin_until {
+            self.last_resort().await;
         }
         Ok(())
     }
@@ -224,98 +233,6 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// Tries the addresses of a host until one can be reached.
-    async fn at_addresses(&mut self, host: &PlannedHost, sts: &StsFinding, group: &[usize]) {
-        for address in host.endpoints() {
-            let (key, patience) = match self.key(host, address, group[0]).await {
-                Ok(found) => found,
-                Err(trouble) => return self.end(group, &trouble.outcome()),
-            };
-            let reserved = match self.reserve(&key, group[0]).await {
-                Ok(reserved) => reserved,
-                Err(held) => return self.end(group, &held.outcome()),
-            };
-            let connection = self.connection(&key, sts, &patience, host.role).await;
-            if let Some(reserved) = reserved.filter(|_| !matches!(connection, Err(NoConnection::Ours(_)))) {
-                reserved.keep();
-            }
-            match connection {
-                Ok(connection) => return self.over(connection, &key, &patience, group).await,
-                Err(NoConnection::Address(trouble)) => self.note_at(&key, group, &trouble),
-                Err(NoConnection::Host(trouble) | NoConnection::Insecure(trouble, _)) => {
-                    return self.note_at(&key, group, &trouble);
-                }
-                Err(NoConnection::Ours(trouble)) => return self.end(group, &trouble.outcome()),
-            }
-        }
-    }
-
-    /// A place in the rates of this host.
-    async fn reserve(&self, key: &ConnectionKey, place: usize) -> Result<Option<Reservation>, Held> {
-        let host = HostFacts { mx: &key.host, remote_ip: key.address.ip(), local_ip: key.source };
-        let (throttles, queued) = (self.connections.throttles(), self.places[place].queued);
-        pace::at_host(self.world, self.configuration, throttles, self.delivery, queued, host).await
-    }
-
-    /// What a connection to this address must be like for this recipient.
-    async fn key(
-        &self,
-        host: &PlannedHost,
-        address: Endpoint,
-        place: usize,
-    ) -> Result<(Arc<ConnectionKey>, Patience), Trouble> {
-        let queued = self.places[place].queued;
-        let envelope = &self.delivery.envelope;
-        let ip = address.ip();
-        let strategy = hosts::connection_strategy(
-            self.world,
-            self.configuration,
-            envelope,
-            queued,
-            &self.delivery.next_hop,
-            &host.name,
-            ip,
-        )
-        .await?;
-        let retry_num = queued.progress.retry_num;
-        let turn = || self.connections.turn();
-        let source = ip.and_then(|ip| source(&strategy, ip, envelope, retry_num, turn));
-        let hello = ehlo_name(&strategy, source, self.configuration.hostname.as_str()).to_owned();
-        let key = ConnectionKey {
-            address,
-            host: host.name.clone(),
-            source: source.map(|source| source.source_ip),
-            hello,
-            tls: host.tls.clone(),
-            proofs: host.proofs.clone(),
-            protocol: host.protocol,
-        };
-        Ok((Arc::new(key), Patience::new(&strategy, host.tls_timeout, self.until)))
-    }
-
-    /// A connection that is kept, or else a new one.
-    async fn connection(
-        &self,
-        key: &Arc<ConnectionKey>,
-        sts: &StsFinding,
-        patience: &Patience,
-        role: HostRole,
-    ) -> Result<Connection, NoConnection> {
-        if let Some(connection) = self.connections.take(key) {
-            return Ok(connection);
-        }
-        let opened = open(self.world, self.connections, Arc::clone(key), patience).await;
-        tls_notes::opened(self.world, self.connections, self.delivery, (key, sts), &opened);
-        let connection = opened?;
-        let names_us =
-            connection.client.peer_name().eq_ignore_ascii_case(self.configuration.hostname.as_str());
-        if !mx::is_configured(role) && names_us && !self.connections.rules().allow_loopback {
-            self.connections.retire(connection);
-            return Err(NoConnection::Host(self.loops()));
-        }
-        Ok(connection)
-    }
-
     fn loops(&self) -> Trouble {
         match &self.delivery.next_hop {
             NextHop::Mx { domain, .. } => mx::loops(domain),
@@ -326,18 +243,6 @@ impl<'a> Remote<'a> {
     fn note_loop(&mut self, places: &[usize]) {
         let trouble = self.loops();
         self.note(places, &trouble);
-    }
-
-    fn note_at(&mut self, key: &ConnectionKey, places: &[usize], trouble: &Trouble) {
-        for &place in places {
-            self.places[place].way = Way {
-                host: key.host.clone(),
-                address: Some(key.address.clone()),
-                tls_reason: Some(key.tls.reason),
-                ..Way::default()
-            };
-        }
-        self.note(places, trouble);
     }
 
     /// Runs transactions over a connection until each of these places was answered.

@@ -3,6 +3,7 @@
 mod dane;
 mod extensions;
 mod peer;
+mod pools;
 mod relays;
 mod routes;
 mod stage;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -90,6 +91,7 @@ impl Resolver for Names {
 #[derive(Default)]
 struct Roads {
     to: BTreeMap<IpAddr, SocketAddr>,
+    sockets: BTreeMap<PathBuf, SocketAddr>,
     tried: Mutex<Vec<(IpAddr, Option<IpAddr>)>>,
 }
 
@@ -100,6 +102,13 @@ impl Transport for Roads {
         match self.to.get(&to.ip()) {
             Some(peer) => TcpTransport.connect(*peer, None).await,
             None => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    async fn connect_path(&self, path: &Path) -> io::Result<Box<dyn Stream>> {
+        match self.sockets.get(path) {
+            Some(peer) => TcpTransport.connect(*peer, None).await,
+            None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 }
@@ -172,6 +181,11 @@ impl Setting {
 
     pub(crate) fn road(mut self, address: &str, peer: SocketAddr) -> Self {
         self.roads.to.insert(ip(address), peer);
+        self
+    }
+
+    pub(crate) fn socket(mut self, path: &str, peer: SocketAddr) -> Self {
+        self.roads.sockets.insert(PathBuf::from(path), peer);
         self
     }
 
