@@ -2,9 +2,12 @@
 
 mod dane;
 mod extensions;
+mod mta_sts;
 mod peer;
 mod pools;
+mod policy_host;
 mod relays;
 mod routes;
 mod stage;
+mod tls_reports;
 mod transport_security;
