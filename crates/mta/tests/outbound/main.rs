@@ -11,3 +11,4 @@ mod routes;
 mod stage;
 mod tls_reports;
 mod transport_security;
+mod web;

@@ -214,6 +214,19 @@ async fn under_a_policy_no_certificate_passes_that_does_not_verify() {
     failed_as(&lab.counted().await, "sts", "certificate-host-mismatch");
 }
 
+// proves: F3
+#[tokio::test]
+async fn under_a_policy_nothing_goes_in_clear() {
+    let identity = Identity::of("mx1.example.net");
+    let hello = "S: 220 mx\nC: EHLO me.example.org\nS: 250-mx\nS: 250 PIPELINING\n";
+    let peer = Peer::plays(&[hello]).await;
+    let lab = Lab::new(policy("enforce", "mx1.example.net"), "'lax'", &identity, &peer).await;
+    assert_eq!(lab.delivers().await, "deferred 4.7.10 tls");
+    lab.stage.connections.close().await;
+    assert!(peer.over().await.is_empty());
+    failed_as(&lab.counted().await, "sts", "starttls-not-supported");
+}
+
 // proves: 5.7.5, F10
 #[tokio::test]
 async fn testing_changes_nothing_but_is_counted() {

@@ -15,7 +15,9 @@ use super::database::NAME;
 use super::{SqliteOptions, SqliteStore};
 use crate::conformance::subject::*;
 use crate::queue::scramble;
-use crate::{Content, Deposit, Mailboxes, Notice, Queue, Settlement, Spool, StoreError};
+use crate::{
+    Content, Deposit, KeyChange, KeyValues, Mailboxes, Notice, Queue, Settlement, Spool, StoreError,
+};
 
 fn open(directory: &Path) -> SqliteStore {
     let options = SqliteOptions { free_bytes_min: 0, ..SqliteOptions::default() };
@@ -467,4 +469,17 @@ async fn kills_lose_nothing_that_was_acknowledged() {
     for message in queued {
         assert!(store.content(message).await.unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn expired_values_do_not_stay_in_the_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let change = |key: u32| KeyChange::put("a", &key.to_be_bytes(), "x", Some(at(10)));
+    store.change((0..100).map(change).collect(), at(0)).await.unwrap();
+    assert_eq!(count(directory.path(), "key_value"), 100);
+    for _ in 0..2 {
+        store.put("b", b"k", Bytes::from_static(b"x"), None, at(11)).await.unwrap();
+    }
+    assert_eq!(count(directory.path(), "key_value"), 1);
 }
