@@ -3,6 +3,7 @@
 pub mod dkimpy;
 mod dovecot;
 mod knot;
+mod openssl;
 mod postfix;
 mod postgresql;
 mod smtp_sink;
@@ -12,6 +13,7 @@ mod unbound;
 
 pub use dovecot::Dovecot;
 pub use knot::Knot;
+pub use openssl::Certificates;
 pub use postfix::Postfix;
 pub use postgresql::PostgreSql;
 pub use smtp_sink::SmtpSink;

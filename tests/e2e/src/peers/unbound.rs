@@ -1,5 +1,6 @@
 //! Unbound, a recursive resolver: asks the name server of the test for everything.
 
+use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 
@@ -18,13 +19,30 @@ pub struct Unbound {
 }
 
 impl Unbound {
-    /// Resolves these zones at `authority`.
+    /// Resolves these zones at `authority`, and validates nothing.
     #[track_caller]
     pub fn before(authority: &Knot, zones: &[&str]) -> Unbound {
+        Unbound::start(authority, zones, None)
+    }
+
+    /// The same, and validates below these anchors: DS records, of any zones.
+    #[track_caller]
+    pub fn validating(authority: &Knot, zones: &[&str], anchors: &[String]) -> Unbound {
+        Unbound::start(authority, zones, Some(anchors))
+    }
+
+    #[track_caller]
+    fn start(authority: &Knot, zones: &[&str], anchors: Option<&[String]>) -> Unbound {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
+        let modules = if anchors.is_some() { "validator iterator" } else { "iterator" };
+        let mut trusted = String::new();
+        for anchor in anchors.unwrap_or_default() {
+            writeln!(trusted, "    trust-anchor: \"{anchor}\"").expect("a string takes everything");
+        }
         let mut settings = SETTINGS.replace("@FOLDER@", &folder.path().display().to_string());
         settings = settings.replace("@PORT@", &port.to_string());
+        settings = settings.replace("@MODULES@", modules).replace("@ANCHORS@", &trusted);
         for zone in zones {
             let stub =
                 format!("stub-zone:\n    name: \"{zone}\"\n    stub-addr: 127.0.0.1@{}\n", authority.port);
@@ -57,9 +75,9 @@ server:
     outbound-msg-retry: 1
     target-fetch-policy: \"0 0 0 0 0\"
     do-not-query-localhost: no
-    module-config: \"iterator\"
+    module-config: \"@MODULES@\"
     local-zone: \"test.\" nodefault
-remote-control:
+@ANCHORS@remote-control:
     control-enable: no
 forward-zone:
     name: \".\"
