@@ -95,11 +95,13 @@ pub enum Fault {
     ClientVanishes,
     /// 354 although no recipient was taken (E5).
     Credulous,
+    /// The wall clock is set wrong while the node runs (B1, B2).
+    ClockLeap,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 46] = [
+    pub const ALL: [Fault; 47] = [
         Fault::Crash,
         Fault::StoreBeforeCommit,
         Fault::StoreAfterCommit,
@@ -146,5 +148,6 @@ impl Fault {
         Fault::Rerouted,
         Fault::ClientVanishes,
         Fault::Credulous,
+        Fault::ClockLeap,
     ];
 }

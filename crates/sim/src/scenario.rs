@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use mail::{Domain, Timestamp};
 use policy::expr::Expression;
+use policy::limits::CLAIM_INTERVAL_MAX;
 use policy::settings::Settings;
 
 pub use client::Entrance;
@@ -19,7 +20,7 @@ pub use letters::{Letter, admit};
 pub use run::{Honest, Outcome, Twist, play, play_twisted};
 
 use crate::chance::Chance;
-use crate::clock::BEGINNING;
+use crate::clock::{BEGINNING, Leap};
 use crate::dns::{Resolving, Zone};
 use crate::faulty_store::Upsets;
 use crate::history::WorldFacts;
@@ -58,6 +59,8 @@ pub struct Plan {
     pub facts: WorldFacts,
     /// By when the queue must be empty.
     pub horizon: Timestamp,
+    /// When the wall clock is set wrong, and how, if it is.
+    pub leap: Option<(Timestamp, Leap)>,
 }
 
 /// A host that takes mail, before it runs.
@@ -127,6 +130,7 @@ impl Plan {
             let routing = places::routing(moved.collect::<Vec<_>>().into_iter());
             (within(&mut chance, LETTERS_WITHIN), routing)
         });
+        let leap = leap(&mut chance.fork("leap"));
         let last_down: Duration = stops.iter().map(|stop| stop.down).sum();
         // A message may live as long as its schedule says, its notification again as long, and the last lease
         // may have to end before the last word is written.
@@ -135,12 +139,13 @@ impl Plan {
             weather: weather(&mut chance.fork("weather"), dials, fair_from),
             resolving: resolving(&mut chance.fork("resolving"), dials, fair_from),
             upsets: upsets(&mut chance.fork("upsets"), dials, fair_from),
-            horizon: BEGINNING.plus(LETTERS_WITHIN + CRASHES_WITHIN + last_down + lives),
+            horizon: BEGINNING.plus(LETTERS_WITHIN + CRASHES_WITHIN + last_down + lives + LEAP_BACK_MAX),
+            leap,
             peers: places.peers,
             zones: places.zones,
             addresses: places.addresses,
             settings: places.settings,
-            facts: places.facts,
+            facts: WorldFacts { claimed_within: places.facts.claimed_within + faster(leap), ..places.facts },
             letters,
             stops,
             reroute,
@@ -156,6 +161,31 @@ impl Plan {
         }
         hosts
     }
+}
+
+/// The clock goes as much slower until it has met the wall clock again.
+const LEAP_BACK_MAX: Duration = Duration::from_secs(6 * 3_600);
+
+/// How much longer the longest wait without a look into the queue is by a clock that goes a tenth faster.
+fn faster(leap: Option<(Timestamp, Leap)>) -> Duration {
+    match leap {
+        Some((_, Leap::Forward(_))) => CLAIM_INTERVAL_MAX / 10,
+        Some((_, Leap::Back(_))) | None => Duration::ZERO,
+    }
+}
+
+/// In some worlds the wall clock is set wrong once.
+fn leap(chance: &mut Chance) -> Option<(Timestamp, Leap)> {
+    if !chance.per_mille(200) {
+        return None;
+    }
+    let at = within(chance, LETTERS_WITHIN);
+    let by = if chance.per_mille(500) {
+        Leap::Forward(Duration::from_secs(86_400 * chance.between(2, 400)))
+    } else {
+        Leap::Back(Duration::from_secs(chance.between(60, LEAP_BACK_MAX.as_secs())))
+    };
+    Some((at, by))
 }
 
 /// Some time within so long of the beginning.

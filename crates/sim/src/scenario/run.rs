@@ -151,8 +151,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn prepare(plan: Plan, mut chance: Chance, twist: &'a dyn Twist) -> Self {
-        let clock = SimClock::start();
-        let history = History::new(clock);
+        let clock = SimClock::leaping(plan.leap);
+        let history = History::new(clock.clone());
         history.note(Event::World(plan.facts.clone()));
         let configuration = configuration(&plan.settings);
         let mut peer_chance = chance.fork("peers");
@@ -209,15 +209,22 @@ impl<'a> Run<'a> {
     }
 
     fn send_letters(&mut self) {
+        if let Some((at, _)) = self.plan.leap {
+            let (history, clock) = (self.history.clone(), self.clock.clone());
+            self.clients.spawn(async move {
+                clock.until(at).await;
+                history.fired(Fault::ClockLeap);
+            });
+        }
         for letter in self.plan.letters.clone() {
-            let (door, history, clock) = (self.door.subscribe(), self.history.clone(), self.clock);
+            let (door, history, clock) = (self.door.subscribe(), self.history.clone(), self.clock.clone());
             self.clients.spawn(send(letter, door, history, clock));
         }
         if let Some((at, route)) = self.plan.reroute.clone() {
             let mut settings = self.plan.settings.clone();
             settings.outbound.route = route;
             let rerouted = configuration(&settings);
-            let (history, clock) = (self.history.clone(), self.clock);
+            let (history, clock) = (self.history.clone(), self.clock.clone());
             let in_force = Arc::clone(&self.configuration);
             self.clients.spawn(async move {
                 clock.until(at).await;
@@ -240,7 +247,7 @@ impl<'a> Run<'a> {
             Arc::clone(&store),
             Arc::clone(&self.resolver),
             Arc::clone(&self.transport),
-            Arc::new(self.clock),
+            Arc::new(self.clock.clone()),
         );
         let (shutdown, gone) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
@@ -313,7 +320,8 @@ impl<'a> Run<'a> {
 
     /// Waits for a moment and counts meanwhile.
     async fn wait_for(&mut self, moment: Moment, store_stopped: &CancellationToken) -> Waited {
-        let (clock, history, mut takings) = (self.clock, self.history.clone(), self.history.takings());
+        let (clock, history, mut takings) =
+            (self.clock.clone(), self.history.clone(), self.history.takings());
         let reached = async move {
             match moment {
                 Moment::At(at) => clock.until(at).await,
@@ -406,7 +414,7 @@ async fn send(mut letter: Letter, door: watch::Receiver<Option<Door>>, history: 
                 tokio::select! {
                     biased;
                     () = gone.cancelled() => Err("the connection broke".to_owned()),
-                    answer = deliver(door, &letter, &history, clock) => answer,
+                    answer = deliver(door, &letter, &history, &clock) => answer,
                 }
             }
         };
@@ -456,7 +464,7 @@ async fn receive(sessions: Sessions, mut arrivals: mpsc::UnboundedReceiver<Duple
 }
 
 /// Brings a letter to us, whichever way it comes.
-async fn deliver(door: Door, letter: &Letter, history: &History, clock: SimClock) -> Result<(), String> {
+async fn deliver(door: Door, letter: &Letter, history: &History, clock: &SimClock) -> Result<(), String> {
     if letter.entrance == Entrance::Gate {
         return accept(&door, letter, clock).await.map(drop);
     }
@@ -467,7 +475,7 @@ async fn deliver(door: Door, letter: &Letter, history: &History, clock: SimClock
 }
 
 /// What a session does with a letter, but for its dialogue.
-async fn accept(door: &Door, letter: &Letter, clock: SimClock) -> Result<MessageId, String> {
+async fn accept(door: &Door, letter: &Letter, clock: &SimClock) -> Result<MessageId, String> {
     let accepted = admit(&door.configuration, &door.rules, letter, clock.now())?;
     let mut writer = door.store.writer().await.map_err(|error| error.to_string())?;
     writer.write(letter.content.as_bytes()).await.map_err(|error| error.to_string())?;
