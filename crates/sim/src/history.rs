@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mail::seven_bit::{Target, convert};
 use mail::{Address, Clock, MessageId, Notify, RecipientId, ReversePath, Timestamp};
 use policy::{Progress, Verdict};
 use store::LeaseId;
@@ -15,13 +16,16 @@ use crate::clock::SimClock;
 use crate::fault::Fault;
 use crate::invariants::{Judge, judges};
 
-/// Names content by its bytes (FNV-1a). A last line without its end counts as if it had one.
+/// Names content by its bytes (FNV-1a). A last line without its end counts as if it had one, and eight-bit content has
+/// the name of what it becomes for a peer without 8BITMIME.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContentHash(pub u64);
 
 impl ContentHash {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
+        let converted = (!bytes.is_ascii()).then(|| convert(bytes, Target::SevenBit).ok()).flatten();
+        let bytes = converted.as_deref().unwrap_or(bytes);
         let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv);
         let end: &[u8] = if bytes.ends_with(b"\r\n") { b"" } else { b"\r\n" };
