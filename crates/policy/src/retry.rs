@@ -563,8 +563,12 @@ mod tests {
         let schedule = three_days(&[minutes(2)]);
         let progress = Progress::first(&schedule, ACCEPTED, &held).returned_after(ACCEPTED, 3600);
         assert_eq!(progress.expiry, Expiry::At(ACCEPTED.plus(hours(1))));
-        let moved = progress.moved_to(&schedule, &envelope(held));
+        let mut moved = progress.moved_to(&schedule, &envelope(held));
         assert_eq!(moved.expiry, Expiry::At(ACCEPTED.plus(hours(1))));
+        // RFC 3463 section 3.5: the status says that the time is over, not what was in the way.
+        moved.last = Some(Trouble::ours("busy"));
+        let Verdict::Failed(trouble) = expired(&moved) else { panic!("it has expired") };
+        assert_eq!(trouble.status, EnhancedStatus::new(5, 4, 7));
     }
 
     // proves: 5.10.5

@@ -1,10 +1,10 @@
 //! What becomes of the recipient after an attempt?
 
-use mail::{Envelope, RecipientId, Timestamp};
+use mail::{EnhancedStatus, Envelope, RecipientId, Timestamp};
 
 use crate::limits::LIMITED_DELAY;
 use crate::outcome::{AttemptOutcome, Delivered, Scope, Trouble, TroubleKind};
-use crate::retry::{Progress, next_attempt};
+use crate::retry::{Expiry, Progress, next_attempt};
 use crate::settings::MtaDeliverySchedule;
 
 /// What becomes of a recipient. The store writes it; nothing else ends a recipient.
@@ -40,7 +40,7 @@ pub fn judge(
         AttemptOutcome::Deferred(trouble) => {
             let progress = progress.clone().moved_to(schedule, envelope);
             match next_attempt(schedule, recipient, &progress, now) {
-                None => Verdict::Failed(given_up(trouble)),
+                None => Verdict::Failed(given_up(&progress, trouble)),
                 Some(due) => Verdict::Retry(Progress {
                     retry_num: progress.retry_num.saturating_add(1),
                     due,
@@ -65,7 +65,7 @@ pub fn postponed(progress: &Progress, until: Timestamp, trouble: Trouble) -> Ver
 /// What ends a recipient whose time or attempts are used up: its last trouble, now for good.
 pub fn expired(progress: &Progress) -> Verdict {
     Verdict::Failed(match &progress.last {
-        Some(trouble) => given_up(trouble.clone()),
+        Some(trouble) => given_up(progress, trouble.clone()),
         None => {
             let text = "message expired without any delivery attempt";
             Trouble::new(Scope::Recipient, TroubleKind::Io, (5, 4, 7), text)
@@ -74,7 +74,12 @@ pub fn expired(progress: &Progress) -> Verdict {
 }
 
 /// A temporary trouble that has become the failure: the status says permanent, the reply stays as it was said.
-fn given_up(mut trouble: Trouble) -> Trouble {
+fn given_up(progress: &Progress, mut trouble: Trouble) -> Trouble {
     trouble.status.class = 5;
+    let returned_at = progress.envelope_expiry.filter(|_| !progress.envelope_notice).map(Expiry::At);
+    if returned_at == Some(progress.expiry) {
+        // RFC 2852 section 4: the time that the sender set is over, whatever was in the way.
+        trouble.status = EnhancedStatus::new(5, 4, 7);
+    }
     trouble
 }

@@ -37,7 +37,7 @@ fn said(postfix: &Postfix, verb: &str) -> Vec<String> {
     lines.map(|(_, said)| said.to_owned()).filter(|said| said.starts_with(verb)).collect()
 }
 
-// proves: E16, 5.3.4, 5.17 RET ORCPT
+// proves: E16, 5.3.2, 5.3.4, 5.17 RET ORCPT
 #[test]
 fn everything_that_postfix_offers_is_used() {
     let postfix = Postfix::with(&[]);
@@ -58,6 +58,7 @@ fn everything_that_postfix_offers_is_used() {
         "{}",
         messages[0]
     );
+    assert!(messages[0].contains("using TLSv1.3 with cipher"), "{}", messages[0]);
     let mail = said(&postfix, "MAIL").pop().unwrap();
     for parameter in [" SIZE=", " BODY=8BITMIME", " SMTPUTF8", " RET=HDRS", " ENVID=a+2Bb"] {
         assert!(mail.contains(parameter), "{mail}");

@@ -304,6 +304,14 @@ fn bodies_that_are_encoded_badly_are_mended() {
 }
 
 #[test]
+fn a_delimiter_with_a_bare_line_end_is_none() {
+    let content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\n\r\ny\r\n--b--\r\n";
+    let got = convert(content, Target::EightBit).expect("convertible");
+    assert_fits(&got, Target::EightBit);
+    assert!(memmem::find(&got, b"eA0KLS1iCg0KeQ==").is_some(), "x, the line and y are one part");
+}
+
+#[test]
 fn what_no_reader_sees_is_left_out_if_it_does_not_fit() {
     check(
         "Content-Type: multipart/mixed; boundary=b\n\npr\u{e9}amble\n--b\n\nx\n--b--\n\u{e9}pilogue\n",
@@ -425,6 +433,24 @@ proptest! {
         }
         out.extend(conversion.finish().expect("as before"));
         prop_assert_eq!(out, got);
+    }
+
+    #[test]
+    fn damaged_messages_fit_too_or_are_refused(
+        content in message(),
+        damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_usize..3), 1..6),
+        seven in any::<bool>(),
+    ) {
+        let mut content = content;
+        for (at, byte, remove) in damages {
+            let at = at.index(content.len());
+            content.splice(at..(at + remove).min(content.len()), [byte]);
+        }
+        let target = if seven { Target::SevenBit } else { Target::EightBit };
+        if let Ok(out) = convert(&content, target) {
+            assert_fits(&out, target);
+            prop_assert_eq!(convert(&out, target), Ok(out));
+        }
     }
 
     #[test]

@@ -174,7 +174,10 @@ impl Walker {
 
     /// Which multipart's delimiter this line is, and whether it closes it. The innermost comes first.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
-        let rest = line.strip_prefix(b"--")?.trim_ascii_end();
+        let rest = line.strip_prefix(b"--")?;
+        // A CR or LF that stands alone is no white space: such a line is no delimiter.
+        let end = rest.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
+        let rest = &rest[..end];
         let is = |open: &Open| !open.closed && rest.starts_with(&open.boundary);
         self.open.iter().enumerate().rev().find_map(|(nth, open)| match rest {
             _ if !is(open) => None,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use mail::{ContentTraits, DeliverBy, DeliverByMode, Notify, Parameters};
 use policy::AttemptOutcome;
 
-use crate::peer::Peer;
-use crate::stage::{Letter, NOW, Setting, Stage, letter, mx};
+use crate::peer::{Identity, Peer};
+use crate::stage::{CONTENT, Letter, NOW, Setting, Stage, letter, mx, relay};
 
 const SETTINGS: &str = r#"{
     "SystemSettings": { "defaultHostname": "me.example.org" },
@@ -86,7 +86,7 @@ async fn a_long_line_is_encoded_and_never_cut() {
     assert_eq!(body, format!("{}\r\n.\r\n", "x".repeat(4247)));
 }
 
-// proves: H2
+// proves: H2, 5.1.6
 #[tokio::test]
 async fn binary_content_is_encoded_for_a_peer_without_binarymime() {
     let content = "MIME-Version: 1.0\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n\r\n\n.\r\nMAIL\r";
@@ -198,4 +198,78 @@ async fn any_2yz_to_the_final_dot_is_taken_and_touches_only_who_was_accepted() {
         stage.connections.close().await;
         peer.over().await;
     }
+}
+
+// proves: D8
+#[tokio::test]
+async fn a_250_counts_although_the_peer_hangs_up_behind_it() {
+    let script = takes("", "", "") + "\n= close";
+    let (outcome, got) = deliver(&script, letter(&["a@example.net"])).await;
+    assert_eq!((outcome.as_str(), got.len()), ("delivered 250", CONTENT.len() + 3));
+}
+
+// proves: G8, E17
+#[tokio::test]
+async fn what_a_peer_offers_counts_for_one_connection_only() {
+    let content = "MIME-Version: 1.0\r\n\r\ncaf\u{e9}\r\n";
+    let first =
+        takes("8BITMIME,SIZE 1000", &format!(" SIZE={} BODY=8BITMIME", content.len()), "") + "\n= close";
+    let (stage, peer) = stage(&[&first, &takes("", "", "")]).await;
+    for _ in 0..2 {
+        assert_eq!(stage.delivers(mx(), with(content, EIGHT_BIT)).await, ["delivered 250"]);
+    }
+    stage.connections.close().await;
+    let got = peer.over().await;
+    assert!(got[0].contains("caf\u{e9}") && got[1].contains("caf=C3=A9"), "{got:?}");
+}
+
+// proves: E15
+#[tokio::test]
+async fn a_message_is_too_large_only_if_every_host_says_so() {
+    let hello = "S: 220 mx\nC: EHLO me.example.org\nS: 250-mx\nS: 250 SIZE 10";
+    let size = format!(" SIZE={}", CONTENT.len());
+    let roomy = takes("SIZE 1000", &size, "");
+    for (second, expected) in [(roomy.as_str(), "delivered 250"), (hello, "failed 5.3.4 unexpected-reply")] {
+        let (one, two) = (Peer::plays(&[hello]).await, Peer::plays(&[second]).await);
+        let setting = Setting::new().mx(10, "mx1.example.net", &["192.0.2.1"]).mx(
+            20,
+            "mx2.example.net",
+            &["192.0.2.2"],
+        );
+        let stage = setting.road("192.0.2.1", one.address).road("192.0.2.2", two.address).build(SETTINGS);
+        assert_eq!(stage.delivers(mx(), letter(&["a@example.net"])).await, [expected]);
+        stage.connections.close().await;
+        one.over().await;
+        two.over().await;
+    }
+}
+
+// proves: 5.2.1
+#[tokio::test]
+async fn lmtp_over_implicit_tls_with_a_certificate_that_does_not_verify() {
+    let settings = r#"{
+        "SystemSettings": { "defaultHostname": "me.example.org" },
+        "MtaRoute": [{ "@type": "Relay", "name": "relay", "address": "store.example.org", "port": 24,
+            "protocol": "lmtp", "implicitTls": true, "allowInvalidCerts": true }],
+        "MtaOutboundStrategy": { "route": {
+            "match": [{ "if": "rcpt_domain == 'example.net'", "then": "'relay'" }], "else": "'mx'" } }
+    }"#;
+    let script = "= tls
+        S: 220 store
+        C: LHLO me.example.org
+        S: 250 store
+        C: MAIL FROM:<from@example.org>
+        S: 250 ok
+        C: RCPT TO:<a@example.net>
+        S: 250 ok
+        C: DATA
+        S: 354 go
+        = content
+        S: 250 2.0.0 kept";
+    let peer = Peer::plays_as(Some(&Identity::of("another.example.org")), &[script]).await;
+    let setting = Setting::new().host("store.example.org", &["192.0.2.1"]).road("192.0.2.1", peer.address);
+    let stage = setting.build(settings);
+    assert_eq!(stage.delivers(relay(), letter(&["a@example.net"])).await, ["delivered 250"]);
+    stage.connections.close().await;
+    peer.over().await;
 }

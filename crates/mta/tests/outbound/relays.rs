@@ -131,7 +131,7 @@ fn lmtp(data: &str) -> String {
     )
 }
 
-// proves: G1, G3
+// proves: G1, G3, 5.2.2, 5.2.3
 #[tokio::test]
 async fn lmtp_replies_belong_to_one_recipient_each() {
     for (data, expected) in [

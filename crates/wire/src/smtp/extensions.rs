@@ -62,8 +62,8 @@ impl Extensions {
             (self.vrfy, "VRFY"),
             (self.deliver_by, "DELIVERBY"),
         ];
-        let mut lines: Vec<String> =
-            flags.into_iter().filter_map(|(offered, line)| offered.then(|| line.to_owned())).collect();
+        let offered = flags.into_iter().filter(|(offered, _)| *offered);
+        let mut lines: Vec<String> = offered.map(|(_, line)| line.to_owned()).collect();
         lines.extend(self.future_release.iter().map(|limits| format!("FUTURERELEASE {limits}")));
         lines.extend(self.mt_priority.iter().map(|profile| format!("MT-PRIORITY {profile}")));
         lines.extend(self.no_soliciting.iter().map(|classes| format!("NO-SOLICITING {classes}")));
