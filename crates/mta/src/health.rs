@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mail::Timestamp;
@@ -21,6 +22,10 @@ use crate::world::World;
 pub const DOWN_SPACE: &str = "down";
 /// Characters of a reason that are kept.
 const REASON_CHARS_MAX: usize = 300;
+/// How long the same alarm about one next hop is not raised again.
+const ALARM_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Next hops about which an alarm is raised in that time.
+const ALARMS_MAX: usize = 100;
 /// Rows read or removed at a time.
 const PAGE: usize = 500;
 
@@ -37,6 +42,8 @@ struct Known {
     hosts: BTreeMap<Endpoint, HostHealth>,
     /// Next hops that are down, by name, with their trial.
     next_hops: BTreeMap<String, HostDown>,
+    /// When it was said last that a next hop has something against us.
+    alarms: BTreeMap<String, Timestamp>,
 }
 
 /// One row of what is written down.
@@ -159,6 +166,18 @@ impl Health {
         }
     }
 
+    /// Whether it was not said in the last hour that this next hop has something against us.
+    pub(crate) fn is_first_alarm(&self, next_hop: &NextHop, now: Timestamp) -> bool {
+        let mut known = self.lock();
+        known.alarms.retain(|_, at| now.since(*at) < ALARM_INTERVAL);
+        let what = next_hop.to_string();
+        if known.alarms.len() >= ALARMS_MAX || known.alarms.contains_key(&what) {
+            return false;
+        }
+        known.alarms.insert(what, now);
+        true
+    }
+
     fn nothing_known(&self) -> bool {
         self.hosts.load(Ordering::Relaxed) == 0
     }
@@ -243,7 +262,8 @@ impl Row {
         format!("{}\t{}\t{}", self.since.as_millis(), self.trial.as_millis(), self.why).into()
     }
 
-    fn from_bytes(key: &[u8], value: &[u8]) -> Option<Row> {
+    /// Reads what is written down in [`DOWN_SPACE`].
+    pub fn from_bytes(key: &[u8], value: &[u8]) -> Option<Row> {
         let (what, value) = (std::str::from_utf8(key).ok()?, std::str::from_utf8(value).ok()?);
         let [since, trial, why] = value.splitn(3, '\t').collect::<Vec<_>>()[..] else { return None };
         let time = |text: &str| Some(Timestamp::from_millis(text.parse().ok()?));
@@ -315,6 +335,18 @@ mod tests {
         assert!(!health.relay_is_up("primary", at(89)));
         assert!(relay(None, &health).is_some());
         assert!(health.relay_is_up("primary", at(89)));
+    }
+
+    // proves: E20
+    #[test]
+    fn one_alarm_an_hour_for_each_next_hop() {
+        let health = Health::default();
+        let relay = |route: &str| NextHop::Relay { route: route.to_owned() };
+        let raised = |route: &str, second| health.is_first_alarm(&relay(route), at(second));
+        assert!(
+            raised("a", 0) && !raised("a", 1) && raised("b", 1) && !raised("a", 3599) && raised("a", 3600)
+        );
+        assert_eq!((0..200).filter(|number| raised(&number.to_string(), 4000)).count(), ALARMS_MAX - 2);
     }
 
     #[test]

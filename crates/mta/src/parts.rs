@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::dsn::one_line;
 use mail::{Envelope, Recipient, RecipientId, Timestamp};
 use policy::bounce::{Happening, wanted};
 use policy::destination::{Down, Feedback, feedback};
 use policy::expr::LookupAnswers;
 use policy::gap::Gap;
 use policy::limits::{DELIVERY_GRACE, DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
+use policy::outcome::is_about_us;
 use policy::route::Choice;
 use policy::verdict::{expired, postponed};
-use policy::{AttemptOutcome, Configuration, Progress, Trouble, Verdict};
+use policy::{AttemptOutcome, Configuration, NextHop, Progress, Trouble, Verdict};
 use store::{LeaseId, QueuedRecipient, StoreError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::attempt::{Delivery, Report, Way, attempt_until};
 use crate::claims::Next;
@@ -28,6 +30,9 @@ use crate::pace::{self, Cleared, Pass};
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
 use crate::throttles::Held;
 use crate::world::World;
+
+/// Characters of a refusal in an alarm.
+const ALARM_CHARS_MAX: usize = 300;
 
 /// What every part needs.
 #[derive(Clone)]
@@ -255,10 +260,21 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
             error!(id = %envelope.message, recipient = %id, "an attempt reports on a recipient it was not given");
             continue;
         };
+        alarm_if_about_us(means, &delivery.next_hop, &outcome, now);
         let verdict = verdict(means, envelope, queued, outcome, now).await;
         decisions.decide(&means.configuration, queued, Some(&delivery.next_hop), way, verdict, now);
     }
     decisions.deposits = report.deposits;
+}
+
+/// A refusal that is about this server and not about the message hits the next message too: somebody must look at it.
+/// Said once an hour for each next hop.
+fn alarm_if_about_us(means: &Means, next_hop: &NextHop, outcome: &AttemptOutcome, now: Timestamp) {
+    let AttemptOutcome::Failed(trouble) = outcome else { return };
+    if is_about_us(trouble) && means.world.health.is_first_alarm(next_hop, now) {
+        error!(%next_hop, host = trouble.host, why = one_line(&trouble.text, ALARM_CHARS_MAX), alarm = "reputation",
+            "mail is refused because of this server: its signatures, its SPF record or its reputation");
+    }
 }
 
 /// Writes what needs no attempt: expiry, delay notices, what is owed, recipients without a route.
@@ -314,12 +330,16 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
     let now = means.world.clock.now();
     let Delivery { envelope, next_hop, recipients, lease } = &*part.delivery;
     let mut decisions = part.decisions();
+    let mut put_off = 0_usize;
     for queued in recipients {
         let mut trouble = down.trouble.clone();
         let text = &down.trouble.text;
-        let verdict = if queued.progress.expired(now) {
-            expired(&queued.progress)
-        } else if down.failed_at >= queued.progress.due {
+        if queued.progress.expired(now) {
+            let verdict = expired(&queued.progress);
+            decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
+            continue;
+        }
+        let verdict = if down.failed_at >= queued.progress.due {
             trouble.text = format!("another delivery to the same next hop failed: {text}");
             let outcome = AttemptOutcome::Deferred(trouble);
             verdict(&means, envelope, queued, outcome, now).await
@@ -327,9 +347,18 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
             trouble.text = format!("the next hop is down and is tried again at {}: {text}", down.trial);
             postponed(&queued.progress, down.trial, trouble)
         };
-        decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
+        put_off += 1;
+        decisions.decide_quietly(queued, verdict);
     }
-    Ended::new(*lease, settle(&means, decisions).await)
+    let settled = settle(&means, decisions).await;
+    if settled.written && put_off > 0 {
+        // One line for all: where a next hop is down, hundreds of thousands may wait for it.
+        let first = recipients.first().map(|queued| &queued.recipient.forward_path);
+        info!(target: "delivery", outcome = "put off", id = %envelope.message, recipients = put_off,
+            first = first.map(tracing::field::display), next_hop = %next_hop, until = %down.trial,
+            why = down.trouble.text, "put off");
+    }
+    Ended::new(*lease, settled)
 }
 
 /// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.

@@ -69,6 +69,11 @@ impl Decisions {
         self.verdicts.push((queued.recipient.clone(), verdict));
     }
 
+    /// The same, without a line of its own in the log.
+    pub(crate) fn decide_quietly(&mut self, queued: &QueuedRecipient, verdict: Verdict) {
+        self.verdicts.push((queued.recipient.clone(), verdict));
+    }
+
     /// Only what is still to be told.
     pub(crate) fn untold(
         lease: LeaseId,

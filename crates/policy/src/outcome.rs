@@ -275,6 +275,13 @@ pub fn incapable(lack: Incapable, host: &str) -> Trouble {
     Trouble::new(Scope::Message, TroubleKind::UnexpectedReply, status, format!("{host} {what}")).at(host)
 }
 
+/// Whether a refusal for good is about this server, and so hits other messages too: our reputation, or signatures and
+/// records that are missing (RFC 7372; from x.7.500 on, the big providers' own).
+pub fn is_about_us(trouble: &Trouble) -> bool {
+    let EnhancedStatus { class, subject, detail } = trouble.status;
+    trouble.reply.is_some() && class == 5 && subject == 7 && matches!(detail, 1 | 20..=29 | 500..)
+}
+
 /// The relay offers no mechanism of AUTH that we know. Like a refused password it only defers.
 pub fn no_mechanism(host: &str) -> Trouble {
     let text = format!("{host} offers no mechanism of AUTH for our credentials");
@@ -343,6 +350,28 @@ mod tests {
     }
 
     // proves: D4, D5
+    // proves: E20
+    #[test]
+    fn a_refusal_may_be_about_us() {
+        for (code, status, expected) in [
+            (550, (5, 7, 1), true),
+            (550, (5, 7, 26), true),
+            (550, (5, 7, 606), true),
+            (550, (5, 7, 30), false),
+            (550, (5, 1, 1), false),
+            (450, (4, 7, 1), false),
+        ] {
+            let status = EnhancedStatus::new(status.0, status.1, status.2);
+            let reply = Reply::new(code, Some(status), "no");
+            let (Judgement::Final(AttemptOutcome::Failed(trouble)) | Judgement::NextHost(trouble)) =
+                refused(Stage::Mail, &reply, "MAIL", "mx", false)
+            else {
+                panic!("{reply}")
+            };
+            assert_eq!(is_about_us(&trouble), expected, "{reply}");
+        }
+    }
+
     #[test]
     fn only_a_break_after_the_content_is_in_doubt() {
         let before = broken(Stage::Content, "reset", "mx", false);

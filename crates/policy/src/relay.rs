@@ -132,6 +132,13 @@ pub fn hosts(found: impl IntoIterator<Item = Result<Vec<Host>, Trouble>>) -> Res
     }
 }
 
+/// A relay that is this server itself would have all mail back again.
+pub fn is_ourselves(host: &Host, addresses: &[IpAddr], rules: &MxRules) -> Option<Trouble> {
+    let same = port(host.role) == Some(rules.port) && mx::is_ourselves(addresses, rules);
+    let text = || format!("the relay {} is this server itself", host.name);
+    same.then(|| Trouble::new(Scope::Host, TroubleKind::Connection, (4, 4, 6), text()).at(&host.name))
+}
+
 fn port(role: HostRole) -> Option<u16> {
     match role {
         HostRole::Relay { port } => Some(port),
@@ -288,6 +295,17 @@ mod tests {
         let domain = Domain::parse("example.org").unwrap();
         let trouble = mx_hosts(&domain, Ok(Answer::unchecked(null)), 0, &MxRules::default(), 25).unwrap_err();
         assert_eq!(trouble.status.class, 4);
+    }
+
+    // proves: G7
+    #[test]
+    fn a_relay_that_is_this_server_only_defers() {
+        let rules = MxRules { own_addresses: vec!["192.0.2.9".parse().unwrap()], ..MxRules::default() };
+        let host = |port| Host::new("relay".to_owned(), HostRole::Relay { port }, Security::Unchecked);
+        let ourselves = is_ourselves(&host(25), &["192.0.2.9".parse().unwrap()], &rules);
+        assert_eq!(ourselves.map(|trouble| trouble.status.to_string()).as_deref(), Some("4.4.6"));
+        assert_eq!(is_ourselves(&host(10025), &["192.0.2.9".parse().unwrap()], &rules), None);
+        assert_eq!(is_ourselves(&host(25), &["192.0.2.8".parse().unwrap()], &rules), None);
     }
 
     #[test]

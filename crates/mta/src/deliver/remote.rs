@@ -10,6 +10,7 @@ use mail::{DeliverByMode, Stage};
 use policy::mx::{self, Host};
 use policy::outcome::{self, Delivered, Incapable, Judgement};
 use policy::plan::{Gathered, Proofs, planned_host};
+use policy::relay;
 use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol};
 use policy::tls_outcome::StsFinding;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
@@ -161,6 +162,10 @@ impl<'a> Remote<'a> {
         if !mx::is_configured(host.role) && mx::is_ourselves(&found.addresses, rules) {
             self.note_loop(&pending);
             return ControlFlow::Break(());
+        }
+        if let Some(trouble) = relay::is_ourselves(host, &found.addresses, rules) {
+            self.note(&pending, &trouble);
+            return ControlFlow::Continue(());
         }
         let mut waiting = VecDeque::from(pending);
         while let Some(first) = waiting.pop_front() {

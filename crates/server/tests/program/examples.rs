@@ -12,6 +12,18 @@ fn examples(document: &str) -> Vec<&str> {
 }
 
 #[test]
+fn each_example_of_the_guide_to_relays_passes_the_check() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/relays.md");
+    let guide = fs::read_to_string(&path).unwrap();
+    let examples = examples(&guide);
+    assert!(examples.len() > 5, "only {} examples", examples.len());
+    for example in examples {
+        let run = Place::with(example).waypost(&["check", "settings.json"]);
+        assert_eq!(run.code, Some(0), "{example}: {}", run.out);
+    }
+}
+
+#[test]
 fn each_example_of_a_settings_object_passes_the_check() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/settings");
     let mut count = 0;
