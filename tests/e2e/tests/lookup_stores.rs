@@ -161,6 +161,27 @@ fn answers_have_the_shapes_of_their_rows() {
     }
 }
 
+#[test]
+fn a_field_of_the_header_routes() {
+    let sink = SmtpSink::start();
+    let way = "header('X-Way') == 'to the sink' && count(headers('x-way')) == 2";
+    let waypost = waypost(&sink, json!([]), &[(way, "'sink'")]);
+    let fields = "X-Way: =?utf-8?q?to_the?=\r\n =?utf-8?q?_sink?=\r\nX-Way: elsewhere\r\n";
+    // The second is larger than what is kept in memory.
+    for (subject, lines) in [("small", 1), ("large", 20_000)] {
+        let body = "0123456789012345678901234567890123456789012345678901234567890123456789\r\n".repeat(lines);
+        let content = format!("{fields}Subject: {subject}\r\n\r\n{body}");
+        let reply = Client::ready(waypost.port).send(SENDER, &["ann@far.test"], &content).unwrap();
+        assert_eq!(reply.code, 250, "{}", reply.text);
+    }
+    sink.wait_for(1, "Subject: small");
+    sink.wait_for(1, "Subject: large");
+    let ask = ["explain", "--config", "waypost.toml", "--from", SENDER, "--to", "bob@far.test", "--header"];
+    let explained = waypost.print(&[&ask[..], &["X-Way: to the sink", "--header", "x-way:"]].concat());
+    assert!(explained.contains("header('x-way') = 'to the sink'"), "{explained}");
+    assert!(explained.contains("the relay"), "{explained}");
+}
+
 // proves: 5.16.1
 #[test]
 fn a_file_routes_as_well_as_a_server() {

@@ -247,3 +247,27 @@ fn what_schedules_must_look_up_is_asked_for_all_recipients_at_once() {
     lookups.into_iter().for_each(|lookup| answers.insert_dns(lookup, Ok(Vec::new())));
     assert!(matches!(admission.schedule(&configuration, &answers, traits, 100, NOW), Choice::Decided(_)));
 }
+
+#[test]
+fn each_recipient_counts_for_itself() {
+    let environment = Environment { hostname: Some("mx.example.org".to_owned()), ..Environment::default() };
+    let settings = r#"{ "MtaOutboundStrategy": { "schedule": {
+        "match": [{ "if": "counter_incr('', sender, 1) > 1", "then": "'local'" }], "else": "'remote'" } } }"#;
+    let configuration = Configuration::from_settings_json(settings, &environment).unwrap();
+    let mut admission = user();
+    for to in ["a@one.example", "b@one.example", "c@one.example"] {
+        admission.recipient(&configuration, address(to), None, None).unwrap();
+    }
+    let mut answers = LookupAnswers::default();
+    let traits = ContentTraits::default();
+    let Choice::Needs(lookups) = admission.schedule(&configuration, &answers, traits, 100, NOW) else {
+        panic!("the store must be asked")
+    };
+    assert_eq!(lookups.len(), 3);
+    for (lookup, count) in lookups.into_iter().zip(1..) {
+        answers.insert(lookup, Ok(crate::expr::LookupValue::Integer(count)));
+    }
+    let Choice::Decided(_) = admission.schedule(&configuration, &answers, traits, 100, NOW) else {
+        panic!("all is known")
+    };
+}

@@ -529,3 +529,55 @@ fn source_addresses_that_are_not_there_are_warnings() {
     assert_eq!(found, expected);
     assert!(configuration.is_some());
 }
+
+#[test]
+fn lookup_stores_must_be_reached_safely() {
+    let store = |properties: &str| {
+        format!(
+            r#"{{"StoreLookup": [{{"@type": "PostgreSql", "name": "db", "host": "db.example.org", "database": "d",
+            "authUsername": "u"{properties}}}]}}"#
+        )
+    };
+    check_is(&store(""), &[]);
+    check_is(
+        &store(r#", "tls": "optional""#),
+        &["warning: StoreLookup db: tls: questions and answers may go over the network in the clear \
+         (set tls to require)"],
+    );
+    check_is(
+        &store(r#", "allowInvalidCerts": true"#),
+        &["warning: StoreLookup db: allowInvalidCerts: whoever presents any certificate is believed \
+         (set allowInvalidCerts to false)"],
+    );
+    check_is(
+        &store(r#", "authSecret": {"@type": "Value", "secret": "****"}"#),
+        &["error: StoreLookup db: authSecret: the secret is ****, which is how secrets are shown, not one"],
+    );
+    check_is(
+        &store(r#", "authSecret": {"@type": "File", "filePath": "/run/s"}"#),
+        &["error: StoreLookup db: authSecret: the secret in file /run/s was not read"],
+    );
+    let local = store(r#", "tls": "disable""#).replace("db.example.org", "/run/postgresql");
+    check_is(&local, &[]);
+    check_is(
+        r#"{"StoreLookup": [{"@type": "Memory", "name": "seen"}],
+            "MtaOutboundStrategy": {"route": "key_get('sene', rcpt)"}}"#,
+        &["error: MtaOutboundStrategy: route.else: line 1, column 9: there is no lookup store 'sene' \
+         (did you mean seen?)"],
+    );
+    let errors = Settings::from_json(
+        r#"[{"@type": "Sqlite", "name": "*", "path": "lookup.sqlite"},
+            {"@type": "PostgreSql", "name": "a", "poolMaxConnections": 65}, {"@type": "Sqlit", "name": "b"}]"#,
+    );
+    let said: Vec<_> = errors.unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "line 2, column 87: there is no type of object Sqlit (did you mean Sqlite?)",
+            "line 1, column 43: StoreLookup *: path: 'lookup.sqlite' is no absolute path",
+            "line 1, column 30: StoreLookup *: name: * stands for the default store",
+            "line 2, column 72: StoreLookup a: poolMaxConnections: must be at most 64",
+            "line 2, column 13: StoreLookup a: the property host is missing",
+        ]
+    );
+}

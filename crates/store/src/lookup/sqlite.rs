@@ -68,6 +68,9 @@ impl Asked for Sqlite {
 
 impl Shared {
     fn ask(&self, question: &Question, abandoned: &Arc<AtomicBool>) -> Result<LookupValue, String> {
+        if self.access == Access::ReadOnly && self.is_still_to_be_made() {
+            return answer(&mut Connection::open_in_memory().map_err(|error| error.to_string())?, question);
+        }
         let idle = self.lock().pop();
         let mut db = idle.map_or_else(|| self.open(), Ok)?;
         let watch = Arc::clone(abandoned);
@@ -76,6 +79,12 @@ impl Shared {
         let answer = answer(&mut db, question)?;
         self.lock().push(db);
         Ok(answer)
+    }
+
+    /// Whether the file would be made if something were written.
+    fn is_still_to_be_made(&self) -> bool {
+        let path = &self.settings.path;
+        !path.exists() && path.parent().is_some_and(std::path::Path::is_dir)
     }
 
     fn open(&self) -> Result<Connection, String> {

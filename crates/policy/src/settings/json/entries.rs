@@ -113,12 +113,12 @@ pub(in crate::settings) fn load(text: &str, settings: &mut Settings) -> Result<(
     let whole = |fault: Fault| vec![error(text, String::new(), fault)];
     let json = Json::parse(text).map_err(whole)?;
     let mut loader = Loader { settings, names: BTreeSet::new(), queue_ids: BTreeMap::new() };
-    let mut errors = Vec::new();
-    let (entries, mentioned) = entries(&json).map_err(whole)?;
+    let Entries { found, mentioned, faults: strays } = entries(&json);
+    let mut errors: Vec<_> = strays.into_iter().map(|fault| error(text, String::new(), fault)).collect();
     for kind in mentioned {
         loader.forget_fresh(kind);
     }
-    for entry in entries {
+    for entry in found {
         let faults = faults::all(entry.json, |json| loader.load(&Entry { json, ..entry }));
         errors.extend(faults.into_iter().map(|fault| error(text, title(&entry), fault)));
     }
@@ -149,25 +149,48 @@ fn error(text: &str, object: String, fault: Fault) -> SettingsError {
     }
 }
 
-/// The objects, and the types that the file speaks of.
-fn entries(json: &Json) -> Result<(Vec<Entry<'_>>, BTreeSet<Type>), Fault> {
-    let mut mentioned = BTreeSet::new();
-    let found = match &json.node {
-        Node::List(items) => items.iter().map(typed).collect::<Result<Vec<_>, _>>()?,
-        Node::Object(_) if json.member(TYPE).is_some() => vec![typed(json)?],
+/// The objects of a file.
+#[derive(Default)]
+struct Entries<'j> {
+    found: Vec<Entry<'j>>,
+    /// The types that the file speaks of.
+    mentioned: BTreeSet<Type>,
+    /// What is of no type.
+    faults: Vec<Fault>,
+}
+
+fn entries(json: &Json) -> Entries<'_> {
+    let mut entries = Entries::default();
+    match &json.node {
+        Node::List(items) => items.iter().for_each(|item| entries.take(typed(item))),
+        Node::Object(_) if json.member(TYPE).is_some() => entries.take(typed(json)),
         Node::Object(members) => {
-            let mut found = Vec::new();
             for member in members {
-                let kind = Type::named(&member.key, member.at)?;
-                mentioned.insert(kind);
-                of_type(kind, &member.value, &mut found)?;
+                match Type::named(&member.key, member.at) {
+                    Ok(kind) => {
+                        entries.mentioned.insert(kind);
+                        let listed = of_type(kind, &member.value, &mut entries.found);
+                        entries.faults.extend(listed.err());
+                    }
+                    Err(fault) => entries.faults.push(fault),
+                }
             }
-            found
         }
-        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => return Err(not_an_object(json)),
-    };
-    mentioned.extend(found.iter().map(|entry| entry.kind));
-    Ok((found, mentioned))
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => {
+            entries.faults.push(not_an_object(json));
+        }
+    }
+    entries.mentioned.extend(entries.found.iter().map(|entry| entry.kind));
+    entries
+}
+
+impl<'j> Entries<'j> {
+    fn take(&mut self, entry: Result<Entry<'j>, Fault>) {
+        match entry {
+            Ok(entry) => self.found.push(entry),
+            Err(fault) => self.faults.push(fault),
+        }
+    }
 }
 
 /// An object that says itself of which type it is.
@@ -381,12 +404,12 @@ fn read<T: for<'de> Deserialize<'de>>(json: &Json) -> Result<T, Fault> {
 fn read_route(json: &Json) -> Result<MtaRoute, Fault> {
     let (head, body) = head_and_body(json)?;
     let kind = match json.text_member(TYPE) {
-        Some("Local") => read::<Local>(&body).map(|Local {}| RouteKind::Local)?,
-        Some("Mx") => RouteKind::Mx(read::<MxRoute>(&body)?),
-        Some("Relay") => RouteKind::Relay(read::<RelayRoute>(&body)?),
-        found => return Err(no_variant(json, found, ROUTE_VARIANTS)),
+        Some("Local") => read::<Local>(&body).map(|Local {}| RouteKind::Local),
+        Some("Mx") => read::<MxRoute>(&body).map(RouteKind::Mx),
+        Some("Relay") => read::<RelayRoute>(&body).map(RouteKind::Relay),
+        found => Err(no_variant(json, found, ROUTE_VARIANTS)),
     };
-    let RouteHead { name, description } = read(&head)?;
+    let (RouteHead { name, description }, kind) = both(read(&head), kind)?;
     Ok(MtaRoute { name, description, kind })
 }
 
@@ -394,13 +417,22 @@ fn read_route(json: &Json) -> Result<MtaRoute, Fault> {
 fn read_store(json: &Json) -> Result<StoreLookup, Fault> {
     let (head, body) = head_and_body(json)?;
     let kind = match json.text_member(TYPE) {
-        Some("Memory") => read::<Memory>(&body).map(|Memory {}| LookupStoreKind::Memory)?,
-        Some("Sqlite") => LookupStoreKind::Sqlite(read::<SqliteLookup>(&body)?),
-        Some("PostgreSql") => LookupStoreKind::PostgreSql(read::<PostgreSqlLookup>(&body)?),
-        found => return Err(no_variant(json, found, STORE_VARIANTS)),
+        Some("Memory") => read::<Memory>(&body).map(|Memory {}| LookupStoreKind::Memory),
+        Some("Sqlite") => read::<SqliteLookup>(&body).map(LookupStoreKind::Sqlite),
+        Some("PostgreSql") => read::<PostgreSqlLookup>(&body).map(LookupStoreKind::PostgreSql),
+        found => Err(no_variant(json, found, STORE_VARIANTS)),
     };
-    let StoreHead { name, description } = read(&head)?;
+    let (StoreHead { name, description }, kind) = both(read(&head), kind)?;
     Ok(StoreLookup { name, description, kind })
+}
+
+/// Both, or the fault that says more: what is missing may only have been left out.
+fn both<A, B>(head: Result<A, Fault>, body: Result<B, Fault>) -> Result<(A, B), Fault> {
+    match (head, body) {
+        (Ok(head), Ok(body)) => Ok((head, body)),
+        (Err(head), Err(body)) => Err(if body.missing.is_none() { body } else { head }),
+        (Err(fault), Ok(_)) | (Ok(_), Err(fault)) => Err(fault),
+    }
 }
 
 /// The properties that every variant has, and the rest.
@@ -416,6 +448,6 @@ fn no_variant(json: &Json, found: Option<&str>, variants: &[&str]) -> Fault {
     let at = json.member(TYPE).map_or(json.at, |variant| variant.at);
     let near = found.and_then(|name| closest(name, variants.iter().copied()));
     let fault = Fault::at(at, format!("{TYPE} must be one of {}", variants.join(", ")));
-    let fault = Fault { missing: found.is_none(), ..fault };
+    let fault = Fault { missing: found.is_none().then(|| TYPE.to_owned()), ..fault };
     near.map_or(fault.clone(), |near| fault.hint(format!("did you mean {near}?")))
 }

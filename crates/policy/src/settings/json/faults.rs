@@ -13,16 +13,19 @@ pub(super) fn all(json: &Json, mut read: impl FnMut(&Json) -> Result<(), Fault>)
     let mut faults = Vec::new();
     let Err(mut fault) = read(json) else { return faults };
     let mut json = json.clone();
-    // Objects that something was left out of: that it is missing there is no fault of the file.
-    let mut incomplete = BTreeSet::new();
+    // Where and what: that it is missing there is no fault of the file.
+    let mut left_out = BTreeSet::new();
     loop {
         let at = fault.at;
-        if !(fault.missing && at.is_some_and(|at| incomplete.contains(&at))) {
+        let missing = at.zip(fault.missing.clone());
+        let meant = meant(&fault);
+        if missing.is_none_or(|missing| !left_out.contains(&missing)) {
             faults.push(fault);
         }
-        let left_out = at.and_then(|at| leave_out(&mut json, at));
-        let Some(owner) = left_out.filter(|_| faults.len() < FAULTS_MAX) else { return faults };
-        incomplete.insert(owner);
+        let next = at.and_then(|at| leave_out(&mut json, at));
+        let Some(next) = next.filter(|_| faults.len() < FAULTS_MAX) else { return faults };
+        left_out.extend(meant.map(|name| (next.0, name)));
+        left_out.insert(next);
         match read(&json) {
             Ok(()) => return faults,
             Err(next) => fault = next,
@@ -30,8 +33,13 @@ pub(super) fn all(json: &Json, mut read: impl FnMut(&Json) -> Result<(), Fault>)
     }
 }
 
-/// Takes away the member or element that begins here, or whose value does; where the object or list stands that had it.
-fn leave_out(json: &mut Json, at: usize) -> Option<usize> {
+/// The property that was meant by one that does not exist, if that can be guessed.
+fn meant(fault: &Fault) -> Option<String> {
+    Some(fault.hint.as_ref()?.strip_prefix("did you mean ")?.strip_suffix('?')?.to_owned())
+}
+
+/// Takes away the member or element that begins here, or whose value does; where its owner stands, and its key.
+fn leave_out(json: &mut Json, at: usize) -> Option<(usize, String)> {
     let owner = json.at;
     // An element must keep its number, so the list becomes one with keys.
     if let Node::List(items) = &json.node
@@ -48,8 +56,7 @@ fn leave_out(json: &mut Json, at: usize) -> Option<usize> {
         Node::Object(members) => {
             let found = members.iter().position(|member| member.at == at || member.value.at == at);
             if let Some(place) = found {
-                members.remove(place);
-                return Some(owner);
+                return Some((owner, members.remove(place).key));
             }
             members.iter_mut().find_map(|member| leave_out(&mut member.value, at))
         }

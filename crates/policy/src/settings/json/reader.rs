@@ -16,13 +16,13 @@ pub(super) struct Fault {
     pub(super) path: String,
     pub(super) message: String,
     pub(super) hint: Option<String>,
-    /// Whether a property is missing in the object that stands here.
-    pub(super) missing: bool,
+    /// The property that is missing in the object that stands here, if that is it.
+    pub(super) missing: Option<String>,
 }
 
 impl Fault {
     pub(super) fn at(at: usize, message: impl Into<String>) -> Self {
-        Fault { at: Some(at), path: String::new(), message: message.into(), hint: None, missing: false }
+        Fault { at: Some(at), path: String::new(), message: message.into(), hint: None, missing: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -60,7 +60,7 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault { at: None, path: String::new(), message: message.to_string(), hint: None, missing: false }
+        Fault { at: None, path: String::new(), message: message.to_string(), hint: None, missing: None }
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -95,7 +95,7 @@ impl de::Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Fault { missing: true, ..Self::custom(format!("the property {field} is missing")) }
+        Fault { missing: Some(field.to_owned()), ..Self::custom(format!("the property {field} is missing")) }
     }
 }
 
@@ -188,7 +188,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 Some(other) => Err(Fault::at(other.at, format!("{TYPE} must be a text"))),
                 None => {
                     let fault = Fault::at(self.0.at, format!("the property {TYPE} is missing"));
-                    Err(Fault { missing: true, ..fault }.hint(format!("one of {}", variants.join(", "))))
+                    Err(Fault { missing: Some(TYPE.to_owned()), ..fault }
+                        .hint(format!("one of {}", variants.join(", "))))
                 }
             },
             _ => self.deserialize_any(visitor),

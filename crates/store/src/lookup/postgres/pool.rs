@@ -79,7 +79,12 @@ impl Pool {
         if let Some(client) = self.idle()? {
             return Ok(Taken { client, pool: self, _place: place });
         }
-        match self.connect().await {
+        // Sooner than whoever waits for the answer gives up, so that others need not find out for themselves.
+        let time_max = self.settings.timeout / 2;
+        let connected = tokio::time::timeout(time_max, self.connect()).await;
+        let late =
+            |_| Err(format!("no connection to {} within {} ms", self.settings.host, time_max.as_millis()));
+        match connected.unwrap_or_else(late) {
             Ok(client) => Ok(Taken { client, pool: self, _place: place }),
             Err(reason) => {
                 self.lock().resting = Some((Instant::now() + REST, reason.clone()));
