@@ -11,6 +11,7 @@ use wire::smtp::line_ends::LineEndMender;
 
 use crate::gather;
 use crate::inspect::{Conclusion, Inspection};
+use crate::quotas::Quotas;
 use crate::world::World;
 
 /// Bytes of content that are gathered before they are handed to the spool.
@@ -100,11 +101,12 @@ impl Incoming {
     pub(crate) async fn commit(
         self,
         world: &World,
+        quotas: &Arc<Quotas>,
         id: &str,
         traits: ContentTraits,
         limit: Duration,
     ) -> Reply {
-        match tokio::time::timeout(limit, self.store(world, id, traits)).await {
+        match tokio::time::timeout(limit, self.store(world, quotas, id, traits)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => refusal(&error),
             // Whoever waits longer may have hung up, and would send it again (RFC 1047).
@@ -119,7 +121,13 @@ impl Incoming {
         }
     }
 
-    async fn store(mut self, world: &World, id: &str, traits: ContentTraits) -> Result<Reply, StoreError> {
+    async fn store(
+        mut self,
+        world: &World,
+        quotas: &Arc<Quotas>,
+        id: &str,
+        traits: ContentTraits,
+    ) -> Result<Reply, StoreError> {
         if let Some(inspection) = &mut self.inspection {
             inspection.ends(&mut self.pending, &self.configuration.hostname);
         }
@@ -162,7 +170,14 @@ impl Incoming {
         };
         let accepted = admission.accept(first);
         let (from, recipients) = (accepted.reverse_path().clone(), accepted.recipients().len());
+        let reserved = match quotas.reserve(world, &accepted).await {
+            Ok(reserved) => reserved,
+            Err(reply) => return Ok(reply),
+        };
         let message = world.store.accept(accepted, content).await?;
+        if let Some(reserved) = reserved {
+            reserved.bind(message);
+        }
         tracing::info!(id = %message, trace = id, %from, recipients, size, "accepted");
         Ok(Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), format!("Message queued with id {message}.")))
     }

@@ -26,6 +26,7 @@ mod notices;
 mod pace;
 mod parts;
 pub mod queue_manager;
+pub mod quotas;
 pub mod resolve;
 pub mod secrets;
 pub mod server_tls;

@@ -23,6 +23,7 @@ pub use wire::smtp::server::Protocol;
 
 use self::sockets::Arrival;
 use crate::authenticate::Authenticator;
+use crate::quotas::Quotas;
 use crate::server_tls::ServerTls;
 use crate::session::{self, Ends, Surroundings, TraceIds};
 use crate::world::{Stream, World};
@@ -190,6 +191,7 @@ impl Listeners {
         self,
         world: World,
         configuration: watch::Receiver<Arc<Configuration>>,
+        quotas: Arc<Quotas>,
         tls: Option<ServerTls>,
         shutdown: CancellationToken,
     ) {
@@ -201,6 +203,7 @@ impl Listeners {
             tls,
             authenticator,
             throttles: Arc::default(),
+            quotas,
             shutdown: shutdown.clone(),
             trace_ids,
         });
@@ -229,6 +232,7 @@ impl Sessions {
         listener: ListenerSettings,
         world: World,
         configuration: watch::Receiver<Arc<Configuration>>,
+        quotas: Arc<Quotas>,
         tls: Option<ServerTls>,
         shutdown: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send) {
@@ -236,7 +240,7 @@ impl Sessions {
         let trace_ids = TraceIds::from(world.clock.now());
         let throttles = Arc::default();
         let around =
-            Surroundings { world, configuration, tls, authenticator, throttles, shutdown, trace_ids };
+            Surroundings { world, configuration, tls, authenticator, throttles, quotas, shutdown, trace_ids };
         (Sessions { around: Arc::new(around), listener: Arc::new(listener) }, authenticating)
     }
 

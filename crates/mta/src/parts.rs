@@ -27,6 +27,7 @@ use crate::gather::decide;
 use crate::heartbeat::resume;
 use crate::notices::Rates;
 use crate::pace::{self, Cleared, Pass};
+use crate::quotas::Quotas;
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
 use crate::throttles::Held;
 use crate::world::World;
@@ -40,6 +41,7 @@ pub(crate) struct Means {
     pub(crate) world: World,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) quotas: Arc<Quotas>,
     /// The time before the start that does not count.
     pub(crate) gap: Option<Gap>,
     /// How many notifications went to whom.
@@ -54,9 +56,18 @@ impl Means {
         world: World,
         configuration: Arc<Configuration>,
         connections: Arc<Connections>,
+        quotas: Arc<Quotas>,
     ) -> Self {
         let gap = resume(&world).await;
-        Means { world, configuration, connections, gap, rates: Arc::default(), cut: CancellationToken::new() }
+        Means {
+            world,
+            configuration,
+            connections,
+            quotas,
+            gap,
+            rates: Arc::default(),
+            cut: CancellationToken::new(),
+        }
     }
 }
 

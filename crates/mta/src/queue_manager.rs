@@ -5,6 +5,7 @@
 //! errand for what needs no attempt); when the last part has ended, one notification tells what is left to tell.
 
 mod crashes;
+mod ending;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use policy::bounce::Happening;
 use policy::destination::{Down, Feedback};
 use policy::limits::{
     CLAIM_INTERVAL_MAX, CLAIM_INTERVAL_MIN, CLAIM_RECIPIENTS_MAX, CLAIM_ROOM_MIN, ERRANDS_MAX,
-    RELIEF_INTERVAL, SHUTDOWN_MAX, SHUTDOWN_SETTLE_MAX, STORE_BACKOFF_MIN,
+    RELIEF_INTERVAL, STORE_BACKOFF_MIN,
 };
 use policy::scheduler::{Load, Place, Scheduler, Started};
 use policy::{Configuration, Trouble};
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::attempt::Delivery;
 use crate::bounds::set_bounds;
@@ -34,6 +35,7 @@ use crate::health::{forget, record};
 use crate::heartbeat::beating;
 use crate::pace::{Cleared, Pass};
 use crate::parts::{self, Ended, Means, Part};
+use crate::quotas::Quotas;
 use crate::settle::longer;
 use crate::world::World;
 
@@ -44,11 +46,12 @@ pub async fn run(
     world: World,
     configuration: watch::Receiver<Arc<Configuration>>,
     connections: Arc<Connections>,
+    quotas: Arc<Quotas>,
     shutdown: CancellationToken,
 ) {
     let mut changes = configuration;
     let configuration = Arc::clone(&changes.borrow_and_update());
-    let means = Means::begin(world, configuration, connections).await;
+    let means = Means::begin(world, configuration, connections, quotas).await;
     if let Err(stopped) = beating(means.world.clone(), work(means, changes, shutdown)).await {
         error!(why = %stopped, "nothing is delivered any more");
     }
@@ -61,6 +64,7 @@ async fn work(
 ) -> Result<(), StoreError> {
     forget(&means.world).await;
     let mut state = State::new(means);
+    state.count_for_quotas();
     loop {
         state.start_deliveries();
         state.claim();
@@ -100,11 +104,14 @@ enum Done {
     Recorded,
     /// Told what was left to tell; whether that was written.
     Told(bool),
+    /// Counted the queue for its quotas.
+    Counted,
 }
 
 /// A task under way, and what is to be done if it crashes.
 enum Running {
     Claiming,
+    Counting,
     Routing { lease: LeaseId, recipients: Vec<RecipientId> },
     Delivery(Place, Part),
     Errand { lease: LeaseId, recipients: Vec<RecipientId> },
@@ -129,6 +136,7 @@ struct State {
     panics: BTreeMap<MessageId, u32>,
     claim_wanted: bool,
     claiming: bool,
+    counting: bool,
     next_event: Timestamp,
     /// When we last began to claim.
     looked_at: Instant,
@@ -153,6 +161,7 @@ impl State {
             panics: BTreeMap::new(),
             claim_wanted: true,
             claiming: false,
+            counting: false,
             next_event: Timestamp::NEVER,
             looked_at: Instant::now(),
             relieved_at: None,
@@ -305,6 +314,7 @@ impl State {
             }
             Done::Told(written) => self.stored(written),
             Done::Recorded => {}
+            Done::Counted => self.counting = false,
         }
         Ok(())
     }
@@ -458,40 +468,28 @@ impl State {
     fn reconfigure(&mut self, configuration: Arc<Configuration>) {
         set_bounds(&mut self.scheduler, &configuration);
         self.means.configuration = configuration;
+        self.count_for_quotas();
         self.release_waiting();
         self.claim_wanted = true;
+    }
+
+    /// Counts what the queue holds, if there are quotas that it is not counted for.
+    fn count_for_quotas(&mut self) {
+        let Means { world, quotas, configuration, .. } = self.means.clone();
+        if quotas.replace(&configuration) || quotas.is_uncounted() && !self.counting {
+            self.counting = true;
+            let counting = async move {
+                quotas.count(&world).await;
+                Done::Counted
+            };
+            let id = self.tasks.spawn(counting).id();
+            self.running.insert(id, Running::Counting);
+        }
     }
 
     fn release_waiting(&mut self) {
         for part in self.scheduler.drain() {
             self.release(part.delivery.lease, part.ids());
         }
-    }
-
-    /// Waits for what is under way, but not longer than allowed.
-    async fn wind_down(mut self) -> Result<(), StoreError> {
-        self.stopping = true;
-        self.release_waiting();
-        info!(deliveries = self.deliveries, "the queue manager stops; deliveries under way may end");
-        self.wait(SHUTDOWN_MAX).await?;
-        self.means.cut.cancel();
-        self.wait(SHUTDOWN_SETTLE_MAX).await?;
-        if !self.tasks.is_empty() {
-            warn!(tasks = self.tasks.len(), duplicate_risk = true, "not all that happened could be written");
-            self.tasks.shutdown().await;
-        }
-        Ok(())
-    }
-
-    /// Waits until nothing is under way, but not longer than this.
-    async fn wait(&mut self, time_max: Duration) -> Result<(), StoreError> {
-        let deadline = Instant::now() + time_max;
-        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
-            match ended {
-                Ok((id, done)) => self.done(id, done)?,
-                Err(failure) => self.crashed(failure.id(), &failure),
-            }
-        }
-        Ok(())
     }
 }

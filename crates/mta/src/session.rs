@@ -24,6 +24,7 @@ use self::clockwork::{Clockwork, Due};
 use crate::accept::Incoming;
 use crate::authenticate::Authenticator;
 use crate::listen::{ListenerSettings, ListenerTls};
+use crate::quotas::Quotas;
 use crate::server_tls::ServerTls;
 use crate::throttles::Throttles;
 use crate::world::{Stream, World};
@@ -51,6 +52,7 @@ pub(crate) struct Surroundings {
     pub(crate) tls: Option<ServerTls>,
     pub(crate) authenticator: Authenticator,
     pub(crate) throttles: Arc<Throttles>,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) trace_ids: TraceIds,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{Envelope, Recipient, Timestamp};
+use mail::{Envelope, Recipient, RecipientId, Timestamp};
 use policy::bounce::{Happening, wanted};
 use policy::facts::Facts;
 use policy::limits::{SETTLE_MAX, STORE_BACKOFF_MAX, STORE_BACKOFF_MIN};
@@ -20,6 +20,7 @@ use crate::attempt::Way;
 use crate::gather::decide;
 use crate::notices::{log_double_bounce, notice};
 use crate::parts::Means;
+use crate::quotas::Quotas;
 use crate::waybill::{Line, line};
 use crate::world::World;
 
@@ -166,13 +167,25 @@ pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
     if settlement.endings.is_empty() && settlement.told.is_empty() {
         return Settled { owed, next_event, written: true, well: true };
     }
+    let gone = gone(&means.quotas, &settlement);
     let writing = write(world, settlement).await;
     let written = writing == Writing::Done;
     if written {
+        means.quotas.ended(envelope.message, gone.into_iter());
         lines.iter().for_each(Line::log);
     }
     let owed = if written { owed } else { Vec::new() };
     Settled { owed, next_event, written, well: writing != Writing::Failed }
+}
+
+/// Who leaves the queue with this; nobody where that does not matter.
+fn gone(quotas: &Quotas, settlement: &Settlement) -> Vec<RecipientId> {
+    if !quotas.in_force() {
+        return Vec::new();
+    }
+    let ends = |ending: &&Ending| !ending.owed && !matches!(ending.verdict, Verdict::Retry(_));
+    let ended = settlement.endings.iter().filter(ends).map(|ending| ending.recipient);
+    ended.chain(settlement.told.iter().copied()).collect()
 }
 
 type Happenings = Vec<(Recipient, Happening)>;

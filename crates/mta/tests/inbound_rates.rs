@@ -11,6 +11,7 @@ use std::time::Duration;
 use mail::{Clock, Timestamp};
 use mta::World;
 use mta::listen::Sessions;
+use mta::quotas::Quotas;
 use policy::Configuration;
 use policy::check::Environment;
 use store::{MemoryStore, Store};
@@ -47,8 +48,9 @@ impl House {
         let clock = Arc::new(LeapingClock(Instant::now()));
         let world = World::new(store, Arc::new(Nothing), Arc::new(Nothing), clock);
         let (_, configuration) = watch::channel(Arc::new(configuration));
+        let quotas = Quotas::new(&configuration.borrow());
         let (sessions, passwords) =
-            Sessions::new(listener("smtp"), world, configuration, None, CancellationToken::new());
+            Sessions::new(listener("smtp"), world, configuration, quotas, None, CancellationToken::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(passwords);
         House { sessions, tasks }

@@ -256,6 +256,20 @@ impl Admission {
         &self.parameters
     }
 
+    /// The envelope as far as it is known before the content has come, without recipients.
+    pub fn beginning(&self, now: Timestamp) -> Envelope {
+        Envelope {
+            message: MessageId(0),
+            reverse_path: self.reverse_path.clone(),
+            accepted_at: now,
+            origin: self.origin.clone(),
+            parameters: self.parameters.clone(),
+            traits: ContentTraits::default(),
+            size: 0,
+            recipients: Vec::new(),
+        }
+    }
+
     /// Which schedule each recipient has, now that the content is there. What must be looked up for it is asked for
     /// all recipients at once.
     pub fn schedule(

@@ -10,6 +10,7 @@ use crate::expr::{CheckedExpression, Interrupt, LookupAnswers, Scene, Variable, 
 use crate::facts::Facts;
 use crate::retry::Progress;
 use crate::route::Choice;
+use crate::settings::MtaQueueQuota;
 use crate::throttle::{append_key, applies};
 
 /// A quota in force.
@@ -31,6 +32,8 @@ pub struct Quota {
     pub bytes: Option<u64>,
     /// Whether it can be looked at before the content has come and all recipients are known.
     pub early: bool,
+    /// As it stands in the settings, to tell whether it has changed.
+    pub written: MtaQueueQuota,
 }
 
 /// What a quota counts of a message, and so when its share is given back.
@@ -81,7 +84,19 @@ pub fn counts(source: Source) -> bool {
 /// A message's shares of all counters, or what must be looked up before that is known.
 ///
 /// A condition that fails counts nothing: a quota protects the queue, and must not itself stop the mail.
-pub fn shares(
+pub fn shares(configuration: &Configuration, load: Load<'_>, answers: &LookupAnswers) -> Choice<Vec<Share>> {
+    shares_of(configuration, load, answers, |_| true)
+}
+
+/// The shares that are known before the content has come, as far as nothing must be looked up.
+pub fn early_shares(configuration: &Configuration, load: Load<'_>) -> Vec<Share> {
+    match shares_of(configuration, load, &LookupAnswers::default(), |quota| quota.early) {
+        Choice::Decided(shares) => shares,
+        Choice::Needs(_) | Choice::Undecidable(_) => Vec::new(),
+    }
+}
+
+fn shares_of(
     configuration: &Configuration,
     load: Load<'_>,
     answers: &LookupAnswers,

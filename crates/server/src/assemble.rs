@@ -11,6 +11,7 @@ use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
 use mta::heartbeat;
 use mta::listen::{self, ListenerSettings, ListenerTls, Listeners, Protocol, SessionTimes};
+use mta::quotas::Quotas;
 use mta::resolve::{Dnssec, HickoryResolver, ResolverSettings};
 use mta::secrets::KeptSecrets;
 use mta::server_tls::ServerTls;
@@ -67,14 +68,21 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let listeners = Listeners::bind(listener_settings(boot), connection_limits(boot))?;
     let addresses = listeners.addresses();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
+    let quotas = Quotas::new(&watched.borrow());
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
 
     let mut listening = JoinSet::new();
-    listening.spawn(listeners.run(world.clone(), watched.clone(), server_tls.clone(), intake.clone()));
+    listening.spawn(listeners.run(
+        world.clone(),
+        watched.clone(),
+        quotas.clone(),
+        server_tls.clone(),
+        intake.clone(),
+    ));
     let mut delivering = JoinSet::new();
     let shared = || (world.clone(), watched.clone(), connections.clone(), delivery.clone());
     let (of_world, settings, kept, stop) = shared();
-    delivering.spawn(mta::queue_manager::run(of_world, settings, kept, stop));
+    delivering.spawn(mta::queue_manager::run(of_world, settings, kept, quotas, stop));
     let (of_world, settings, kept, stop) = shared();
     delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
     delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));

@@ -29,7 +29,9 @@ pub use key_values::{Addition, Becomes, KeyChange, KeyValues};
 pub use lookup::{Access, LookupStores};
 pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
 pub use memory::MemoryStore;
-pub use queue::{Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement};
+pub use queue::{
+    Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement, enqueue,
+};
 pub use spool::{Content, ContentFile, ContentWriter, PREFIX_BYTES_MAX, Spool};
 pub use sqlite::{SqliteOptions, SqliteReader, SqliteStore};
 

@@ -103,8 +103,8 @@ pub struct Settlement {
     pub notices: Vec<Notice>,
 }
 
-/// The message as the queue will hold it. Its recipients take the ids that follow its own.
-pub(crate) fn enqueue(accepted: &Accepted, message: MessageId) -> (Arc<Envelope>, Vec<QueuedRecipient>) {
+/// The message as the queue will hold it. Its recipients take the ids that follow its own, in their order.
+pub fn enqueue(accepted: &Accepted, message: MessageId) -> (Arc<Envelope>, Vec<QueuedRecipient>) {
     let queued = |(new, id): (&NewRecipient, u64)| QueuedRecipient {
         recipient: Recipient {
             id: RecipientId(id),

@@ -21,6 +21,11 @@ impl State {
                 (self.claiming, self.claim_wanted) = (false, true);
                 self.stored(false);
             }
+            Some(Running::Counting) => {
+                error!(what, "counting for the quotas crashed; they hold for new mail only");
+                self.counting = false;
+                self.means.quotas.give_up_counting();
+            }
             Some(Running::Routing { lease, recipients }) => {
                 error!(what, ?lease, "routing crashed; the recipients are given back");
                 self.unsorted = self.unsorted.saturating_sub(recipients.len());

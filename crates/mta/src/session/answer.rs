@@ -60,7 +60,12 @@ impl Session {
             Ok(reserved) => reserved,
             Err(reply) => return self.machine.refuse(&reply),
         };
+        let around = Arc::clone(&self.around);
         let Some(incoming) = self.machine.transaction() else { return };
+        let beginning = || incoming.admission.beginning(around.world.clock.now());
+        if let Err(reply) = around.quotas.look(beginning, &forward_path) {
+            return self.machine.refuse(&reply);
+        }
         let asked = rcpt.parameters;
         match incoming.admission.recipient(&configuration, forward_path, asked.original, asked.notify) {
             Ok(()) => {
@@ -134,7 +139,10 @@ impl Session {
         // What was answered before must not wait for the disk.
         self.flush().await?;
         let limit = self.listener.times.commit;
-        let reply = finished.transaction.commit(&self.around.world, &self.id, finished.traits, limit).await;
+        let reply = {
+            let (world, quotas) = (&self.around.world, &self.around.quotas);
+            finished.transaction.commit(world, quotas, &self.id, finished.traits, limit).await
+        };
         self.machine.finish(&reply);
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use mail::{Clock, Domain, Timestamp};
 use mta::listen::{ConnectionLimits, ListenerSettings, ListenerTls, Listeners, Protocol};
+use mta::quotas::Quotas;
 use mta::server_tls::ServerTls;
 use mta::{Resolver, Stream, Transport, World};
 use policy::Configuration;
@@ -152,7 +153,8 @@ impl Server {
         let shutdown = CancellationToken::new();
         let tls = ServerTls::self_signed(HOST).unwrap();
         let mut running = JoinSet::new();
-        running.spawn(listeners.run(world, configuration, Some(tls), shutdown.clone()));
+        let quotas = Quotas::new(&configuration.borrow());
+        running.spawn(listeners.run(world, configuration, quotas, Some(tls), shutdown.clone()));
         Server { memory, addresses, shutdown, running }
     }
 

@@ -16,6 +16,7 @@ use mail::{
 };
 use mta::client_tls::ClientTls;
 use mta::connections::{ConnectionLimits, Connections};
+use mta::quotas::Quotas;
 use mta::{Resolver, Stream, Transport, World, queue_manager};
 use policy::Configuration;
 use policy::admit::{Admission, AdmissionRules};
@@ -256,6 +257,7 @@ impl Resolver for FewNames {
 /// All of it.
 pub struct Yard {
     pub world: World,
+    pub quotas: Arc<Quotas>,
     pub peers: Arc<Peers>,
     pub changes: watch::Sender<Arc<Configuration>>,
     pub shutdown: CancellationToken,
@@ -339,8 +341,15 @@ impl Yard {
         let (changes, watched) = watch::channel(Arc::new(configuration));
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(queue_manager::run(world.clone(), watched, connections, shutdown.clone()));
-        Yard { world, peers, changes, shutdown, tasks, leap }
+        let quotas = Quotas::new(&watched.borrow());
+        tasks.spawn(queue_manager::run(
+            world.clone(),
+            watched,
+            connections,
+            Arc::clone(&quotas),
+            shutdown.clone(),
+        ));
+        Yard { quotas, world, peers, changes, shutdown, tasks, leap }
     }
 
     /// Stops it, lets the clock leap forward, and starts again over the same store.
@@ -457,6 +466,22 @@ impl Yard {
             told.push(status.recipients.iter().map(line).collect());
         }
         told
+    }
+
+    /// Stops it and starts it again over the same store.
+    pub async fn begin_again(&mut self) {
+        self.stop().await;
+        let tls = ClientTls::new(Vec::new()).unwrap();
+        let connections = Arc::new(Connections::new(ConnectionLimits::default(), MxRules::default(), tls));
+        self.shutdown = CancellationToken::new();
+        self.quotas = Quotas::new(&self.changes.borrow());
+        self.tasks.spawn(queue_manager::run(
+            self.world.clone(),
+            self.changes.subscribe(),
+            connections,
+            Arc::clone(&self.quotas),
+            self.shutdown.clone(),
+        ));
     }
 
     /// Stops it, and how many seconds that took.

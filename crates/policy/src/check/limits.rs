@@ -145,6 +145,7 @@ impl Compiler<'_> {
             messages: quota.messages,
             bytes: quota.size,
             early,
+            written: quota.clone(),
             applies,
         })
     }

@@ -9,6 +9,7 @@ use mail::{Address, Clock, MessageId};
 use mta::client_tls::ClientTls;
 use mta::connections::{ConnectionLimits, Connections};
 use mta::listen::{ListenerSettings, ListenerTls, Sessions};
+use mta::quotas::Quotas;
 use mta::{Resolver, Transport, World, queue_manager};
 use policy::Configuration;
 use policy::admit::AdmissionRules;
@@ -253,8 +254,15 @@ impl<'a> Run<'a> {
         let mut tasks = JoinSet::new();
         let configuration = self.configuration.subscribe();
         let (streams, arrivals) = mpsc::unbounded_channel();
-        let (sessions, _) =
-            Sessions::new(listener(), world.clone(), configuration.clone(), None, shutdown.clone());
+        let quotas = Quotas::new(&configuration.borrow());
+        let (sessions, _) = Sessions::new(
+            listener(),
+            world.clone(),
+            configuration.clone(),
+            Arc::clone(&quotas),
+            None,
+            shutdown.clone(),
+        );
         let door = Door {
             streams,
             store,
@@ -263,7 +271,13 @@ impl<'a> Run<'a> {
             gone: gone.clone(),
         };
         tasks.spawn(receive(sessions, arrivals));
-        tasks.spawn(queue_manager::run(world, configuration, Arc::clone(&connections), shutdown.clone()));
+        tasks.spawn(queue_manager::run(
+            world,
+            configuration,
+            Arc::clone(&connections),
+            quotas,
+            shutdown.clone(),
+        ));
         self.door.send_replace(Some(door));
         Node { tasks, shutdown, gone, connections, store_stopped }
     }
