@@ -42,7 +42,7 @@ pub struct Environment {
     pub secrets: BTreeMap<SecretReference, Result<Secret, String>>,
     /// Where this server itself listens, as far as known.
     pub listeners: Vec<SocketAddr>,
-    /// Opens the keys of signatures.
+    /// Opens the keys of signatures. Without it they are not looked at, and nothing is signed.
     pub open_key: Option<OpenKey>,
     /// Whether the machine can connect from the source addresses of connection strategies, as far as it was tried.
     pub source_addresses: BTreeMap<IpAddr, Result<(), String>>,
