@@ -1,3 +1,5 @@
+//! Signatures against the vectors of the standards, and keys that are none.
+
 use mail::canonical::BodyCanonicalizer;
 use policy::Configuration;
 use policy::check::Environment;
@@ -111,6 +113,7 @@ async fn a_header_without_a_body_and_no_header_at_all_are_signed() {
     }
 }
 
+// proves: L6
 #[test]
 fn a_key_is_refused_with_a_reason_that_tells_nothing_of_it() {
     let check = |pem: &str, expected: &str| {

@@ -1,3 +1,5 @@
+//! Checks of strangers' mail over a zone in memory, and of what we sign ourselves.
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
