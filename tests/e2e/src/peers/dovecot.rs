@@ -1,9 +1,12 @@
 //! Dovecot's LMTP server: delivers into maildirs that the test reads.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tempfile::TempDir;
 
 use super::open_folder;
@@ -40,6 +43,11 @@ impl Dovecot {
         let mut process = Process::start(command, &path.join("start.log"));
         process.wait_for_port("127.0.0.1", port);
         Dovecot { port, folder, _process: process }
+    }
+
+    /// The path of the Unix socket where it takes mail.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("lmtp")
     }
 
     /// The messages in a user's inbox.
@@ -90,6 +98,130 @@ service lmtp {
   inet_listener lmtp {
     address = 127.0.0.1
     port = @PORT@
+  }
+  unix_listener @FOLDER@/lmtp {
+    mode = 0666
+  }
+}
+";
+
+/// A running Dovecot that knows passwords, for servers that ask it.
+#[derive(Debug)]
+pub struct DovecotAuth {
+    folder: TempDir,
+    token: String,
+    _process: Process,
+}
+
+impl DovecotAuth {
+    /// With one user and password, and these mechanisms.
+    #[track_caller]
+    pub fn start(user: &str, password: &str, mechanisms: &str) -> DovecotAuth {
+        let passdb = "driver = passwd-file\n  args = @FOLDER@/users".to_owned();
+        Self::run(&format!("{user}:{{PLAIN}}{password}::::::\n"), &passdb, mechanisms, String::new())
+    }
+
+    /// With one user whose access tokens were signed with this key (JWT, HS256).
+    #[track_caller]
+    pub fn with_tokens(user: &str, key: &str, mechanisms: &str) -> DovecotAuth {
+        let passdb = "driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = @FOLDER@/oauth2.conf";
+        Self::run(key, passdb, mechanisms, token(user, key))
+    }
+
+    /// An access token of its user.
+    pub fn token(&self) -> String {
+        self.token.clone()
+    }
+
+    #[track_caller]
+    fn run(users: &str, passdb: &str, mechanisms: &str, token: String) -> DovecotAuth {
+        assert!(is_root(), "Dovecot runs its services as several users, so this test must run as root");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path();
+        open_folder(path);
+        let keys = path.join("keys/default/HS256");
+        fs::create_dir_all(&keys).expect("the folder can be written");
+        let place = |text: &str| text.replace("@FOLDER@", &path.display().to_string());
+        for (name, text) in [
+            (path.join("users"), users.to_owned()),
+            (keys.join("default"), STANDARD.encode(users)),
+            (path.join("oauth2.conf"), place(OAUTH_SETTINGS)),
+        ] {
+            fs::write(name, text).expect("the folder can be written");
+        }
+        let settings = AUTH_SETTINGS
+            .replace("@PASSDB@", passdb)
+            .replace("@FOLDER@", &path.display().to_string())
+            .replace("@MECHANISMS@", mechanisms);
+        fs::write(path.join("dovecot.conf"), settings).expect("the folder can be written");
+        let mut command = Command::new(program("dovecot", "dovecot-core"));
+        command.arg("-F").arg("-c").arg(path.join("dovecot.conf"));
+        let process = Process::start(command, &path.join("start.log"));
+        let auth = DovecotAuth { folder, token, _process: process };
+        eventually("Dovecot listens", || auth.socket().exists().then_some(()));
+        auth
+    }
+
+    /// The socket at which it is asked.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("auth-client")
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// A signed token that is good for an hour.
+#[track_caller]
+fn token(user: &str, key: &str) -> String {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let claims = format!(r#"{{"sub":"{user}","iat":{},"exp":{}}}"#, now - 10, now + 3600);
+    let said = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let mut openssl = Command::new(program("openssl", "openssl"));
+    openssl.args(["dgst", "-sha256", "-binary", "-hmac", key]);
+    let mut signing =
+        openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("openssl can be started");
+    signing.stdin.take().expect("piped").write_all(said.as_bytes()).expect("openssl reads");
+    let signed = signing.wait_with_output().expect("openssl ends");
+    assert!(signed.status.success(), "openssl signs");
+    format!("{said}.{}", URL_SAFE_NO_PAD.encode(signed.stdout))
+}
+
+const OAUTH_SETTINGS: &str = "\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix=@FOLDER@/keys/
+username_attribute = sub
+";
+
+const AUTH_SETTINGS: &str = "\
+base_dir = @FOLDER@/run
+state_dir = @FOLDER@/state
+log_path = @FOLDER@/log
+protocols =
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = root
+default_internal_group = root
+default_login_user = root
+auth_mechanisms = @MECHANISMS@
+auth_verbose = yes
+passdb {
+  @PASSDB@
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=@FOLDER@
+}
+service auth {
+  unix_listener @FOLDER@/auth-client {
+    mode = 0666
   }
 }
 ";

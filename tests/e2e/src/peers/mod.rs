@@ -11,7 +11,7 @@ mod smtp_source;
 mod swaks;
 mod unbound;
 
-pub use dovecot::Dovecot;
+pub use dovecot::{Dovecot, DovecotAuth};
 pub use knot::Knot;
 pub use openssl::Certificates;
 pub use postfix::Postfix;
