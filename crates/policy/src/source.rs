@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use mail::Envelope;
 
+use crate::dns::DnsError;
 use crate::limits::SOURCE_KEPT_ATTEMPTS;
 use crate::retry::mix;
 use crate::settings::connection_strategy::{MtaConnectionStrategy, SourceIp, SourceSelection};
@@ -46,6 +47,36 @@ pub fn ehlo_name<'s>(
 ) -> &'s str {
     let of_source = source.and_then(|source| source.ehlo_hostname.as_deref());
     of_source.or(strategy.ehlo_hostname.as_deref()).unwrap_or(hostname)
+}
+
+/// What other servers may not like about a source address and the name that goes with it: each should lead to the
+/// other. Nothing is said where DNS gave no answer.
+pub fn name_troubles(
+    ip: IpAddr,
+    name: &str,
+    names: Result<Vec<String>, DnsError>,
+    addresses: Result<Vec<IpAddr>, DnsError>,
+) -> Vec<String> {
+    let mut troubles = Vec::new();
+    let same = |other: &String| other.trim_end_matches('.').eq_ignore_ascii_case(name);
+    match names {
+        Ok(names) if names.iter().any(same) => {}
+        Ok(names) => troubles.push(format!("{ip} is called {} in DNS, not {name}", names.join(", "))),
+        Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => {
+            troubles
+                .push(format!("{ip} has no name in DNS (PTR): many servers refuse mail from such addresses"));
+        }
+        Err(DnsError::Bogus(_) | DnsError::Failed(_)) => {}
+    }
+    match addresses {
+        Ok(addresses) if addresses.contains(&ip) => {}
+        Ok(_) => troubles.push(format!("{name} has other addresses in DNS than {ip}")),
+        Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => {
+            troubles.push(format!("{name} has no address in DNS"));
+        }
+        Err(DnsError::Bogus(_) | DnsError::Failed(_)) => {}
+    }
+    troubles
 }
 
 /// FNV-1a of the reverse-path; upper and lower case are one sender.
@@ -153,6 +184,25 @@ mod tests {
         let turns: Vec<_> =
             (0..4).map(|turn| chosen(&in_turn, &envelope(1, "a@b.example"), 0, turn)).collect();
         assert_eq!(turns, ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1"].map(ip));
+    }
+
+    #[test]
+    fn name_and_address_should_lead_to_each_other() {
+        use crate::dns::Security::Unchecked;
+        let check =
+            |names, addresses| name_troubles(ip("192.0.2.1"), "out.example.org", names, addresses).join("; ");
+        let text = |name: &str| Ok(vec![name.to_owned()]);
+        assert_eq!(check(text("Out.example.org."), Ok(vec![ip("192.0.2.9"), ip("192.0.2.1")])), "");
+        assert_eq!(
+            check(text("dsl.example.net"), Ok(vec![ip("192.0.2.9")])),
+            "192.0.2.1 is called dsl.example.net in DNS, not out.example.org; \
+             out.example.org has other addresses in DNS than 192.0.2.1"
+        );
+        let nothing = check(Err(DnsError::NoSuchName(Unchecked)), Err(DnsError::NoData(Unchecked)));
+        assert!(nothing.starts_with("192.0.2.1 has no name in DNS (PTR)"), "{nothing}");
+        assert!(nothing.ends_with("out.example.org has no address in DNS"), "{nothing}");
+        let failed = || DnsError::Failed("SERVFAIL".to_owned());
+        assert_eq!(check(Err(failed()), Err(failed())), "", "doubt is no finding");
     }
 
     // proves: 5.17 EHLO name

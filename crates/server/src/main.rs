@@ -15,6 +15,7 @@ mod paint;
 mod secrets;
 mod settings_file;
 mod shutdown;
+mod source_names;
 mod submit;
 mod trial;
 mod withheld;

@@ -140,6 +140,12 @@ impl Remark {
         Remark { object, ..Remark::of_file(message) }
     }
 
+    /// A warning about a property.
+    pub(crate) fn warning(object: &str, property: &str, message: String) -> Self {
+        let (object, property) = (object.to_owned(), property.to_owned());
+        Remark { severity: "warning", object, property, ..Remark::of_file(message) }
+    }
+
     /// Says it in the log.
     pub(crate) fn log(&self, file: &Path) {
         let (file, Remark { object, property, line, column, hint, .. }) = (file.display(), self);

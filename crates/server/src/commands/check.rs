@@ -4,14 +4,17 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
+use mta::resolve::HickoryResolver;
 use policy::Configuration;
 use serde::Serialize;
 use store::Access;
 
-use crate::assemble::{client_tls, lookups};
+use crate::assemble::{client_tls, lookups, resolver_settings};
 use crate::config::Boot;
 use crate::paint::{Paint, shown};
 use crate::settings_file::{Loaded, Remark, load};
+use crate::source_names;
 
 /// Checks a settings file, or the one that a boot file names.
 #[derive(clap::Args)]
@@ -25,6 +28,9 @@ pub(super) struct Args {
     /// Also look whether each lookup store can be reached.
     #[arg(long)]
     stores: bool,
+    /// Also ask DNS whether the source addresses and their EHLO names lead to each other.
+    #[arg(long)]
+    dns: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -38,6 +44,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(configuration) = loaded.configuration.as_ref().filter(|_| args.stores) {
         let unreachable = super::block_on(reach(&boot, configuration))?;
         loaded.findings.extend(unreachable);
+    }
+    if let Some(configuration) = loaded.configuration.as_ref().filter(|_| args.dns) {
+        let names = super::block_on(async {
+            let resolver = HickoryResolver::new(&resolver_settings(&boot)).context("cannot set up DNS")?;
+            Ok(source_names::check(&resolver, configuration).await)
+        })?;
+        loaded.findings.extend(names);
     }
     if args.json {
         super::print(&json(&file, &loaded)?);
