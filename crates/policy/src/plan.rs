@@ -128,10 +128,10 @@ pub struct ClientIdentity {
 }
 
 /// What was found out about a host before it is tried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Gathered<'a> {
     /// Its addresses.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: &'a [IpAddr],
     /// What we have to prove ourselves with.
     pub proofs: &'a Proofs,
     /// The MTA-STS policy of the recipient domain.
@@ -169,7 +169,7 @@ pub fn planned_host(
         tls: requirement(strategy, hop)?,
         name: host.name.clone(),
         role: host.role,
-        addresses,
+        addresses: addresses.to_vec(),
         port: match host.role {
             HostRole::Relay { port } => port,
             HostRole::Mx { .. } | HostRole::Implicit | HostRole::Literal(_) | HostRole::Socket => rules.port,

@@ -190,8 +190,8 @@ impl<'a> Remote<'a> {
                 NextHop::Local { .. } | NextHop::Relay { .. } => None,
             };
             let dane = hosts::dane(self.world, domain, host, &found, &strategy, rules).await;
-            let gathered = Gathered { addresses: found.addresses.clone(), proofs, sts: &sts, dane: &dane };
-            match planned_host(route, &strategy, envelope, host, gathered.clone(), rules) {
+            let gathered = Gathered { addresses: &found.addresses, proofs, sts: &sts, dane: &dane };
+            match planned_host(route, &strategy, envelope, host, gathered, rules) {
                 Ok(planned) => self.at_addresses(&planned, &sts, &group).await,
                 Err(trouble) => {
                     let seen = (&*host.name, &gathered);

@@ -123,7 +123,6 @@ async fn fill(
     let (connection, explained) = subject.connection(route, &host.name).await;
     report.connection_strategy = Some(explained);
     connection.map_err(text)?;
-    let addresses = report.addresses.clone();
     let proofs = mta::secrets::proofs(subject.world, route).await.map_err(text)?;
     let sts = match domain {
         Some((domain, policies)) => {
@@ -133,7 +132,7 @@ async fn fill(
     };
     let mx_domain = domain.map(|(domain, _)| *domain);
     let dane = mta::hosts::dane(subject.world, mx_domain, host, &found, &strategy, rules).await;
-    let gathered = Gathered { addresses, proofs: &proofs, sts: &sts, dane: &dane };
+    let gathered = Gathered { addresses: &found.addresses, proofs: &proofs, sts: &sts, dane: &dane };
     let planned = planned_host(route, &strategy, subject.envelope, host, gathered, rules).map_err(text)?;
     report.tls = tls_words(&planned.tls);
     report.tls_because = tls_because(route, &strategy, &planned);
