@@ -136,7 +136,7 @@ async fn the_report_of_a_day_goes_out_when_the_day_is_over() {
     else {
         panic!("no content in memory")
     };
-    let json = unpacked(&String::from_utf8(content.to_vec()).expect("ASCII"));
+    let json = unpacked(std::str::from_utf8(&content).expect("ASCII"));
     assert_eq!(json["organization-name"], "me.example.org");
     assert_eq!(json["policies"][0]["policy"]["policy-domain"], "example.net");
     assert_eq!(json["policies"][0]["failure-details"][0]["result-type"], "starttls-not-supported");
