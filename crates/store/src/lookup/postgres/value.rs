@@ -63,14 +63,14 @@ impl<'a> FromSql<'a> for Column {
         if let Kind::Domain(inner) = kind.kind() {
             return Column::from_sql(inner, raw);
         }
-        let value = match kind {
-            &Type::BOOL => LookupValue::Integer(bool::from_sql(kind, raw)?.into()),
-            &Type::INT2 => LookupValue::Integer(i16::from_sql(kind, raw)?.into()),
-            &Type::INT4 => LookupValue::Integer(i32::from_sql(kind, raw)?.into()),
-            &Type::INT8 => LookupValue::Integer(i64::from_sql(kind, raw)?),
-            &Type::OID => LookupValue::Integer(u32::from_sql(kind, raw)?.into()),
-            &Type::FLOAT4 => LookupValue::Float(f32::from_sql(kind, raw)?.into()),
-            &Type::FLOAT8 => LookupValue::Float(f64::from_sql(kind, raw)?),
+        let value = match *kind {
+            Type::BOOL => LookupValue::Integer(bool::from_sql(kind, raw)?.into()),
+            Type::INT2 => LookupValue::Integer(i16::from_sql(kind, raw)?.into()),
+            Type::INT4 => LookupValue::Integer(i32::from_sql(kind, raw)?.into()),
+            Type::INT8 => LookupValue::Integer(i64::from_sql(kind, raw)?),
+            Type::OID => LookupValue::Integer(u32::from_sql(kind, raw)?.into()),
+            Type::FLOAT4 => LookupValue::Float(f32::from_sql(kind, raw)?.into()),
+            Type::FLOAT8 => LookupValue::Float(f64::from_sql(kind, raw)?),
             _ => LookupValue::Text(std::str::from_utf8(raw)?.to_owned()),
         };
         Ok(Column(Some(value)))
