@@ -254,7 +254,7 @@ fn sql_lives_only_in_the_store() {
 }
 
 #[test]
-fn the_world_has_seven_seams_and_nothing_else() {
+fn the_world_has_seven_seams_and_their_health() {
     let text = fs::read_to_string(root().join("crates/mta/src/world.rs")).unwrap();
     let start = text.find("pub struct World {").expect("mta/world.rs declares World");
     let body = &text[start..start + text[start..].find("\n}").expect("World ends")];
@@ -262,8 +262,9 @@ fn the_world_has_seven_seams_and_nothing_else() {
         body.lines().skip(1).map(str::trim).filter(|line| line.starts_with("pub ")).collect();
     assert_eq!(
         fields.len(),
-        7,
-        "World holds the seams store, resolver, transport, clock, web, lookups, secrets and nothing else: {fields:?}"
+        8,
+        "World holds the seams store, resolver, transport, clock, web, lookups, secrets, the health of the hosts behind \
+         them, and nothing else: {fields:?}"
     );
 }
 

@@ -228,3 +228,51 @@ async fn a_stop_keeps_what_was_answered_of_a_delivery_that_it_cuts_off() {
         "the other was not tried to its end, so that nothing is counted: {left:?}"
     );
 }
+
+const WHILE_UP: &str = r#"{"match": [{"if": "is_local_domain(rcpt_domain)", "then": "'local'"},
+    {"if": "relay_is_up('one')", "then": "'one'"}], "else": "'two'"}"#;
+
+#[tokio::test(start_paused = true)]
+async fn mail_goes_to_the_second_relay_while_the_first_is_down_and_back_when_it_answers() {
+    let yard = Yard::open(configuration(WHILE_UP, PATIENT));
+    yard.peers.set(2, Manner::Takes);
+    let taken =
+        |last: u8| yard.peers.taken.lock().unwrap().iter().filter(|(_, peer, _)| *peer == last).count();
+    for _ in 0..5 {
+        yard.accept(&["a@elsewhere.example"], Notify::DEFAULT).await;
+        yard.wait(1).await;
+    }
+    // Three that failed show that it is down; the others, and those three again, take the second.
+    assert_eq!((yard.dialed(1).len(), taken(2)), (3, 2));
+    let rows = mta::health::rows(&*yard.world.store, yard.world.clock.now()).await.unwrap();
+    let whats: Vec<&str> = rows.iter().map(|row| row.what.as_str()).collect();
+    assert_eq!(whats, ["host 192.0.2.1 (192.0.2.1:25)", "relay via one"]);
+    yard.wait(15).await;
+    yard.accept(&["b@elsewhere.example"], Notify::DEFAULT).await;
+    yard.wait(5).await;
+    assert_eq!((yard.dialed(1).len(), taken(2)), (3, 3), "no trial is due");
+    yard.peers.set(1, Manner::Takes);
+    yard.wait(20).await;
+    for _ in 0..2 {
+        yard.accept(&["c@elsewhere.example"], Notify::DEFAULT).await;
+        yard.wait(2).await;
+    }
+    assert_eq!(taken(1), 2, "the trial was answered, and all goes there again");
+    let rows = mta::health::rows(&*yard.world.store, yard.world.clock.now()).await.unwrap();
+    assert!(rows.is_empty(), "{rows:?}");
+    yard.wait(600).await;
+    assert!(yard.queued().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_gets_no_more_connections_at_once_than_it_says() {
+    let yard = Yard::open(configuration(r#"{"else": "'narrow'"}"#, PATIENT));
+    yard.peers.set(2, Manner::TakesSlowly(Duration::from_secs(10)));
+    for number in 0..6 {
+        yard.accept(&[&format!("{number}@elsewhere.example")], Notify::DEFAULT).await;
+    }
+    yard.wait(60).await;
+    let taken: Vec<u64> = yard.peers.taken.lock().unwrap().iter().map(|(time, ..)| *time).collect();
+    assert_eq!(taken, [10, 10, 20, 20, 30, 30]);
+    assert_eq!(yard.dialed(2).len(), 2, "kept connections are used again");
+}

@@ -265,7 +265,7 @@ pub struct Yard {
     leap: Duration,
 }
 
-/// Two relays, `one` at 192.0.2.1 and `two` at 192.0.2.2, a local domain, and these further objects.
+/// Relays, `one` at 192.0.2.1, `two` at 192.0.2.2 and `narrow` there too with two connections at most, a local domain, and these further objects.
 pub fn configuration(route: &str, schedule: &str) -> Configuration {
     configuration_with("", route, schedule)
 }
@@ -296,7 +296,8 @@ fn configuration_from(more: &str, schedules: &str, strategy: &str) -> Configurat
         "Domain": [{{"name": "home.example"}}],
         "MtaRoute": [
             {{"@type": "Relay", "name": "one", "address": "192.0.2.1"}},
-            {{"@type": "Relay", "name": "two", "address": "192.0.2.2"}}
+            {{"@type": "Relay", "name": "two", "address": "192.0.2.2"}},
+            {{"@type": "Relay", "name": "narrow", "address": "192.0.2.2", "maxConnections": 2}}
         ],
         "MtaDeliverySchedule": {schedules},
         "MtaOutboundStrategy": {strategy}
