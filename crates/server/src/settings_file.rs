@@ -59,7 +59,6 @@ pub(crate) fn load(path: &Path, boot: &Boot, may_be_missing: bool) -> Loaded {
         listeners: listeners(boot),
         open_key: Some(mta::sign::open),
         source_addresses: settings.source_addresses().into_iter().map(|ip| (ip, can_bind(ip))).collect(),
-        ..Environment::default()
     };
     let checked = check(&settings, &environment);
     let findings = checked.findings.into_iter().map(Remark::from).collect();
