@@ -197,3 +197,65 @@ impl State {
         info!(throttle = by, %until, "a rate limit is met; this is said once a minute at most");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use policy::settings::{Rate, Window};
+
+    use super::*;
+
+    fn demand(bucket: &str, count: u32) -> Demand {
+        Demand {
+            bucket: bucket.to_owned(),
+            description: bucket.to_owned(),
+            rate: Rate { count, period: Duration::from_secs(1) },
+            window: Window::Sliding,
+        }
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + millis)
+    }
+
+    // proves: K14
+    #[test]
+    fn more_names_than_there_is_room_for_push_out_none_that_counts() {
+        let throttles = Arc::new(Throttles::default());
+        for number in 0..BUCKETS_MAX + 1000 {
+            let reserved = throttles.reserve(vec![demand(&number.to_string(), 1)], Asker::Client, at(0));
+            reserved.unwrap().keep();
+        }
+        assert_eq!(throttles.state().buckets.len(), BUCKETS_MAX);
+        throttles.reserve(vec![demand("0", 1)], Asker::Client, at(1)).unwrap_err();
+        let late = at(10_000);
+        throttles.reserve(vec![demand("new", 1)], Asker::Client, late).unwrap().keep();
+        assert_eq!(throttles.state().buckets.len(), 1, "the others were empty by then");
+    }
+
+    #[test]
+    fn all_demands_are_met_or_none_and_what_is_not_used_is_free_again() {
+        let throttles = Arc::new(Throttles::default());
+        let both = || vec![demand("narrow", 1), demand("wide", 2), demand("wide", 2)];
+        let first = throttles.reserve(both(), Asker::Client, at(0)).unwrap();
+        throttles.reserve(both(), Asker::Client, at(0)).unwrap_err();
+        let wide = throttles.reserve(vec![demand("wide", 2)], Asker::Client, at(0)).unwrap();
+        let held = throttles.reserve(vec![demand("wide", 2)], Asker::Client, at(0)).unwrap_err();
+        assert_eq!((held.until, held.by.as_str()), (at(1000), "wide"));
+        drop((first, wide));
+        throttles.reserve(both(), Asker::Client, at(1)).unwrap();
+    }
+
+    #[test]
+    fn threads_at_once_get_exactly_what_there_is() {
+        let throttles = Arc::new(Throttles::default());
+        let got: usize = std::thread::scope(|scope| {
+            let take = || {
+                let one = || throttles.reserve(vec![demand("one", 500)], Asker::Client, at(0));
+                (0..200).filter_map(|_| one().ok()).map(|reserved| reserved.keep()).count()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(got, 500);
+    }
+}

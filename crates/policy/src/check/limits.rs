@@ -198,3 +198,88 @@ fn quota_variable(key: QuotaKey) -> Variable {
         QuotaKey::RcptDomain => Variable::RcptDomain,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Environment, check};
+    use super::*;
+    use crate::configuration::Configuration;
+
+    fn configuration(json: &str) -> Configuration {
+        Configuration::from_settings_json(json, &Environment::default()).unwrap()
+    }
+
+    #[track_caller]
+    fn is_asked_of(key: &str, condition: &str, expected: &str) {
+        let json = format!(
+            r#"{{"MtaOutboundThrottle": [{{"description": "t", "key": [{key}], "match": {{"else": "{condition}"}},
+                "rate": {{"count": 1, "period": 1000}}}}]}}"#
+        );
+        let outbound = configuration(&json).outbound;
+        let (sender, rcpt, host) = (outbound.sender.len(), outbound.rcpt.len(), outbound.host.len());
+        let got = ["sender", "rcpt", "host"][rcpt + host * 2];
+        assert_eq!((got, sender + rcpt + host), (expected, 1), "{key} {condition}");
+    }
+
+    #[test]
+    fn a_throttle_is_asked_where_all_that_it_asks_for_is_known() {
+        is_asked_of("", "true", "sender");
+        is_asked_of(r#""sender", "authenticatedAs""#, "queue_name == 'remote' && route == 'mx'", "sender");
+        is_asked_of(r#""rcptDomain""#, "true", "rcpt");
+        is_asked_of(r#""sender""#, "rcpt_domain = 'a.example'", "rcpt");
+        is_asked_of("", "retry_num > 2", "rcpt");
+        is_asked_of(r#""rcptDomain", "mx""#, "true", "host");
+        is_asked_of(r#""rcptDomain""#, "remote_ip == '192.0.2.1'", "host");
+    }
+
+    #[test]
+    fn branches_count_not_only_else() {
+        let json = r#"{"MtaOutboundThrottle": [{"description": "t", "rate": {"count": 1, "period": 1000},
+            "match": {"match": [{"if": "mx == 'a'", "then": "true"}], "else": "false"}}]}"#;
+        assert_eq!(configuration(json).outbound.host.len(), 1);
+    }
+
+    #[test]
+    fn mistakes_name_the_object_and_the_place() {
+        let wrong = r#"{"MtaOutboundThrottle": {"slow": {"description": "t",
+            "rate": {"count": 1, "period": 1000}, "match": {"else": "helo_domain == 'a'"}}}}"#;
+        let found = Configuration::from_settings_json(wrong, &Environment::default()).unwrap_err();
+        assert!(
+            found[0]
+                .to_string()
+                .starts_with("error: MtaOutboundThrottle slow: match.else: line 1, column 1: ")
+        );
+        for wrong in
+            [r#""count": 0, "period": 1"#, r#""count": 1000001, "period": 1"#, r#""count": 1, "period": 0"#]
+        {
+            let json = format!(r#"{{"MtaInboundThrottle": [{{"description": "t", "rate": {{{wrong}}}}}]}}"#);
+            Configuration::from_settings_json(&json, &Environment::default()).unwrap_err();
+        }
+        let nothing = Settings::from_json(r#"{"MtaQueueQuota": [{"description": "none"}]}"#).unwrap();
+        let checked = check(&nothing, &Environment::default());
+        assert!(checked.findings.iter().any(|finding| finding.object == "MtaQueueQuota none"));
+        assert!(checked.configuration.unwrap().quotas.is_empty());
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_there_and_lists_replace_the_fresh_ones() {
+        assert_eq!(Settings::fresh().inbound_throttles.len(), 3);
+        let one = r#"{"@type": "MtaInboundThrottle", "enable": false, "description": "t", "rate": {"count": 1, "period": 1}}"#;
+        let inbound = configuration(one).inbound;
+        assert_eq!((inbound.connection.len(), inbound.mail.len(), inbound.rcpt.len()), (0, 0, 0));
+        let fresh = configuration("{}").inbound;
+        assert_eq!((fresh.connection.len(), fresh.mail.len(), fresh.rcpt.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn the_examples_of_the_documents_can_be_used() {
+        for page in [
+            include_str!("../../../../docs/settings/MtaOutboundThrottle.md"),
+            include_str!("../../../../docs/settings/MtaInboundThrottle.md"),
+            include_str!("../../../../docs/settings/MtaQueueQuota.md"),
+        ] {
+            let (_, example) = page.split_once("```json\n").unwrap();
+            configuration(example.split_once("```").unwrap().0);
+        }
+    }
+}
