@@ -250,7 +250,7 @@ async fn a_strict_check_refuses_and_a_passing_trouble_is_for_later() {
     check("dmarcVerify", "a@pass.example", "a@pass.example", "250").await;
     check("dmarcVerify", "a@fail.example", "a@fail.example", "550 5.7.1 The DMARC policy of fail.example")
         .await;
-    check("dmarcVerify", "a@broken.example", "a@broken.example", "451 4.7.24").await;
+    check("dmarcVerify", "a@broken.example", "a@broken.example", "451 4.7.1").await;
     check("dkimVerify", "a@pass.example", "a@pass.example", "250").await;
 }
 

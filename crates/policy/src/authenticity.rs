@@ -245,15 +245,15 @@ pub fn judge(
 /// The reply to mail that a strict check is against (RFC 7372 section 3; RFC 8617 section 10.2 for ARC).
 fn strict_refusal(levels: Levels, findings: &Findings) -> Option<Box<Reply>> {
     let strict = |level: Strictness| level == Strictness::Strict;
-    let later = |what: &str| {
-        Some(refusal(451, (4, 7, 24), &format!("{what} cannot be checked now, try again later.")))
+    let later = |what: &str, detail: u16| {
+        Some(refusal(451, (4, 7, detail), &format!("{what} cannot be checked now, try again later.")))
     };
     if strict(levels.spf) {
         match findings.spf {
             Finding::Fail => {
                 return Some(refusal(550, (5, 7, 23), "SPF forbids this client to send for the domain."));
             }
-            Finding::TempError => return later("SPF"),
+            Finding::TempError => return later("SPF", 24),
             _ => {}
         }
     }
@@ -262,7 +262,7 @@ fn strict_refusal(levels: Levels, findings: &Findings) -> Option<Box<Reply>> {
             Finding::Fail | Finding::PermError | Finding::Neutral => {
                 return Some(refusal(550, (5, 7, 20), "No DKIM signature of the message is valid."));
             }
-            Finding::TempError => return later("DKIM"),
+            Finding::TempError => return later("DKIM", 20),
             _ => {}
         }
     }
@@ -271,7 +271,7 @@ fn strict_refusal(levels: Levels, findings: &Findings) -> Option<Box<Reply>> {
             Finding::Fail | Finding::PermError => {
                 return Some(refusal(550, (5, 7, 29), "The chain of ARC seals is broken."));
             }
-            Finding::TempError => return later("ARC"),
+            Finding::TempError => return later("ARC", 29),
             _ => {}
         }
     }
@@ -282,7 +282,7 @@ fn strict_refusal(levels: Levels, findings: &Findings) -> Option<Box<Reply>> {
                     format!("The DMARC policy of {} demands that this is refused.", findings.from_domain);
                 return Some(refusal(550, (5, 7, 1), &text));
             }
-            (Finding::TempError, _) => return later("DMARC"),
+            (Finding::TempError, _) => return later("DMARC", 1),
             _ => {}
         }
     }

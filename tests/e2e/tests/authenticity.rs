@@ -146,6 +146,6 @@ fn a_strangers_mail_is_marked_by_what_his_zone_says() {
         refused.dialogue
     );
     let later = send(&strict, "x@broken.test", &plain("x@broken.test"));
-    assert!(!later.success && later.dialogue.contains("451 4.7.24"), "{}", later.dialogue);
+    assert!(!later.success && later.dialogue.contains("451 4.7.1"), "{}", later.dialogue);
     assert!(send(&strict, "list@nowhere.test", &signed).success);
 }

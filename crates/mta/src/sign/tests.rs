@@ -113,7 +113,6 @@ async fn a_header_without_a_body_and_no_header_at_all_are_signed() {
     }
 }
 
-// proves: L6
 #[test]
 fn a_key_is_refused_with_a_reason_that_tells_nothing_of_it() {
     let check = |pem: &str, expected: &str| {

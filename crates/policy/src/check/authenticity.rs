@@ -122,3 +122,109 @@ fn strength(object: &str, algorithm: SigningAlgorithm, findings: &mut Vec<Findin
     };
     findings.push(Finding::new(severity, object, message).at("key"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Checked, check};
+    use crate::signing::SigningKey;
+
+    /// A key whose text says how many bits it has; none for Ed25519.
+    struct Paper(SigningAlgorithm);
+
+    impl SigningKey for Paper {
+        fn algorithm(&self) -> SigningAlgorithm {
+            self.0
+        }
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, String> {
+            Ok(Vec::new())
+        }
+        fn public_key(&self) -> Vec<u8> {
+            Vec::new()
+        }
+    }
+
+    fn open(text: &str) -> Result<Arc<dyn SigningKey>, String> {
+        let algorithm = match text {
+            "bad" => return Err("it is no key".to_owned()),
+            "" => SigningAlgorithm::Ed25519,
+            bits => SigningAlgorithm::Rsa { bits: bits.parse().map_err(|_| "no number")? },
+        };
+        Ok(Arc::new(Paper(algorithm)))
+    }
+
+    fn checked(signatures: &[String], more: &str) -> Checked {
+        let json = format!(r#"{{"DkimSignature": [{}]{more}}}"#, signatures.join(","));
+        let environment = Environment { open_key: Some(open), ..Environment::default() };
+        check(&Settings::from_json(&json).unwrap(), &environment)
+    }
+
+    fn signature(name: &str, key: &str, more: &str) -> String {
+        format!(
+            r#"{{"name": "{name}", "domain": "example.org", "selector": "{name}",
+                 "key": {{"@type": "Value", "secret": "{key}"}}{more}}}"#
+        )
+    }
+
+    #[test]
+    fn what_would_not_verify_is_refused_and_what_is_weak_is_said() {
+        let check = |signatures: &[String], expected: Option<(Severity, &str)>| {
+            let findings = checked(signatures, "").findings;
+            let found = findings.iter().find(|finding| finding.object.starts_with("DkimSignature"));
+            match (found, expected) {
+                (None, None) => {}
+                (Some(found), Some((severity, text))) => {
+                    assert!(found.severity == severity && found.message.contains(text), "{found}");
+                }
+                (found, expected) => panic!("{found:?} instead of {expected:?}"),
+            }
+        };
+        check(&[signature("a", "2048", "")], None);
+        check(&[signature("a", "1024", "")], Some((Severity::Warning, "it should have 2048")));
+        check(&[signature("a", "512", "")], Some((Severity::Error, "1024 are the least")));
+        check(&[signature("a", "8192", "")], Some((Severity::Warning, "more than 4096")));
+        check(&[signature("a", "bad", "")], Some((Severity::Error, "it is no key")));
+        check(&[signature("a", "bad", r#", "enable": false"#)], Some((Severity::Error, "it is no key")));
+        check(
+            &[signature("a", "2048", r#", "oversign": ["Subject"]"#)],
+            Some((Severity::Error, "From is not signed")),
+        );
+        let twice = [
+            signature("a", "2048", ""),
+            signature("b", "2048", "").replace(r#""selector": "b""#, r#""selector": "a""#),
+        ];
+        check(&twice, Some((Severity::Error, "same domain and selector")));
+        let many: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| signature(name, "2048", "")).into();
+        check(&many[..4], None);
+        check(&many, Some((Severity::Error, "more than 4 signatures")));
+    }
+
+    #[test]
+    fn only_enabled_signatures_sign_in_the_order_of_names() {
+        let signatures = [
+            signature("b", "2048", ""),
+            signature("a", "2048", ""),
+            signature("c", "2048", r#", "enable": false"#),
+        ];
+        let configuration = checked(&signatures, "").configuration.unwrap();
+        let domain = mail::Domain::parse("EXAMPLE.org").unwrap();
+        let signers = crate::signing::signers(&configuration, &domain);
+        let names: Vec<_> = signers.iter().map(|signer| signer.settings.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let shown = format!("{signers:?}");
+        assert!(!shown.contains("2048"), "a key is never shown: {shown}");
+    }
+
+    #[test]
+    fn results_are_known_only_where_there_are_some() {
+        let settings =
+            |property: &str, text: &str| format!(r#", "SenderAuthSettings": {{"{property}": "{text}"}}"#);
+        let errors = |more: String| {
+            checked(&[], &more).findings.iter().filter(|f| f.severity == Severity::Error).count()
+        };
+        assert_eq!(errors(settings("reject", "dmarc_result == 'fail' && from_domain == 'a.example'")), 0);
+        assert_eq!(errors(settings("spfVerify", "dmarc_result == 'fail'")), 1);
+        assert_eq!(errors(settings("dkimSignDomain", "rcpt_domain")), 1);
+        assert_eq!(errors(settings("dkimSignDomain", "sender_domain")), 0);
+    }
+}

@@ -23,7 +23,7 @@ pub struct DkimSignature {
     #[serde(deserialize_with = "fields::domain")]
     pub domain: mail::Domain,
     /// The name of the key below `_domainkey` (`s=`).
-    #[serde(deserialize_with = "fields::domain")]
+    #[serde(deserialize_with = "selector")]
     pub selector: mail::Domain,
     /// The private key in PEM form: PKCS#8 with Ed25519 or RSA, or PKCS#1.
     pub key: SecretKeyOptional,
@@ -46,6 +46,12 @@ pub struct DkimSignature {
 
 fn yes() -> bool {
     true
+}
+
+/// Unlike the name of a host, it may be a number (RFC 6376 section 3.1).
+fn selector<'de, D: Deserializer<'de>>(json: D) -> Result<mail::Domain, D::Error> {
+    let text = fields::text(json)?;
+    mail::Domain::parse(&text).map_err(|error| D::Error::custom(format!("'{text}': {error}")))
 }
 
 fn optional_millis<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Duration>, D::Error> {

@@ -46,7 +46,7 @@ enum Action {
         #[arg(value_parser = domain)]
         domain: Domain,
         /// The key's name in DNS; made of this month and the algorithm unless said.
-        #[arg(long, value_parser = domain)]
+        #[arg(long, value_parser = Domain::parse)]
         selector: Option<Domain>,
         /// The kind of key.
         #[arg(long, value_enum, default_value_t = Algorithm::Rsa)]
@@ -78,11 +78,12 @@ enum Algorithm {
 }
 
 fn domain(text: &str) -> Result<Domain, String> {
-    match Domain::parse(text) {
-        Ok(domain) if domain.literal().is_none() => Ok(domain),
-        Ok(_) => Err("it is an address, not a name".to_owned()),
-        Err(error) => Err(error.to_string()),
+    let domain = Domain::parse(text).map_err(|error| error.to_string())?;
+    let last = domain.as_str().rsplit('.').next().unwrap_or_default();
+    if domain.literal().is_some() || last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("it is an address, not a name".to_owned());
     }
+    Ok(domain)
 }
 
 /// Makes or compares.
