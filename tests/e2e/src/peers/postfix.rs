@@ -125,6 +125,7 @@ virtual_gid_maps = static:65534
 smtputf8_enable = yes
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_tls_security_level = may
+smtpd_tls_received_header = yes
 smtpd_tls_key_file = @FOLDER@/server.key
 smtpd_tls_cert_file = @FOLDER@/server.crt
 ";
