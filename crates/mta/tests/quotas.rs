@@ -1,5 +1,7 @@
 //! How much the queue holds: what sessions are told, and when there is room again.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 mod yard;
 

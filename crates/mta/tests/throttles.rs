@@ -1,5 +1,7 @@
 //! Deliveries and the rates that hold them up.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod yard;
 
 use std::collections::BTreeMap;
