@@ -318,7 +318,7 @@ mod tests {
             health.failed(&endpoint(number), "a", &refused(), at(0));
         }
         assert_eq!(health.lock().hosts.len(), HOSTS_REMEMBERED_MAX);
-        health.failed(&endpoint(0xffff_ff), "a", &refused(), at(700));
+        health.failed(&endpoint(0x00ff_ffff), "a", &refused(), at(700));
         assert_eq!(health.lock().hosts.len(), 1);
     }
 
