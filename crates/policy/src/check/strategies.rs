@@ -87,7 +87,7 @@ pub(super) fn reachable(expression: &CheckedExpression) -> Option<BTreeSet<&str>
         .collect()
 }
 
-/// TLS strategies that demand what is not there yet: mail that they are chosen for is deferred.
+/// TLS strategies that demand what few domains have.
 pub(super) fn check_demands(settings: &Settings, compiled: &Compiled, findings: &mut Vec<Finding>) {
     let names = reachable(&compiled.tls);
     for tls in settings.tls.values() {
@@ -97,9 +97,9 @@ pub(super) fn check_demands(settings: &Settings, compiled: &Compiled, findings: 
         for (property, what, level) in [("dane", "DANE", tls.dane), ("mtaSts", "MTA-STS", tls.mta_sts)] {
             if level == TlsLevel::Require {
                 let object = format!("MtaTlsStrategy {}", tls.name);
-                let message = format!("{what} is required, but not available in this version");
+                let message = format!("{what} is required, which most domains do not have");
                 let finding = Finding::new(Severity::Warning, object, message).at(property);
-                findings.push(finding.hint("mail to MX hosts is deferred while this strategy is chosen"));
+                findings.push(finding.hint("what has none is returned or waits; choose this strategy for domains that are known to have it"));
             }
         }
     }

@@ -263,14 +263,14 @@ fn ports_and_tls_must_fit() {
 }
 
 #[test]
-fn a_demand_that_cannot_be_met_is_shown_where_it_counts() {
+fn a_demand_that_few_can_meet_is_shown_where_it_counts() {
     let strict = r#"{"name": "strict", "mtaSts": "require"}"#;
     let json =
         |tls: &str| format!(r#"{{"MtaTlsStrategy": [{strict}], "MtaOutboundStrategy": {{"tls": "{tls}"}}}}"#);
     check_is(
         &json("'strict'"),
-        &["warning: MtaTlsStrategy strict: mtaSts: MTA-STS is required, but not available in this version \
-         (mail to MX hosts is deferred while this strategy is chosen)"],
+        &["warning: MtaTlsStrategy strict: mtaSts: MTA-STS is required, which most domains do not have \
+         (what has none is returned or waits; choose this strategy for domains that are known to have it)"],
     );
     check_is(&json("'default'"), &[]);
 }
