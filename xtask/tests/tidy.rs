@@ -419,3 +419,10 @@ fn no_file_knows_the_machine_it_was_written_on() {
     }
     assert_none("a path that only one machine has", &broken);
 }
+
+#[test]
+fn the_table_of_proofs_is_current() {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_xtask")).args(["proofs", "--check"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,5 +1,6 @@
 //! One delivery, start to end: begin, resolve, connect, deliver, give what it meant for each recipient.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mail::seven_bit::Target;
@@ -25,6 +26,8 @@ pub struct Delivery {
     pub next_hop: NextHop,
     /// For whom.
     pub recipients: Vec<QueuedRecipient>,
+    /// Why those go there whose route was found with lookups. For the others the settings say it again at any time.
+    pub reasons: BTreeMap<RecipientId, String>,
 }
 
 /// What one run of a delivery meant.

@@ -9,7 +9,7 @@ use policy::bounce::Happening;
 use policy::expr::LookupAnswers;
 use policy::facts::Facts;
 use policy::limits::{CLAIM_LEASE, RECIPIENTS_PER_TRANSACTION_MAX};
-use policy::route::{Choice, choose_route, next_hop};
+use policy::route::{Choice, choose_route, explain_route, next_hop};
 use policy::settings::MtaRoute;
 use policy::{Configuration, NextHop, Trouble};
 use store::{Claim, QueuedRecipient, RecipientState, StoreError};
@@ -42,8 +42,8 @@ pub(crate) enum Next {
     Notice,
     /// Nothing yet.
     Wait,
-    /// It is tried by this route.
-    Try(Arc<MtaRoute>),
+    /// It is tried by this route; why, where that takes lookups to tell.
+    Try(Arc<MtaRoute>, Option<String>),
     /// No route can be chosen.
     Stray(Trouble),
 }
@@ -75,10 +75,19 @@ pub(crate) fn next(
     let forward_path = &queued.recipient.forward_path;
     let facts = Facts::new(envelope, forward_path, progress, now);
     match choose_route(configuration, &facts, answers) {
-        Choice::Decided(route) => Choice::Decided(Next::Try(route)),
+        Choice::Decided(route) => Choice::Decided(Next::Try(route, reason(configuration, &facts, answers))),
         Choice::Needs(lookups) => Choice::Needs(lookups),
         Choice::Undecidable(trouble) => Choice::Decided(Next::Stray(trouble)),
     }
+}
+
+/// Why the route was chosen, if lookups were made for it: they are not made again for the log.
+fn reason(configuration: &Configuration, facts: &Facts<'_>, answers: &LookupAnswers) -> Option<String> {
+    if answers.is_empty() {
+        return None;
+    }
+    let (_, explained) = explain_route(configuration, facts, answers);
+    explained.reason()
 }
 
 /// What is to be done about each recipient of a claim; none if lookups must be made first.
@@ -110,9 +119,11 @@ pub(crate) struct Sorted {
 pub(crate) fn sort(claim: Claim, nexts: Vec<Next>) -> Sorted {
     let mut sorted = Sorted::default();
     let mut groups: BTreeMap<(String, NextHop), Vec<QueuedRecipient>> = BTreeMap::new();
+    let mut reasons = BTreeMap::new();
     for (queued, next) in claim.recipients.into_iter().zip(nexts) {
         match next {
-            Next::Try(route) => {
+            Next::Try(route, reason) => {
+                reasons.extend(reason.map(|reason| (queued.recipient.id, reason)));
                 let next_hop = next_hop(&route, &queued.recipient.forward_path);
                 let key = (queued.progress.virtual_queue.clone(), next_hop);
                 groups.entry(key).or_default().push(queued);
@@ -126,10 +137,12 @@ pub(crate) fn sort(claim: Claim, nexts: Vec<Next>) -> Sorted {
     for ((virtual_queue, next_hop), mut recipients) in groups {
         while !recipients.is_empty() {
             let rest = recipients.split_off(recipients.len().min(RECIPIENTS_PER_TRANSACTION_MAX));
+            let told = |queued: &QueuedRecipient| reasons.remove_entry(&queued.recipient.id);
             let delivery = Delivery {
                 lease: claim.lease,
                 envelope: Arc::clone(&claim.envelope),
                 next_hop: next_hop.clone(),
+                reasons: recipients.iter().filter_map(told).collect(),
                 recipients: std::mem::replace(&mut recipients, rest),
             };
             sorted.deliveries.push((virtual_queue.clone(), delivery));
@@ -169,6 +182,7 @@ mod tests {
         Address, ContentTraits, MessageId, Notify, Origin, Parameters, Recipient, ReversePath, Source,
     };
     use policy::Progress;
+    use policy::expr::{DnsKind, Lookup, LookupValue};
     use policy::settings::{MxRoute, RelayRoute, RouteKind};
     use store::LeaseId;
 
@@ -210,7 +224,7 @@ mod tests {
     }
 
     fn route(name: &str, kind: RouteKind) -> Next {
-        Next::Try(Arc::new(MtaRoute { name: name.to_owned(), description: None, kind }))
+        Next::Try(Arc::new(MtaRoute { name: name.to_owned(), description: None, kind }), None)
     }
 
     fn relay() -> Next {
@@ -277,5 +291,28 @@ mod tests {
         assert_eq!(sorted.errands.len(), 2);
         assert_eq!(sorted.early, [RecipientId(2)]);
         assert!(sorted.deliveries.is_empty());
+    }
+
+    #[test]
+    fn a_route_that_took_lookups_says_why() {
+        let settings = r#"{ "MtaOutboundStrategy": { "route": {
+            "match": [{ "if": "dns_query(rcpt_domain, 'mx')[0] == 'mx.one.example'", "then": "'mx'" }],
+            "else": "'local'"
+        } } }"#;
+        let environment =
+            policy::check::Environment { hostname: Some("us.example".to_owned()), ..Default::default() };
+        let configuration = Configuration::from_settings_json(settings, &environment).unwrap();
+        let mut answers = LookupAnswers::default();
+        let lookup = Lookup::Dns { name: "one.example".to_owned(), kind: DnsKind::Mx };
+        answers.insert(lookup, Ok(LookupValue::List(vec![LookupValue::Text("mx.one.example".to_owned())])));
+        let queued = queued(1, "a@one.example", "remote");
+        let Choice::Decided(next) = next(&configuration, &envelope(), &queued, Timestamp::EPOCH, &answers)
+        else {
+            panic!("the answers are all there")
+        };
+        let claim = Claim { lease: LeaseId(1), envelope: envelope(), recipients: vec![queued] };
+        let (_, delivery) = &sort(claim, vec![next]).deliveries[0];
+        let reason = &delivery.reasons[&RecipientId(1)];
+        assert!(reason.contains("dns_query") && !reason.contains("needs"), "{reason}");
     }
 }

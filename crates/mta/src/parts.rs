@@ -200,15 +200,15 @@ fn without_those_out(
     let mut decisions = part.decisions();
     let mut tried = Vec::new();
     for queued in delivery.recipients {
-        let (next_hop, verdict) = match held.get(&queued.recipient.id) {
+        let (to, verdict) = match held.get(&queued.recipient.id) {
             _ if queued.progress.expired(now) => (None, expired(&queued.progress)),
-            Some(held) => (Some(&delivery.next_hop), postponed(&queued.progress, held.until, held.trouble())),
+            Some(held) => (Some(&*part.delivery), postponed(&queued.progress, held.until, held.trouble())),
             None => {
                 tried.push(queued);
                 continue;
             }
         };
-        decisions.decide(configuration, &queued, next_hop, None, verdict, now);
+        decisions.decide(configuration, &queued, to, None, verdict, now);
     }
     delivery.recipients = tried;
     (Arc::new(delivery), decisions)
@@ -273,7 +273,7 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
         };
         alarm_if_about_us(means, &delivery.next_hop, &outcome, now);
         let verdict = verdict(means, envelope, queued, outcome, now).await;
-        decisions.decide(&means.configuration, queued, Some(&delivery.next_hop), way, verdict, now);
+        decisions.decide(&means.configuration, queued, Some(delivery), way, verdict, now);
     }
     decisions.deposits = report.deposits;
 }
@@ -322,7 +322,7 @@ pub(crate) async fn errand(
                 let outcome = AttemptOutcome::Deferred(trouble);
                 verdict(&means, &envelope, &queued, outcome, now).await
             }
-            Next::Try(_) | Next::Wait => continue,
+            Next::Try(..) | Next::Wait => continue,
         };
         decisions.decide(configuration, &queued, None, None, verdict, now);
     }
@@ -339,7 +339,7 @@ fn expired_or_given_back(gap: Option<Gap>, envelope: &Envelope, progress: &Progr
 /// of its own, so that fallbacks come in time; who became due later waits for the trial, uncounted.
 pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
     let now = means.world.clock.now();
-    let Delivery { envelope, next_hop, recipients, lease } = &*part.delivery;
+    let Delivery { envelope, next_hop, recipients, lease, .. } = &*part.delivery;
     let mut decisions = part.decisions();
     let mut put_off = 0_usize;
     for queued in recipients {
@@ -347,7 +347,7 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
         let text = &down.trouble.text;
         if queued.progress.expired(now) {
             let verdict = expired(&queued.progress);
-            decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
+            decisions.decide(&means.configuration, queued, Some(&part.delivery), None, verdict, now);
             continue;
         }
         let verdict = if down.failed_at >= queued.progress.due {
@@ -375,11 +375,11 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
 /// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.
 pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Trouble) -> Ended {
     let now = means.world.clock.now();
-    let Delivery { next_hop, recipients, lease, .. } = &*part.delivery;
+    let Delivery { recipients, lease, .. } = &*part.delivery;
     let mut decisions = part.decisions();
     for queued in recipients {
         let verdict = postponed(&queued.progress, until, why.clone());
-        decisions.decide(&means.configuration, queued, Some(next_hop), None, verdict, now);
+        decisions.decide(&means.configuration, queued, Some(&part.delivery), None, verdict, now);
     }
     Ended::new(*lease, settle(&means, decisions).await)
 }

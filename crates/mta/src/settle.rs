@@ -11,12 +11,12 @@ use policy::retry::schedule_kept;
 use policy::route::choose_schedule;
 use policy::settings::MtaDeliverySchedule;
 use policy::verdict::{judge, postponed};
-use policy::{AttemptOutcome, Configuration, NextHop, Progress, Verdict};
+use policy::{AttemptOutcome, Configuration, Progress, Verdict};
 use store::{Deposit, Ending, LeaseId, QueuedRecipient, Settlement, StoreError};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use crate::attempt::Way;
+use crate::attempt::{Delivery, Way};
 use crate::gather::decide;
 use crate::notices::{log_double_bounce, notice};
 use crate::parts::Means;
@@ -61,12 +61,12 @@ impl Decisions {
         &mut self,
         configuration: &Configuration,
         queued: &QueuedRecipient,
-        next_hop: Option<&NextHop>,
+        to: Option<&Delivery>,
         way: Option<&Way>,
         verdict: Verdict,
         now: Timestamp,
     ) {
-        self.lines.extend(line(configuration, &self.envelope, queued, next_hop, way, &verdict, now));
+        self.lines.extend(line(configuration, &self.envelope, queued, to, way, &verdict, now));
         self.verdicts.push((queued.recipient.clone(), verdict));
     }
 

@@ -10,7 +10,7 @@ use policy::{Configuration, NextHop, Trouble, Verdict};
 use store::QueuedRecipient;
 use tracing::info;
 
-use crate::attempt::Way;
+use crate::attempt::{Delivery, Way};
 
 /// Characters of a text of a peer in a line.
 const TEXT_CHARS_MAX: usize = 400;
@@ -38,7 +38,7 @@ pub(crate) fn line(
     configuration: &Configuration,
     envelope: &Envelope,
     queued: &QueuedRecipient,
-    next_hop: Option<&NextHop>,
+    to: Option<&Delivery>,
     way: Option<&Way>,
     verdict: &Verdict,
     now: Timestamp,
@@ -62,8 +62,8 @@ pub(crate) fn line(
         id: envelope.message,
         recipient: queued.recipient.forward_path.to_string(),
         reverse_path: envelope.reverse_path.to_string(),
-        next_hop: next_hop.cloned(),
-        why: next_hop.and_then(|_| why(configuration, envelope, queued, now)),
+        next_hop: to.map(|delivery| delivery.next_hop.clone()),
+        why: to.and_then(|delivery| why(configuration, delivery, queued, now)),
         way: way.cloned(),
         retry_num: queued.progress.retry_num,
         reply: one_line(&words, TEXT_CHARS_MAX),
@@ -104,15 +104,18 @@ impl Line {
     }
 }
 
-/// Why it took this route, as far as that can be told without asking the outside again.
+/// Why it took this route: as it was found, or as the settings say it again without asking the outside.
 fn why(
     configuration: &Configuration,
-    envelope: &Envelope,
+    delivery: &Delivery,
     queued: &QueuedRecipient,
     now: Timestamp,
 ) -> Option<String> {
+    if let Some(reason) = delivery.reasons.get(&queued.recipient.id) {
+        return Some(one_line(reason, TEXT_CHARS_MAX));
+    }
     let (forward_path, progress) = (&queued.recipient.forward_path, &queued.progress);
-    let facts = Facts::new(envelope, forward_path, progress, now);
+    let facts = Facts::new(&delivery.envelope, forward_path, progress, now);
     let (_, explained) = explain_route(configuration, &facts, &LookupAnswers::default());
     explained.reason().map(|reason| one_line(&reason, TEXT_CHARS_MAX))
 }

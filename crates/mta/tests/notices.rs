@@ -12,7 +12,8 @@ const ALL: Notify = Notify { success: true, delay: true, failure: true, explicit
 
 const BY_DOMAIN: &str = r#"{"match": [{"if": "is_local_domain(rcpt_domain)", "then": "'local'"},
     {"if": "rcpt_domain == 'one.example'", "then": "'one'"},
-    {"if": "rcpt_domain == 'two.example'", "then": "'two'"}], "else": "'mx'"}"#;
+    {"if": "rcpt_domain == 'two.example'", "then": "'two'"},
+    {"if": "rcpt_domain == 'store.example'", "then": "'store'"}], "else": "'mx'"}"#;
 
 /// A schedule in seconds: waits between attempts, waits before notices, and the end.
 fn schedule(name: &str, retry: &[u64], notify: &[u64], ttl: u64) -> String {
@@ -88,6 +89,46 @@ async fn seven_recipients_and_five_notifications_in_order() {
     let mut taken: Vec<_> = yard.peers.taken.lock().unwrap().iter().map(|(_, _, to)| to.clone()).collect();
     taken.sort();
     assert_eq!(taken, [["ok@one.example"], ["ok@two.example"]]);
+}
+
+// proves: 5.2.3, 5.2.4, 5.2.5
+#[tokio::test(start_paused = true)]
+async fn four_notifications_where_a_store_answers_for_each_recipient() {
+    let schedules = [schedule("quick", &[1], &[1, 2], 6)];
+    let yard = yard(
+        &schedules,
+        r#"{"match": [{"if": "is_local_domain(rcpt_domain)", "then": "'local'"}], "else": "'quick'"}"#,
+    );
+    yard.peers.set(3, Manner::LmtpAsTheyAreCalled);
+    let recipients = [
+        "ok@store.example",
+        "fine@store.example",
+        "well@store.example",
+        "delay@store.example",
+        "fail@store.example",
+    ];
+    let and_nowhere = [&recipients[..], &["lost@nowhere.example"]].concat();
+    yard.accept(&and_nowhere, ALL).await;
+    yard.wait(20).await;
+    assert!(yard.queued().await.is_empty());
+    let told: Vec<_> = yard.told().await.iter().map(|told| actions(told)).collect();
+    let expected: [&[&str]; 4] = [
+        &[
+            "fail@store failed",
+            "fine@store delivered",
+            "lost@nowhere failed",
+            "ok@store delivered",
+            "well@store delivered",
+        ],
+        &["delay@store delayed"],
+        &["delay@store delayed"],
+        &["delay@store failed"],
+    ];
+    assert_eq!(told, expected);
+    let mut taken: Vec<_> =
+        yard.peers.taken.lock().unwrap().iter().flat_map(|(_, _, to)| to.clone()).collect();
+    taken.sort();
+    assert_eq!(taken, ["fine@store.example", "ok@store.example", "well@store.example"]);
 }
 
 // proves: 5.10.1

@@ -42,6 +42,21 @@ async fn fails_twice_then_takes_the_fallback() {
     assert!(yard.queued().await.is_empty());
 }
 
+// proves: 5.4.1, 5.4.2, 5.4.3
+#[tokio::test(start_paused = true)]
+async fn what_dns_cannot_tell_takes_the_fallback_next_time() {
+    let route = r#"{"match": [{"if": "retry_num > 0", "then": "'two'"}], "else": "'mx'"}"#;
+    let yard = Yard::open(configuration(route, PATIENT));
+    yard.peers.set(2, Manner::Takes);
+    yard.accept(&["a@elsewhere.example"], Notify::DEFAULT).await;
+    yard.wait(60).await;
+    assert_eq!(yard.queued().await, ["a@elsewhere.example 1"]);
+    assert!(yard.peers.dials.lock().unwrap().is_empty(), "the lookup fails");
+    yard.wait(120).await;
+    assert!(yard.queued().await.is_empty());
+    assert_eq!(yard.peers.taken.lock().unwrap()[0].2, ["a@elsewhere.example"]);
+}
+
 // proves: 5.1.4
 #[tokio::test(start_paused = true)]
 async fn one_message_many_ways_and_one_notification_for_all() {

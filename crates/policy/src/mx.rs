@@ -215,8 +215,21 @@ pub fn addresses(
             return Err(host_trouble((5, 4, 4), text, host));
         }
     }
-    found.truncate(addresses_max.max(1));
-    Ok(found)
+    Ok(cut(found, addresses_max.max(1)))
+}
+
+/// The first so many; where there is room for two, the other family keeps the last place, since one family may be a
+/// black hole as a whole (C20).
+fn cut(mut found: Vec<IpAddr>, addresses_max: usize) -> Vec<IpAddr> {
+    let (kept, rest) = found.split_at(addresses_max.min(found.len()));
+    let other = |first: &IpAddr| rest.iter().copied().find(|ip| ip.is_ipv4() != first.is_ipv4());
+    let alike = kept.windows(2).all(|pair| pair[0].is_ipv4() == pair[1].is_ipv4());
+    let other = kept.first().filter(|_| alike && addresses_max > 1).and_then(other);
+    found.truncate(addresses_max);
+    if let (Some(other), Some(last)) = (other, found.last_mut()) {
+        *last = other;
+    }
+    found
 }
 
 fn no_address(host: &Host, failed: Option<DnsError>, exists: bool) -> Trouble {
@@ -400,6 +413,23 @@ mod tests {
             vec![Err(DnsError::NoData(Security::Unchecked)), Ok(vec!["2001:db8::1"])],
             Ok(&["2001:db8::1"]),
         );
+    }
+
+    // proves: C20
+    #[test]
+    fn the_other_family_has_its_turn_within_the_cut() {
+        let all = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let (a, b, c, six) = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1");
+        for (found, addresses_max, expected) in [
+            (&[a, b, six][..], 2, &[a, six][..]),
+            (&[a, b, c, six], 3, &[a, b, six]),
+            (&[six, a, b], 2, &[six, a]),
+            (&[a, b, six], 1, &[a]),
+            (&[a, b, c], 2, &[a, b]),
+            (&[a, six], 5, &[a, six]),
+        ] {
+            assert_eq!(cut(all(found), addresses_max), all(expected), "{found:?} {addresses_max}");
+        }
     }
 
     // proves: 5.17 A error AAAA no data

@@ -84,7 +84,7 @@ const FALSE_ENDS: [&[u8]; 14] = [
     b"\n\r.\n\r",
 ];
 
-// proves: H1
+// proves: H1, 5.1.6
 #[test]
 fn nothing_is_smuggled_behind_a_false_end() {
     let waypost = closed();

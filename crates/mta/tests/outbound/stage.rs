@@ -286,7 +286,13 @@ impl Stage {
             queued.progress.last = letter.last.clone();
         }
         recipients.sort_by_key(|queued| queued.recipient.id);
-        Delivery { lease: claim.lease, envelope: Arc::new(envelope), next_hop, recipients }
+        Delivery {
+            lease: claim.lease,
+            envelope: Arc::new(envelope),
+            next_hop,
+            recipients,
+            reasons: BTreeMap::new(),
+        }
     }
 
     async fn accept_and_claim(&self, letter: &Letter<'_>) -> store::Claim {

@@ -105,6 +105,37 @@ async fn the_next_attempt_accepts_what_the_strategy_then_allows() {
     peer.over().await;
 }
 
+// proves: 5.6.1, 5.6.2
+#[tokio::test]
+async fn the_next_attempt_goes_in_clear_where_the_strategy_says_so_then() {
+    let identity = Identity::of("other.example.net");
+    let clear = format!("{HELLO}S: 250-PIPELINING\nS: 250 STARTTLS\n{TRANSACTION}");
+    let peer = Peer::plays_as(Some(&identity), &[&format!("{HELLO}{UPGRADE}"), &clear]).await;
+    let stage =
+        Setting::new().mx(10, "mx1.example.net", &["192.0.2.1"]).road("192.0.2.1", peer.address).build(
+            r#"{
+                "SystemSettings": {"defaultHostname": "me.example.org"},
+                "MtaTlsStrategy": [{"name": "clear", "startTls": "disable"}],
+                "MtaOutboundStrategy": {"tls": {
+                    "match": [{"if": "retry_num > 0 && last_error == 'tls'", "then": "'clear'"}],
+                    "else": "'default'"
+                }}
+            }"#,
+        );
+    let report = stage.attempts(mx(), letter(TO)).await;
+    let policy::AttemptOutcome::Deferred(trouble) = report.outcomes[0].1.clone() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(trouble.kind, TroubleKind::Tls);
+    let mut second = letter(TO);
+    second.last = Some(trouble);
+    let report = stage.attempts(mx(), second).await;
+    assert_eq!(crate::stage::words(&report.outcomes[0].1), "delivered 250");
+    assert_eq!(report.ways[0].tls, "none");
+    stage.connections.close().await;
+    peer.over().await;
+}
+
 // proves: F3
 #[tokio::test]
 async fn without_starttls_it_goes_in_clear_unless_required() {

@@ -59,6 +59,8 @@ pub enum Manner {
     IsAway,
     /// Answers RCPT as the local part says: `delay…` 450, `fail…` 550, else 250.
     AsTheyAreCalled,
+    /// Speaks LMTP, takes every RCPT, and answers at the dot for each as its local part says.
+    LmtpAsTheyAreCalled,
     /// Answers RCPT so.
     Says(&'static str),
     /// Offers no pipelining, and says nothing any more once this was said to it; before anything was if it is empty.
@@ -135,10 +137,14 @@ impl Peers {
                 if let Manner::TakesSlowly(time) = manner {
                     tokio::time::sleep(time).await;
                 }
-                let taken = (self.seconds(), last, std::mem::take(&mut recipients));
-                self.taken.lock().unwrap().push(taken);
+                let heard: Vec<String> = std::mem::take(&mut recipients);
+                let (taken, replies) = match manner {
+                    Manner::LmtpAsTheyAreCalled => each_at_the_dot(heard),
+                    _ => (heard, "250 2.0.0 taken\r\n".to_owned()),
+                };
+                self.taken.lock().unwrap().push((self.seconds(), last, taken));
                 done = true;
-                "250 2.0.0 taken\r\n".to_owned()
+                replies
             } else {
                 match (verb.as_str(), &manner) {
                     ("EHLO", _) => "250-peer\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n".to_owned(),
@@ -173,6 +179,17 @@ impl Peers {
     }
 }
 
+/// Who is taken, and a reply for each.
+fn each_at_the_dot(heard: Vec<String>) -> (Vec<String>, String) {
+    let reply = |to: &String| match to {
+        to if to.starts_with("delay") => "450 4.2.0 later\r\n",
+        to if to.starts_with("fail") => "550 5.1.1 no such user\r\n",
+        _ => "250 2.0.0 taken\r\n",
+    };
+    let replies = heard.iter().map(reply).collect();
+    (heard.into_iter().filter(|to| reply(to).starts_with('2')).collect(), replies)
+}
+
 fn peer(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
 }
@@ -201,6 +218,7 @@ impl Transport for Wires {
             | Manner::TakesSlowly(_)
             | Manner::TakesOneAndSleeps
             | Manner::AsTheyAreCalled
+            | Manner::LmtpAsTheyAreCalled
             | Manner::Says(_) => {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
                 let sessions = peers.sessions.clone();
@@ -265,7 +283,8 @@ pub struct Yard {
     leap: Duration,
 }
 
-/// Relays, `one` at 192.0.2.1, `two` at 192.0.2.2 and `narrow` there too with two connections at most, a local domain, and these further objects.
+/// Relays, `one` at 192.0.2.1, `two` at 192.0.2.2, `narrow` there too with two connections at most, `store` with LMTP at
+/// 192.0.2.3, a local domain, and these further objects.
 pub fn configuration(route: &str, schedule: &str) -> Configuration {
     configuration_with("", route, schedule)
 }
@@ -297,6 +316,7 @@ fn configuration_from(more: &str, schedules: &str, strategy: &str) -> Configurat
         "MtaRoute": [
             {{"@type": "Relay", "name": "one", "address": "192.0.2.1"}},
             {{"@type": "Relay", "name": "two", "address": "192.0.2.2"}},
+            {{"@type": "Relay", "name": "store", "address": "192.0.2.3", "protocol": "lmtp"}},
             {{"@type": "Relay", "name": "narrow", "address": "192.0.2.2", "maxConnections": 2}}
         ],
         "MtaDeliverySchedule": {schedules},

@@ -479,6 +479,7 @@ fn local_mail_must_not_leave_by_mx() {
     check_is(&format!("{{{domains}}}"), &[]);
 }
 
+// proves: 5.16.2
 #[test]
 fn accounts_are_found_by_every_spelling() {
     let json = r#"{"Domain": [{"name": "a.example", "aliases": ["b.example"]}, {"name": "c.example",
