@@ -188,9 +188,9 @@ variables! {
     Protocol = "protocol", Text, CLIENT;
     /// Whether TLS is in use.
     IsTls = "is_tls", Number, CLIENT;
-    /// The client's autonomous system.
+    /// The client's autonomous system; empty in this version.
     Asn = "asn", Number, CLIENT;
-    /// The client's country.
+    /// The client's country; empty in this version.
     Country = "country", Text, CLIENT;
     /// The name given in EHLO.
     HeloDomain = "helo_domain", Text, E | M | T | V;

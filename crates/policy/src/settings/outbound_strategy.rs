@@ -14,7 +14,7 @@ pub struct MtaOutboundStrategy {
     pub schedule: Expression,
     /// Which `MtaConnectionStrategy`; for each address about to be contacted.
     pub connection: Expression,
-    /// Which `MtaTlsStrategy`; before the MX lookup and again for each host.
+    /// Which `MtaTlsStrategy`; for each host about to be tried.
     pub tls: Expression,
 }
 

@@ -228,6 +228,9 @@ fn tls_because(route: &MtaRoute, strategy: &MtaTlsStrategy, planned: &PlannedHos
     } else {
         because.push(format!("TLS strategy '{}' says startTls {level}", strategy.name));
     }
+    if planned.tls.reason.demander == Some(Demander::Route) {
+        because.push(format!("route '{}' says requireTls", route.name));
+    }
     if planned.proofs.credentials.is_some() {
         because.push("a password is to be sent".to_owned());
     }
