@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::time::Instant;
 
 use super::message::Found;
@@ -12,6 +12,8 @@ use policy::dns::DnsError;
 
 /// Answers that are kept at most, absences included.
 const ANSWERS_MAX: usize = 16_384;
+/// Bytes of an answer that is kept: what strangers publish must not fill the memory.
+const ANSWER_BYTES_MAX: usize = 4096;
 /// How long an answer is kept at least and at most, whatever it says.
 const POSITIVE_TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
 /// How long the absence of an answer is kept at least and at most.
@@ -57,6 +59,7 @@ impl Cache {
     /// Keeps an answer as long as it says, within bounds. Failures are not kept.
     pub(super) fn keep(&self, key: (Name, RecordType), kept: Kept, ttl: Duration, now: Instant) {
         let (least, most) = match &kept {
+            Ok(found) if bytes(found) > ANSWER_BYTES_MAX => return,
             Ok(_) => POSITIVE_TTL,
             Err(DnsError::NoSuchName(_) | DnsError::NoData(_)) => NEGATIVE_TTL,
             Err(DnsError::Bogus(_) | DnsError::Failed(_)) => return,
@@ -64,6 +67,18 @@ impl Cache {
         let entry = Entry { kept, until: now + ttl.clamp(least, most) };
         self.halves.lock().unwrap_or_else(PoisonError::into_inner).put(key, entry);
     }
+}
+
+/// About how much memory an answer takes.
+fn bytes(found: &Found) -> usize {
+    /// What each part of a text costs beyond its content.
+    const PART_BYTES: usize = 48;
+    let beyond = |data: &RData| match data {
+        RData::TXT(txt) => txt.txt_data.iter().map(|part| part.len() + PART_BYTES).sum(),
+        RData::TLSA(tlsa) => tlsa.cert_data.len(),
+        _ => 0,
+    };
+    found.records.iter().map(|data| size_of::<RData>() + beyond(data)).sum()
 }
 
 impl Halves {
@@ -109,6 +124,26 @@ mod tests {
         }
         cache.keep(key(2), Err(DnsError::Failed("SERVFAIL".to_owned())), Duration::from_secs(60), now);
         assert!(cache.find(&key(2), now).is_none());
+    }
+
+    // proves: C17
+    #[test]
+    fn a_large_answer_is_not_kept() {
+        use hickory_proto::rr::rdata::{TLSA, TXT};
+        let text = |parts: usize| RData::TXT(TXT::new(vec!["x".repeat(255); parts]));
+        let tlsa = |bytes| RData::TLSA(TLSA::new(3.into(), 1.into(), 0.into(), vec![0; bytes]));
+        for (records, expected) in [
+            (vec![text(8)], true),
+            (vec![text(16)], false),
+            (vec![tlsa(2000)], true),
+            (vec![tlsa(2000); 3], false),
+            (vec![text(0); 1000], false),
+        ] {
+            let (cache, now) = (Cache::default(), Instant::now());
+            let found = Found { records, security: Security::Unchecked, canonical: None };
+            cache.keep(key(1), Ok(Arc::new(found)), Duration::from_secs(60), now);
+            assert_eq!(cache.find(&key(1), now).is_some(), expected);
+        }
     }
 
     // proves: C17

@@ -92,12 +92,20 @@ fn nothing(message: &Message, name: &Name, owner: Name, aliases: Security, ttl: 
         RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
         _ => None,
     });
-    if exists && soa.is_none() && owner != *name {
+    // What denies was only held against the name that was asked for: the alias's target is asked for itself.
+    let unproven = judge == Judge::Ourselves || (exists && soa.is_none());
+    if unproven && owner != *name {
         return Said::Alias(owner, aliases, seconds(ttl));
     }
     let proven = match judge {
         Judge::Server(security) => security,
-        Judge::Ourselves => denial(message),
+        Judge::Ourselves => match denial(message, &owner) {
+            Some(proven) => proven,
+            None => {
+                let why = format!("what denies {owner} is of another zone");
+                return Said::Nothing(DnsError::Bogus(why), Duration::ZERO);
+            }
+        },
     };
     let security = aliases.min(proven);
     let error = if exists { DnsError::NoData(security) } else { DnsError::NoSuchName(security) };
@@ -105,13 +113,22 @@ fn nothing(message: &Message, name: &Name, owner: Name, aliases: Security, ttl: 
 }
 
 /// How well it is proven that there is nothing: by the records that say so, all of them.
-fn denial(message: &Message) -> Security {
+///
+/// None if they cannot say so: at and above a secure name nothing is insecure, so whoever forges a denial without
+/// signatures has to take the records of another zone.
+fn denial(message: &Message, owner: &Name) -> Option<Security> {
     let says_so = |record: &&Record| {
         matches!(record.record_type(), RecordType::SOA | RecordType::NSEC | RecordType::NSEC3)
     };
     let proofs =
         message.authorities.iter().filter(says_so).map(|record| security_of(record, Judge::Ourselves));
-    proofs.min().unwrap_or(Security::Insecure)
+    if proofs.min() == Some(Security::Secure) {
+        return Some(Security::Secure);
+    }
+    // Where nothing was said, the validator has looked for itself whether the name is insecure.
+    let is_insecure =
+        message.authorities.is_empty() || message.authorities.iter().any(|record| record.name.zone_of(owner));
+    is_insecure.then_some(Security::Insecure)
 }
 
 fn security_of(record: &Record, judge: Judge) -> Security {
@@ -148,4 +165,66 @@ fn extended_error(message: &Message) -> Option<u16> {
 
 fn seconds(ttl: u32) -> Duration {
     Duration::from_secs(ttl.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::{OpCode, Query};
+    use hickory_proto::rr::rdata::{CNAME, SOA};
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).expect("valid")
+    }
+
+    fn record(owner: &str, data: RData, proof: Proof) -> Record {
+        let mut record = Record::from_rdata(name(owner), 60, data);
+        record.proof = proof;
+        record
+    }
+
+    fn denied_by(soa: &[(&str, Proof)]) -> Message {
+        let mut message = Message::response(1, OpCode::Query);
+        message.add_query(Query::query(name("mx.signed.example."), RecordType::TLSA));
+        for (owner, proof) in soa {
+            let data = RData::SOA(SOA::new(name("ns.example."), name("h.example."), 1, 1, 1, 1, 60));
+            message.add_authority(record(owner, data, *proof));
+        }
+        message
+    }
+
+    // proves: C13
+    #[test]
+    fn a_denial_out_of_another_unsigned_zone_is_bogus() {
+        let asked = name("mx.signed.example.");
+        let ask =
+            |soa: &[(&str, Proof)]| match said(&denied_by(soa), &asked, RecordType::TLSA, Judge::Ourselves) {
+                Said::Nothing(DnsError::NoData(security), _) => Some(security),
+                Said::Nothing(DnsError::Bogus(_), _) => None,
+                other => panic!("{other:?}"),
+            };
+        for (soa, expected) in [
+            (&[("signed.example.", Proof::Secure)][..], Some(Security::Secure)),
+            (&[("unsigned.example.", Proof::Insecure)], None),
+            (&[("below.mx.signed.example.", Proof::Insecure)], None),
+            (&[("signed.example.", Proof::Insecure)], Some(Security::Insecure)),
+            (&[], Some(Security::Insecure)),
+        ] {
+            assert_eq!(ask(soa), expected, "{soa:?}");
+        }
+    }
+
+    #[test]
+    fn the_target_of_an_alias_is_not_denied_along_with_it() {
+        let (asked, target) = (name("mx.signed.example."), name("other.example."));
+        for code in [ResponseCode::NoError, ResponseCode::NXDomain] {
+            let mut message = denied_by(&[("other.example.", Proof::Insecure)]);
+            message.metadata.response_code = code;
+            let alias = RData::CNAME(CNAME(target.clone()));
+            message.add_answer(record("mx.signed.example.", alias, Proof::Secure));
+            let got = said(&message, &asked, RecordType::TLSA, Judge::Ourselves);
+            assert_eq!(got, Said::Alias(target.clone(), Security::Secure, seconds(60)), "{code}");
+        }
+    }
 }

@@ -17,6 +17,9 @@ use policy::dns::{DnsError, Security};
 use super::message::{Judge, Said, is_unproven, said};
 use super::stub::Stub;
 
+/// Validated sets of records that are remembered at most.
+const VALIDATIONS_MAX: usize = 16_384;
+
 /// The validating back end.
 #[derive(Clone)]
 pub(super) struct Validator {
@@ -39,7 +42,9 @@ pub(super) fn trust_anchors(file: Option<&Path>) -> Result<TrustAnchors, DnsErro
 
 impl Validator {
     pub(super) fn new(stub: Arc<Stub>, anchors: TrustAnchors) -> Self {
-        Validator { handle: DnssecDnsHandle::with_trust_anchor(Handle(stub), Arc::new(anchors)) }
+        let handle = DnssecDnsHandle::with_trust_anchor(Handle(stub), Arc::new(anchors))
+            .validation_cache_size(VALIDATIONS_MAX);
+        Validator { handle }
     }
 
     /// Asks and validates. The second says that the name server itself gave up, perhaps because it validates too.
