@@ -56,6 +56,14 @@ pub(crate) struct Place<'a> {
     pub(crate) way: Way,
 }
 
+impl Place<'_> {
+    /// Whether no host was reached, or none that may take the message later.
+    fn is_unmet(&self) -> bool {
+        let for_good = self.trouble.as_ref().is_some_and(|trouble| trouble.status.class == 5);
+        self.outcome.is_none() && (!self.reached || for_good)
+    }
+}
+
 impl<'a> Remote<'a> {
     pub(crate) fn new(
         world: &'a World,

@@ -154,6 +154,20 @@ async fn a_host_that_is_known_to_be_down_is_passed_over_by_all() {
 }
 
 #[tokio::test]
+async fn nothing_is_returned_for_what_one_host_lacks_while_the_other_is_only_down() {
+    let small = HELLO.replace("S: 250 PIPELINING", "S: 250-PIPELINING\n    S: 250 SIZE 10");
+    let second = Peer::plays(&[&takes(), &takes(), &small]).await;
+    let limits = mta::connections::ConnectionLimits { messages_max: 1, ..Default::default() };
+    let setting = Setting::new().road("192.0.2.2", second.address).limits(limits);
+    let stage = setting.build(&settings(POOL));
+    for expected in ["delivered 250", "delivered 250", "deferred 4.4.1 connection"] {
+        assert_eq!(stage.delivers(relay(), letter(TO)).await, [expected]);
+    }
+    let expected = ["192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.1"];
+    assert_eq!(stage.tried(), expected);
+}
+
+#[tokio::test]
 async fn where_all_are_down_one_is_tried_all_the_same() {
     let stage = Setting::new().build(&settings(POOL));
     for _ in 0..4 {

@@ -58,12 +58,13 @@ impl Remote<'_> {
     }
 
     /// Where nothing else could be reached, one address that was passed over is tried after all: the one whose trial
-    /// is next. Nothing is put off that was not tried.
+    /// is next. Nothing is put off that was not tried, and nothing is returned for what other hosts lack while one is
+    /// only down.
     pub(super) async fn last_resort(&mut self) {
         let mut passed = std::mem::take(&mut self.passed);
         passed.sort_by_key(|passed| passed.trial);
         for Passed { host, sts, endpoint, places, .. } in passed {
-            let unmet = |place: &usize| self.places[*place].outcome.is_none() && !self.places[*place].reached;
+            let unmet = |place: &usize| self.places[*place].is_unmet();
             let places: Vec<usize> = places.into_iter().filter(unmet).collect();
             if places.is_empty() {
                 continue;
