@@ -209,7 +209,7 @@ fn compose(
     let mut next_event = Timestamp::NEVER;
     for (recipient, verdict) in decisions.verdicts {
         let happening = match &verdict {
-            Verdict::Delivered(delivered) if recipient.notify.success => {
+            Verdict::Delivered(delivered) if recipient.notify.success || delivered.traced => {
                 Some(Happening::Delivered(delivered.clone()))
             }
             Verdict::Failed(trouble) => {

@@ -4,7 +4,7 @@
 
 mod yard;
 
-use mail::{Notify, Parameters};
+use mail::{DeliverBy, DeliverByMode, Notify, Parameters};
 use mta::sign::{NewKey, generate};
 use yard::{Manner, PATIENT, SENDER, Yard, configuration_of, configuration_with};
 
@@ -129,6 +129,20 @@ async fn four_notifications_where_a_store_answers_for_each_recipient() {
         yard.peers.taken.lock().unwrap().iter().flat_map(|(_, _, to)| to.clone()).collect();
     taken.sort();
     assert_eq!(taken, ["fine@store.example", "ok@store.example", "well@store.example"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handing_on_that_is_traced_is_told_of_though_no_success_was_asked_for() {
+    let yard = Yard::open(configuration_with("", BY_DOMAIN, PATIENT));
+    yard.peers.set(1, Manner::AsTheyAreCalled);
+    let until = yard.world.clock.now().plus(std::time::Duration::from_secs(3600));
+    let by = DeliverBy { until, mode: DeliverByMode::Notify, trace: true };
+    let parameters = Parameters { deliver_by: Some(by), ..Parameters::default() };
+    yard.accept_with(SENDER, parameters, &["ok@one.example"], Notify::DEFAULT).await;
+    yard.wait(5).await;
+    assert!(yard.queued().await.is_empty());
+    let told: Vec<_> = yard.told().await.iter().map(|told| actions(told)).collect();
+    assert_eq!(told, [["ok@one relayed"]]);
 }
 
 // proves: 5.10.1
