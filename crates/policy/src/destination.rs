@@ -166,9 +166,9 @@ impl Destination {
     }
 
     fn unreachable(&mut self, trouble: Trouble, now: Timestamp) {
-        if self.forgettable(now) {
+        // One that is down stays so until it answers, however late its trial comes.
+        if self.down.is_none() && self.forgettable(now) {
             self.failures = 0;
-            self.down = None;
             self.trial_delay = TRIAL_DELAY_MIN;
         }
         self.failures = self.failures.saturating_add(1);
@@ -294,6 +294,16 @@ mod tests {
             destination.learn(unreachable(), at(minute * 660));
         }
         assert!(destination.down(at(19 * 660)).is_none());
+    }
+
+    #[test]
+    fn a_trial_that_fails_after_a_long_silence_leaves_it_down() {
+        let mut destination = mx();
+        for _ in 0..5 {
+            destination.learn(unreachable(), at(0));
+        }
+        destination.learn(unreachable(), at(3600));
+        assert_eq!(destination.down(at(3600)).map(|down| down.trial), Some(at(3660)));
     }
 
     #[track_caller]
