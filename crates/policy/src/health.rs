@@ -22,8 +22,8 @@ pub struct HostHealth {
 enum State {
     /// It has failed, but too rarely to count as down.
     Doubtful,
-    /// Nobody tries it before `trial`; then one delivery does.
-    Down { since: Timestamp, trial: Timestamp },
+    /// Nobody tries it before `trial`; then one delivery does, and it is `on_trial`.
+    Down { since: Timestamp, trial: Timestamp, on_trial: bool },
     /// It answered a trial; its share grows.
     Back { since: Timestamp },
 }
@@ -60,8 +60,9 @@ impl HostHealth {
         match &mut self.state {
             State::Doubtful => true,
             State::Down { trial, .. } if now < *trial => false,
-            State::Down { trial, .. } => {
+            State::Down { trial, on_trial, .. } => {
                 *trial = now.plus(self.trial_delay);
+                *on_trial = true;
                 true
             }
             State::Back { since } => {
@@ -75,7 +76,7 @@ impl HostHealth {
     /// When it is tried next, and since when it is down; none if it is not.
     pub fn down(&self) -> Option<HostDown> {
         match self.state {
-            State::Down { since, trial } => Some(HostDown { since, trial }),
+            State::Down { since, trial, .. } => Some(HostDown { since, trial }),
             State::Doubtful | State::Back { .. } => None,
         }
     }
@@ -90,12 +91,14 @@ impl HostHealth {
         let (since, trial) = match self.state {
             State::Doubtful if self.failures < HOST_DOWN_AFTER => return HostChange::None,
             State::Doubtful | State::Back { .. } => (now, now.plus(self.trial_delay)),
+            // It was under way when the host went down, and shows nothing new.
+            State::Down { on_trial: false, .. } => return HostChange::None,
             State::Down { since, .. } => {
                 self.trial_delay = self.trial_delay.saturating_mul(2).min(TRIAL_DELAY_MAX);
                 (since, now.plus(self.trial_delay))
             }
         };
-        self.state = State::Down { since, trial };
+        self.state = State::Down { since, trial, on_trial: false };
         HostChange::Down(HostDown { since, trial })
     }
 
@@ -175,6 +178,16 @@ mod tests {
             assert_eq!(health.failed(now), HostChange::Down(HostDown { since: at(0), trial }));
             now = trial;
         }
+    }
+
+    #[test]
+    fn failures_that_were_under_way_do_not_put_off_the_trial() {
+        let mut health = down();
+        assert!((1..20).all(|second| health.failed(at(second)) == HostChange::None));
+        assert_eq!(health.down(), Some(HostDown { since: at(0), trial: at(30) }));
+        assert!(health.admits(at(30), 0));
+        assert_eq!(health.failed(at(31)), HostChange::Down(HostDown { since: at(0), trial: at(91) }));
+        assert_eq!(health.failed(at(32)), HostChange::None);
     }
 
     #[test]
