@@ -67,6 +67,16 @@ pub(crate) struct Change {
     first: bool,
 }
 
+impl Known {
+    /// Forgets those that nobody has tried for long, if there is no room else.
+    fn has_room_for_a_next_hop(&mut self, now: Timestamp) -> bool {
+        if self.next_hops.len() >= HOSTS_REMEMBERED_MAX {
+            self.next_hops.retain(|_, down| now.since(down.trial) < FAILURES_FORGOTTEN_AFTER);
+        }
+        self.next_hops.len() < HOSTS_REMEMBERED_MAX
+    }
+}
+
 impl Health {
     /// Whether a delivery that has other hosts may try this one now.
     pub(crate) fn admits(&self, endpoint: &Endpoint, now: Timestamp, seed: u64) -> bool {
@@ -140,7 +150,7 @@ impl Health {
                 let since = before.map_or(now, |before| before.since);
                 let state = HostDown { since, trial: down.trial };
                 if before.is_some_and(|before| before.trial >= down.trial)
-                    || known.next_hops.len() >= HOSTS_REMEMBERED_MAX
+                    || (before.is_none() && !known.has_room_for_a_next_hop(now))
                 {
                     return None;
                 }
@@ -320,6 +330,21 @@ mod tests {
         assert_eq!(health.lock().hosts.len(), HOSTS_REMEMBERED_MAX);
         health.failed(&endpoint(0x00ff_ffff), "a", &refused(), at(700));
         assert_eq!(health.lock().hosts.len(), 1);
+    }
+
+    #[test]
+    fn where_too_many_next_hops_are_down_those_known_are_kept_up_to_date_and_old_ones_forgotten() {
+        let health = Health::default();
+        let fails = |number: usize, second, trial| {
+            let next_hop = NextHop::Relay { route: number.to_string() };
+            let down = Down { trial: at(trial), failed_at: at(second), trouble: refused() };
+            health.next_hop(&next_hop, Some(&down), at(second)).is_some()
+        };
+        assert!((0..HOSTS_REMEMBERED_MAX).all(|number| fails(number, 0, 30)));
+        assert!(!fails(HOSTS_REMEMBERED_MAX, 30, 60), "there is no room");
+        assert!(fails(0, 30, 90), "it is known");
+        assert!(fails(HOSTS_REMEMBERED_MAX, 630, 660), "the others are long ago");
+        assert_eq!(health.lock().next_hops.len(), 2);
     }
 
     #[test]
