@@ -136,7 +136,10 @@ impl HickoryResolver {
 
     /// Tries whether the name server can do DNSSEC, unless that is known, and says so in the log if it cannot.
     async fn try_ability(&self) {
-        if self.ability.seen.load(Ordering::Relaxed) || matches!(self.dnssec, Backend::Nobody) {
+        // Where we validate, a server that strips signatures later makes lookups fail. One that is believed would not.
+        let settled =
+            self.ability.seen.load(Ordering::Relaxed) && matches!(self.dnssec, Backend::Ourselves(_));
+        if settled || matches!(self.dnssec, Backend::Nobody) {
             return;
         }
         // Who comes while another tries goes on with what is known.
@@ -180,8 +183,21 @@ impl HickoryResolver {
         let found: Result<_, String> =
             tokio::time::timeout(LOOKUP_TIME_MAX, lookup).await.unwrap_or_else(|_| late());
         let (kept, ttl) = found.map_err(DnsError::Failed)?;
-        self.cache.keep(key, kept.clone(), ttl, Instant::now());
+        self.cache.keep(key, kept.clone(), self.lasting(&kept, ttl), Instant::now());
         kept
+    }
+
+    /// How long an answer is kept: what could not be validated no longer than until it may be again.
+    fn lasting(&self, kept: &Kept, ttl: Duration) -> Duration {
+        let unchecked = match kept {
+            Ok(found) => found.security == Security::Unchecked,
+            Err(DnsError::NoSuchName(proven) | DnsError::NoData(proven)) => *proven == Security::Unchecked,
+            Err(DnsError::Bogus(_) | DnsError::Failed(_)) => false,
+        };
+        match self.dnssec {
+            Backend::Server | Backend::Ourselves(_) if unchecked => ttl.min(PROBE_SOON_AFTER),
+            Backend::Nobody | Backend::Server | Backend::Ourselves(_) => ttl,
+        }
     }
 
     /// Names that the machine itself knows (RFC 6761 section 6, `/etc/hosts`). Nothing is proven of them.

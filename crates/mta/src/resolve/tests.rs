@@ -278,3 +278,25 @@ async fn a_server_that_does_not_validate_is_found_out_and_makes_nothing_fail() {
         assert_eq!(mx.map(|found| found.security), Ok(Security::Unchecked), "{dnssec:?}");
     }
 }
+
+// proves: C15
+#[tokio::test]
+async fn a_server_that_no_longer_validates_is_found_out() {
+    let (resolver, _server) = asking(Server::Ignorant, Dnssec::TrustAd).await;
+    resolver.ability.seen.store(true, Ordering::Relaxed);
+    let mx = resolver.mx(&domain("signed.example")).await;
+    assert_eq!(mx.map(|found| found.security), Ok(Security::Unchecked));
+    assert!(resolver.ability.missing.load(Ordering::Relaxed));
+}
+
+// proves: C15
+#[tokio::test]
+async fn what_was_not_validated_is_asked_for_again_soon() {
+    for (dnssec, kept) in [(Dnssec::TrustAd, false), (Dnssec::Off, true)] {
+        let (resolver, _server) = asking(Server::Ignorant, dnssec).await;
+        resolver.mx(&domain("signed.example")).await.expect("records");
+        let key = (name("signed.example"), RecordType::MX);
+        let later = Instant::now() + PROBE_SOON_AFTER;
+        assert_eq!(resolver.cache.find(&key, later).is_some(), kept, "{dnssec:?}");
+    }
+}

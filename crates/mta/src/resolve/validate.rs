@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt, stream};
 use hickory_proto::dnssec::{Proof, TrustAnchors};
-use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query, ResponseCode};
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::net::dnssec::DnssecDnsHandle;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -92,13 +92,21 @@ fn judged(response: &DnsResponse, name: &Name, kind: RecordType) -> Said {
 fn unproven_absence(response: &DnsResponse, proof: Proof, name: &Name, kind: RecordType) -> Said {
     let security = match proof {
         Proof::Secure => Security::Secure,
-        Proof::Insecure => Security::Insecure,
-        Proof::Bogus | Proof::Indeterminate => {
+        Proof::Insecure if is_of_its_zone(response, name) => Security::Insecure,
+        Proof::Insecure | Proof::Bogus | Proof::Indeterminate => {
             let why = format!("it is not proven that there are no {kind} records of {name}");
             return Said::Nothing(DnsError::Bogus(why), std::time::Duration::ZERO);
         }
     };
     said(response, name, kind, Judge::Server(security))
+}
+
+/// Whether the NSEC3 records are of the name's zone. Too many iterations make them count for nothing before that is
+/// looked at, and anybody can sign such records in a zone of his own.
+fn is_of_its_zone(message: &Message, name: &Name) -> bool {
+    let mut nsec3 =
+        message.authorities.iter().filter(|record| record.record_type() == RecordType::NSEC3).peekable();
+    nsec3.peek().is_some() && nsec3.all(|record| record.name.base_name().zone_of(name))
 }
 
 /// The name servers as the validator wants them.
@@ -119,5 +127,32 @@ impl DnsHandle for Handle {
                 code => Err(HickoryDnsError::ResponseCode(code).into()),
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::dnssec::Nsec3HashAlgorithm;
+    use hickory_proto::dnssec::rdata::{DNSSECRData, NSEC3};
+    use hickory_proto::op::OpCode;
+    use hickory_proto::rr::{RData, Record};
+
+    use super::*;
+
+    // proves: C13
+    #[test]
+    fn too_many_iterations_in_another_zone_make_nothing_insecure() {
+        let asked = Name::from_ascii("_25._tcp.mx.signed.example.").expect("valid");
+        for (owner, expected) in [("h.signed.example.", true), ("h.other.example.", false)] {
+            let nsec3 = NSEC3::new(Nsec3HashAlgorithm::SHA1, false, 200, Vec::new(), vec![1; 20], []);
+            let owner = Name::from_ascii(owner).expect("valid");
+            let mut message = Message::response(1, OpCode::Query);
+            message.add_query(Query::query(asked.clone(), RecordType::TLSA));
+            message.add_authority(Record::from_rdata(owner, 60, RData::DNSSEC(DNSSECRData::NSEC3(nsec3))));
+            let response = DnsResponse::from_message(message).expect("fits");
+            let got = unproven_absence(&response, Proof::Insecure, &asked, RecordType::TLSA);
+            let denied = Said::Nothing(DnsError::NoData(Security::Insecure), std::time::Duration::ZERO);
+            assert_eq!(got == denied, expected, "{got:?}");
+        }
     }
 }
