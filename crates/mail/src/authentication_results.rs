@@ -7,6 +7,8 @@ use crate::header;
 pub const FIELD_NAME: &str = "Authentication-Results";
 /// Characters of a value that is quoted from a message, at most.
 const VALUE_CHARS_MAX: usize = 256;
+/// A value longer than this begins a line of its own, so that no line grows too long (RFC 5322 section 2.1.1).
+const VALUE_BESIDE_MAX: usize = 64;
 /// Comments within comments at most.
 const NESTING_MAX: usize = 20;
 
@@ -80,6 +82,10 @@ fn quoted(text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+fn space_before(value: &str) -> &'static str {
+    if value.len() > VALUE_BESIDE_MAX { "\r\n\t" } else { " " }
+}
+
 /// A field in the making.
 #[derive(Clone, Debug)]
 pub struct Results {
@@ -100,7 +106,8 @@ impl Results {
         if let Some(remark) = remark {
             let plain =
                 |c: char| if c.is_ascii_graphic() && !"()\\".contains(c) || c == ' ' { c } else { '?' };
-            self.text.push_str(" (");
+            self.text.push_str(space_before(remark));
+            self.text.push('(');
             self.text.extend(remark.chars().take(VALUE_CHARS_MAX).map(plain));
             self.text.push(')');
         }
@@ -109,7 +116,7 @@ impl Results {
     /// What the method was about, such as `smtp.mailfrom`. Nothing in the value can begin another result.
     pub fn about(&mut self, property: &str, value: &str) {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-./=?^_`{|}~@:<>".contains(c);
-        self.text.extend([" ", property, "="]);
+        self.text.extend([space_before(value), property, "="]);
         if !value.is_empty() && value.len() <= VALUE_CHARS_MAX && value.chars().all(is_plain) {
             self.text.push_str(value);
             return;
@@ -175,6 +182,20 @@ mod tests {
         let expected = "Authentication-Results: mx.example.org;\r\n\tspf=pass smtp.mailfrom=a@example.net;\r\n\
                         \tdkim=fail (bad ???X: y) header.d=\"ex\\\"ample;??.net\"\r\n";
         assert_eq!(String::from_utf8(results.finish()).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_line_of_our_field_is_too_long() {
+        for len in [60, VALUE_BESIDE_MAX, VALUE_BESIDE_MAX + 1, 1000] {
+            let mut results = Results::of(&own());
+            let value = "\"".repeat(len);
+            results.add("dkim", "fail", Some(&value));
+            for property in ["header.d", "header.s", "header.b"] {
+                results.about(property, &value);
+            }
+            let field = String::from_utf8(results.finish()).unwrap();
+            assert!(field.split("\r\n").all(|line| line.len() <= 998), "{field}");
+        }
     }
 
     proptest! {
