@@ -84,6 +84,11 @@ impl Committer {
             let why = error.to_string();
             return batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.clone())));
         }
+        // Whoever sent it was told that it was not taken, and sends it again.
+        batch.retain(|job| !matches!(job.work, Work::Accept(_)) || !job.answer.is_closed());
+        if batch.is_empty() {
+            return;
+        }
         self.expect(&mut batch);
         match self.write(&batch) {
             Ok(effects) => self.done(batch, effects),
@@ -283,5 +288,42 @@ fn id_last(work: &Work) -> Option<u64> {
         Work::Accept(incoming) => Some(incoming.id_last()),
         Work::Settle(settling) => settling.notices.iter().map(super::write::Incoming::id_last).max(),
         Work::SetAside(_) | Work::KeyValues(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use mail::MessageId;
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::super::spool::{self, INLINE_BYTES_MAX};
+    use super::super::write::{Incoming, Place, Work};
+    use super::super::{SqliteOptions, SqliteStore};
+    use super::Job;
+    use crate::Content;
+    use crate::conformance::subject::{START, accept, at, message, pending};
+    use crate::queue::enqueue;
+
+    #[tokio::test]
+    async fn mail_that_nobody_waits_for_is_not_queued() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { free_bytes_min: 0, ..SqliteOptions::default() };
+        let store = SqliteStore::open(directory.path(), options).unwrap();
+        let content = Content::Memory(Bytes::from(vec![b'x'; INLINE_BYTES_MAX + 1]));
+        let stored = spool::store(&store.shared, content).await.unwrap();
+        let Place::File(file) = &stored.place else { panic!("{stored:?}") };
+        let path = file.path.clone();
+        assert!(path.exists());
+        let (envelope, recipients) = enqueue(&message(START, &[at(0)]), MessageId(1));
+        let work = Work::Accept(Incoming::new(envelope, recipients, stored));
+        let _share = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let (answer, _) = oneshot::channel();
+        store.send(Job { work, answer, _share }).unwrap();
+        accept(&store, START, &[at(0)]).await;
+        assert_eq!(pending(&store).await, 1, "only the one that somebody waits for");
+        assert!(!path.exists(), "nor is its content kept");
     }
 }
