@@ -41,6 +41,11 @@ impl Files {
         for path in files.list(&incoming)? {
             fs::remove_file(&path).map_err(|e| files.fault("remove", &path, e))?;
         }
+        // All at once: one that is made when it is needed could be used by others before it is durable.
+        for shelf in 0..=u8::MAX {
+            let shelf = files.spool.join(format!("{shelf:02x}"));
+            fs::create_dir_all(&shelf).map_err(|e| files.fault("create", &shelf, e))?;
+        }
         files.sync(&files.spool)?;
         Ok(files)
     }
@@ -178,10 +183,6 @@ impl Growing {
         self.file.sync_data().map_err(|e| files.fault("sync", &self.path, e))?;
         let shelf = format!("{:02x}", self.number & 0xff);
         let directory = files.spool.join(&shelf);
-        if !directory.is_dir() {
-            fs::create_dir_all(&directory).map_err(|e| files.fault("create", &directory, e))?;
-            files.sync(&files.spool)?;
-        }
         let name = match start {
             0 => format!("{shelf}/{:x}", self.number),
             start => format!("{shelf}/{:x}-{start:x}", self.number),
