@@ -283,6 +283,11 @@ fn strict_refusal(levels: Levels, findings: &Findings) -> Option<Box<Reply>> {
                 return Some(refusal(550, (5, 7, 1), &text));
             }
             (Finding::TempError, _) => return later("DMARC", 1),
+            // Several authors, or none: DMARC says nothing of them, and nobody may escape it so.
+            (Finding::None, _) if findings.from_domain.is_empty() => {
+                let text = "From: must name one domain, so that DMARC can be checked.";
+                return Some(refusal(550, (5, 7, 1), text));
+            }
             _ => {}
         }
     }
@@ -308,5 +313,25 @@ fn value<'a, T, C>(
             let trouble = Trouble::new(Scope::Message, TroubleKind::Io, (4, 3, 5), text);
             Err(Box::new(Choice::Undecidable(trouble)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strict_dmarc_needs_one_domain_in_from() {
+        let check = |dmarc: Strictness, finding: Finding, from_domain: &str, refused: bool| {
+            let levels = Levels { dmarc, ..Levels::default() };
+            let from_domain = from_domain.to_owned();
+            let findings = Findings { dmarc: finding, from_domain, ..Findings::default() };
+            let reply = strict_refusal(levels, &findings).map(|reply| reply.to_string());
+            assert_eq!(reply.is_some_and(|reply| reply.contains("one domain")), refused, "{findings:?}");
+        };
+        check(Strictness::Strict, Finding::None, "", true);
+        check(Strictness::Strict, Finding::None, "a.example", false);
+        check(Strictness::Strict, Finding::TempError, "", false);
+        check(Strictness::Relaxed, Finding::None, "", false);
     }
 }
