@@ -36,6 +36,7 @@ pub(crate) struct Visitor {
 /// What is done with one message.
 pub(crate) struct Inspection {
     visitor: Visitor,
+    is_stranger: bool,
     task: Task,
     stage: Stage,
     /// Bytes of our trace field, which is not looked at.
@@ -58,6 +59,8 @@ enum Stage {
     Body(Box<Body>),
     /// The header is too large.
     TooLarge,
+    /// A stranger's header has a CR that ends no line: what one reader takes for a value is a field to another.
+    BareReturn,
 }
 
 struct Body {
@@ -115,7 +118,7 @@ impl Inspection {
                 }
             }
         };
-        Ok(Some(Inspection { visitor, task, stage: Stage::Header(0), trace_len: 0 }))
+        Ok(Some(Inspection { visitor, is_stranger, task, stage: Stage::Header(0), trace_len: 0 }))
     }
 
     /// Whether something may have to stand before the content.
@@ -172,6 +175,10 @@ impl Inspection {
 
     fn header_ends(&mut self, pending: &mut Vec<u8>, end: usize, separator: usize, own: &Domain) {
         let mut header = pending.get(self.trace_len..end).unwrap_or_default().to_vec();
+        if self.is_stranger && has_bare_return(&header) {
+            self.stage = Stage::BareReturn;
+            return;
+        }
         let cleaned = without_claims(&header, own);
         let mut fed = end + separator;
         if let Some(cleaned) = &cleaned {
@@ -198,9 +205,16 @@ impl Inspection {
         configuration: &Configuration,
         admission: &Admission,
     ) -> Conclusion {
-        let Stage::Body(body) = self.stage else {
-            let text = format!("The header is larger than {HEADER_BYTES_MAX} bytes.");
-            return Conclusion::Refused(Reply::new(552, Some(EnhancedStatus::new(5, 3, 4)), text));
+        let body = match self.stage {
+            Stage::Body(body) => body,
+            Stage::BareReturn => {
+                let status = Some(EnhancedStatus::new(5, 6, 0));
+                return Conclusion::Refused(Reply::new(550, status, "The header has a CR without LF."));
+            }
+            Stage::Header(_) | Stage::TooLarge => {
+                let text = format!("The header is larger than {HEADER_BYTES_MAX} bytes.");
+                return Conclusion::Refused(Reply::new(552, Some(EnhancedStatus::new(5, 3, 4)), text));
+            }
         };
         let Body { header, work, .. } = *body;
         let levels = match &self.task {
@@ -240,6 +254,11 @@ fn header_end(pending: &[u8], from: usize) -> Result<(usize, usize), usize> {
         }
     }
     Err(pending.len())
+}
+
+/// Whether some CR has no LF behind it. RFC 3030 frees the body from lines, not the header.
+fn has_bare_return(header: &[u8]) -> bool {
+    memchr_iter(b'\r', header).any(|at| header.get(at + 1) != Some(&b'\n'))
 }
 
 /// Where the first line is that belongs to no field: there is no header behind it that anybody must believe.
@@ -303,6 +322,30 @@ mod tests {
         check("T: x\nA: b\n\nbody", Some((10, 1)));
         check("T: x\r\nA: b\r\n", None);
         check("T: x\r\nA: b\r\n\r", None);
+    }
+
+    #[test]
+    fn a_bare_return_in_the_header_is_seen() {
+        let own = Domain::parse("mx.example.org").unwrap();
+        let check = |text: &str, is_stranger: bool, refused: bool| {
+            let visitor = Visitor { helo: "c.example".to_owned(), is_tls: false, is_lmtp: false };
+            let stage = Stage::Header(0);
+            let mut inspection = Inspection { visitor, is_stranger, task: Task::Clean, stage, trace_len: 0 };
+            let mut pending = b"T: x\r\n".to_vec();
+            inspection.begin(&pending);
+            pending.extend_from_slice(text.as_bytes());
+            inspection.look(&mut pending, &own);
+            inspection.ends(&mut pending, &own);
+            assert_eq!(matches!(inspection.stage, Stage::BareReturn), refused, "{text:?}");
+        };
+        let forged = "A: b\rAuthentication-Results: mx.example.org; dmarc=pass\r\n\r\nhi";
+        check(forged, true, true);
+        check(forged, false, false);
+        check("A: b\r\r\n\r\nhi", true, true);
+        check("A: b\r", true, true);
+        check("A: b\r\n c\r\n\r\nh\ri\r\n", true, false);
+        check("\r\nh\ri", true, false);
+        check("", true, false);
     }
 
     #[test]
