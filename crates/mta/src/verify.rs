@@ -31,6 +31,8 @@ use crate::world::World;
 
 /// Signatures that are checked at most; more are passed over.
 const SIGNATURES_MAX: usize = 10;
+/// Names of fields that a signature may cover. The check of each name walks over those before it.
+const NAMES_MAX: usize = 200;
 /// How often a check may ask for something new.
 const ROUNDS_MAX: usize = 16;
 /// How long all checks of a message may take.
@@ -134,6 +136,14 @@ fn prepared<'m>(
     }
     // RFC 8301 section 3.1: rsa-sha1 is as good as no signature.
     message.dkim_headers.retain(|header| header.header.a != Algorithm::RsaSha1);
+    // What does not sign the author (RFC 6376 section 3.5), or names more than anybody has, is malformed.
+    message.dkim_headers.retain(|header| {
+        let names = &header.header.h;
+        names.len() <= NAMES_MAX && names.iter().any(|name| name.trim().eq_ignore_ascii_case("from"))
+    });
+    // A chain that misses a link is a broken one.
+    message.has_arc_errors |= message.ams_headers.iter().any(|header| header.header.h.len() > NAMES_MAX);
+    message.ams_headers.retain(|header| header.header.h.len() <= NAMES_MAX);
     message.dkim_headers.truncate(SIGNATURES_MAX);
     message.errors.truncate(SIGNATURES_MAX);
     let now = now.as_millis() / 1000;

@@ -295,6 +295,22 @@ async fn signatures_that_nobody_should_believe() {
 }
 
 #[tokio::test]
+async fn a_signature_that_names_too_much_or_not_the_author_is_none() {
+    let (zone, message) = signed(MESSAGE, "").await;
+    let dkim = async |message: &str| check(&zone, "192.0.2.1", "", message).await;
+    let many: String = (0..60_000).map(|at| format!("{at}:")).collect();
+    for tampered in
+        [message.replace("\th=From:", &format!("\th={many}From:")), message.replace("\th=From:From:", "\th=")]
+    {
+        assert_ne!(tampered, message);
+        let begin = std::time::Instant::now();
+        let (findings, field) = dkim(&tampered).await;
+        assert_eq!(findings.dkim, Finding::None, "{field}");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(2), "no walk over all the names");
+    }
+}
+
+#[tokio::test]
 async fn dmarc_needs_an_identity_that_fits_the_author() {
     let (keys, message) = signed(MESSAGE, "").await;
     let zone = keys.with("TXT", "_dmarc.sender.example", "v=DMARC1; p=reject");
