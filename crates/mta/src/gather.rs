@@ -64,8 +64,8 @@ type Answered = (Lookup, Result<LookupValue, String>);
 async fn answer(world: &World, content: Option<&Content>, lookup: Lookup) -> Answered {
     let answer = match &lookup {
         Lookup::Dns { name, kind } => dns_value(*kind, ask_dns(world, name, *kind).await),
-        Lookup::RelayIsUp { route } => {
-            Ok(LookupValue::Integer(world.health.relay_is_up(route, world.clock.now()).into()))
+        Lookup::RelayIsUp { route, asking } => {
+            Ok(LookupValue::Integer(world.health.relay_is_up(route, *asking, world.clock.now()).into()))
         }
         Lookup::Header { message, name } => header(world, content, *message, name).await,
         Lookup::Store { store, question, .. } => world.lookups.answer(store, question).await,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mail::Timestamp;
 use mail::dsn::one_line;
 use policy::destination::Down;
+use policy::expr::Asking;
 use policy::health::{HostChange, HostDown, HostHealth};
 use policy::limits::{FAILURES_FORGOTTEN_AFTER, HOSTS_REMEMBERED_MAX, TRIAL_DELAY_MIN};
 use policy::plan::Endpoint;
@@ -161,14 +162,14 @@ impl Health {
         }
     }
 
-    /// Whether mail to a relay is likely to be taken. When it is down and a trial is due, one asker hears that it is
-    /// up, and tries it.
-    pub fn relay_is_up(&self, route: &str, now: Timestamp) -> bool {
+    /// Whether mail to a relay is likely to be taken. When it is down and a trial is due, one asker that would try it
+    /// hears that it is up.
+    pub fn relay_is_up(&self, route: &str, asking: Asking, now: Timestamp) -> bool {
         let what = NextHop::Relay { route: route.to_owned() }.to_string();
         let mut known = self.lock();
         match known.next_hops.get_mut(&what) {
             None => true,
-            Some(down) if now < down.trial => false,
+            Some(down) if now < down.trial || asking == Asking::ToKnow => false,
             Some(down) => {
                 down.trial = now.plus(TRIAL_DELAY_MIN);
                 true
@@ -350,16 +351,18 @@ mod tests {
     #[test]
     fn a_relay_that_is_down_is_up_for_one_asker_when_a_trial_is_due() {
         let health = Health::default();
-        assert!(health.relay_is_up("primary", at(0)));
+        let is_up = |route: &str, now| health.relay_is_up(route, Asking::ToTry, now);
+        assert!(is_up("primary", at(0)));
         assert!(relay(Some(30), &health).is_some_and(|change| change.first));
         assert!(relay(Some(30), &health).is_none());
-        assert!(!health.relay_is_up("primary", at(29)) && health.relay_is_up("secondary", at(29)));
-        assert!(health.relay_is_up("primary", at(30)));
-        assert!(!health.relay_is_up("primary", at(31)));
+        assert!(!is_up("primary", at(29)) && is_up("secondary", at(29)));
+        assert!(!health.relay_is_up("primary", Asking::ToKnow, at(30)), "it would not try it");
+        assert!(is_up("primary", at(30)));
+        assert!(!is_up("primary", at(31)));
         assert!(relay(Some(90), &health).is_some_and(|change| !change.first));
-        assert!(!health.relay_is_up("primary", at(89)));
+        assert!(!is_up("primary", at(89)));
         assert!(relay(None, &health).is_some());
-        assert!(health.relay_is_up("primary", at(89)));
+        assert!(is_up("primary", at(89)));
     }
 
     // proves: E20

@@ -280,6 +280,16 @@ async fn mail_goes_to_the_second_relay_while_the_first_is_down_and_back_when_it_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_is_alone_comes_to_the_second_relay_while_the_first_is_down() {
+    let yard = Yard::open(configuration(WHILE_UP, PATIENT));
+    yard.peers.set(2, Manner::Takes);
+    yard.accept(&["a@elsewhere.example"], Notify::DEFAULT).await;
+    yard.wait(4 * 3600).await;
+    assert_eq!(yard.peers.taken.lock().unwrap().iter().filter(|(_, peer, _)| *peer == 2).count(), 1);
+    assert_eq!(yard.dialed(1).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_relay_gets_no_more_connections_at_once_than_it_says() {
     let yard = Yard::open(configuration(r#"{"else": "'narrow'"}"#, PATIENT));
     yard.peers.set(2, Manner::TakesSlowly(Duration::from_secs(10)));

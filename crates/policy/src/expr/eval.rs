@@ -122,7 +122,9 @@ impl<'a> Evaluation<'a> {
             }
             Checked::Lookup(function, arguments) => {
                 let arguments = self.arguments(arguments)?;
-                let asker = Asker { message: self.scene.variables.message(), turn: self.turn() };
+                let variables = self.scene.variables;
+                let (message, asking) = (variables.message(), variables.asking());
+                let asker = Asker { message, turn: self.turn(), asking };
                 match remote::lookup(*function, arguments, asker) {
                     Ok(lookup) => self.look_up(*function, lookup),
                     Err(value) => Ok(value),

@@ -27,6 +27,8 @@ pub enum Lookup {
     RelayIsUp {
         /// The name of a Relay route.
         route: String,
+        /// What for.
+        asking: Asking,
     },
     /// A question to a lookup store.
     Store {
@@ -38,6 +40,15 @@ pub enum Lookup {
         /// asks, and after how many writes: each write is done, once, and what is read after it sees it.
         turn: u64,
     },
+}
+
+/// What somebody does who hears that a relay is up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Asking {
+    /// Sends mail there, also when a trial is due.
+    ToTry,
+    /// Something else, or it was a trial before.
+    ToKnow,
 }
 
 /// What a lookup store is asked.

@@ -24,7 +24,7 @@ mod variables;
 pub use check::{Dictionary, StoreKind};
 pub use error::{ExprError, Span};
 pub use eval::{Interrupt, Scene, Surroundings};
-pub use lookup::{Argument, DnsKind, Lookup, LookupAnswers, LookupValue, Question, dns_value};
+pub use lookup::{Argument, Asking, DnsKind, Lookup, LookupAnswers, LookupValue, Question, dns_value};
 pub use property::{CheckedBranch, CheckedExpression, Formula, Place};
 pub(crate) use property::{Evaluated, Step};
 pub use value::{Kind, Value};

@@ -7,7 +7,7 @@ use mail::MessageId;
 use super::check::{Dictionary, StoreKind};
 use super::error::{ExprError, Span};
 use super::functions::ARGUMENTS_MAX;
-use super::lookup::{Argument, DnsKind, Lookup, LookupValue, Question};
+use super::lookup::{Argument, Asking, DnsKind, Lookup, LookupValue, Question};
 use super::suggest::did_you_mean;
 use super::tree::{Expr, Node};
 use super::value::{Kind, Value};
@@ -47,6 +47,8 @@ pub(super) struct Asker {
     pub(super) message: Option<MessageId>,
     /// Between which writes.
     pub(super) turn: Turn,
+    /// What a relay is asked about for.
+    pub(super) asking: Asking,
 }
 
 /// A place between the writes of an evaluation.
@@ -208,7 +210,9 @@ pub(super) fn lookup<'a>(
     let question = match function {
         LookupFunction::DnsQuery => return dns(&first, &second),
         LookupFunction::Header | LookupFunction::Headers => return header(function, &first, asker),
-        LookupFunction::RelayIsUp => return Ok(Lookup::RelayIsUp { route: text(&first) }),
+        LookupFunction::RelayIsUp => {
+            return Ok(Lookup::RelayIsUp { route: text(&first), asking: asker.asking });
+        }
         LookupFunction::KeyGet => Question::Get { key: text(&second) },
         LookupFunction::KeyExists => Question::Exists { key: text(&second) },
         LookupFunction::KeySet => Question::Set { key: text(&second), value: text(&third) },
@@ -305,7 +309,7 @@ impl fmt::Display for Lookup {
         match self {
             Lookup::Dns { name, kind } => write!(f, "dns_query('{name}', '{}')", kind.name()),
             Lookup::Header { name, .. } => write!(f, "header('{name}')"),
-            Lookup::RelayIsUp { route } => write!(f, "relay_is_up('{route}')"),
+            Lookup::RelayIsUp { route, .. } => write!(f, "relay_is_up('{route}')"),
             Lookup::Store { store, question, .. } => match question {
                 Question::Get { key } => write!(f, "key_get('{store}', '{key}')"),
                 Question::Exists { key } => write!(f, "key_exists('{store}', '{key}')"),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use mail::MessageId;
 
+use super::lookup::Asking;
 use super::value::{Kind, Value};
 use crate::facts::Facts;
 use crate::outcome::{Trouble, TroubleKind};
@@ -242,6 +243,11 @@ pub trait Variables<'a> {
     fn turn(&self) -> u32 {
         0
     }
+
+    /// What a relay is asked about for.
+    fn asking(&self) -> Asking {
+        Asking::ToKnow
+    }
 }
 
 impl<'a> Variables<'a> for Facts<'a> {
@@ -251,6 +257,12 @@ impl<'a> Variables<'a> for Facts<'a> {
 
     fn turn(&self) -> u32 {
         self.turn
+    }
+
+    /// Every other attempt may be a trial: where little mail flows, a message would else be each of them, and never
+    /// come to the other relay.
+    fn asking(&self) -> Asking {
+        if self.progress.retry_num.is_multiple_of(2) { Asking::ToTry } else { Asking::ToKnow }
     }
 
     fn value(&self, variable: Variable) -> Value<'a> {
