@@ -7,6 +7,7 @@ use mail::{Envelope, Reply, Stage, Timestamp};
 use policy::outcome::{self, Incapable, Judgement};
 use policy::plan::{Endpoint, TlsRequirement};
 use policy::settings::RelayProtocol;
+use policy::tls::{Demander, TlsReason};
 use policy::tls_outcome::{TlsFailure, TlsResult};
 use policy::{Trouble, tls};
 use rustix::io::Errno;
@@ -111,11 +112,28 @@ async fn open_once(
                         let result = TlsResult::StartTlsNotSupported;
                         Err(NoConnection::Insecure(trouble, TlsFailure { result, reason }))
                     }
+                    Some(SetupTrouble::Refused(Stage::StartTls, reply))
+                        if is_demanded_of_the_host(&key.tls.reason) && reply.code != 421 =>
+                    {
+                        let refused = SetupTrouble::Refused(Stage::StartTls, reply);
+                        Err(refused_start_tls(setup_trouble(connections, &key, Some(refused))))
+                    }
                     trouble => Err(NoConnection::Host(setup_trouble(connections, &key, trouble))),
                 };
             }
         }
     }
+}
+
+/// Whether TLS is demanded by more than our own strategy.
+fn is_demanded_of_the_host(reason: &TlsReason) -> bool {
+    !matches!(reason.demander, None | Some(Demander::Strategy))
+}
+
+/// Whoever could strip STARTTLS can refuse it as well: the mail waits, and it is told as if it were not offered.
+fn refused_start_tls(trouble: Trouble) -> NoConnection {
+    let failure = TlsFailure { result: TlsResult::StartTlsNotSupported, reason: trouble.text.clone() };
+    NoConnection::Insecure(trouble.deferring(), failure)
 }
 
 async fn connect(

@@ -62,6 +62,7 @@ pub(super) fn opened(
 ) {
     let Some(domain) = told(delivery) else { return };
     let failure = |result, reason: String| Err(TlsFailure { result, reason });
+    let policy = applied(key.tls.dane.as_deref(), sts);
     let result = match opened {
         Ok(connection) if connection.way.tls == "none" => {
             failure(TlsResult::StartTlsNotSupported, format!("{} does not offer STARTTLS", key.host))
@@ -69,12 +70,18 @@ pub(super) fn opened(
         Ok(_) if key.tls.dane.is_none() && !is_named(sts, &key.host) => {
             failure(TlsResult::ValidationFailure, format!("MX \"{}\" not authorized by policy.", key.host))
         }
+        // Nobody looked whether the certificate is what the policy demands: it is neither success nor failure.
+        Ok(connection)
+            if connection.way.tls.ends_with("unverified") && matches!(policy, AppliedPolicy::Sts(_)) =>
+        {
+            return;
+        }
         Ok(_) => Ok(()),
         Err(NoConnection::Insecure(_, why)) => Err(why.clone()),
         Err(NoConnection::Address(_) | NoConnection::Host(_) | NoConnection::Ours(_)) => return,
     };
     let outcome = TlsOutcome {
-        policy: applied(key.tls.dane.as_deref(), sts),
+        policy,
         host: key.host.clone(),
         receiving_ip: key.address.ip(),
         sending_ip: key.source,

@@ -110,6 +110,20 @@ async fn starttls_that_is_stripped_defers() {
     peer.over().await;
 }
 
+// proves: F3
+#[tokio::test]
+async fn starttls_that_is_refused_defers_and_is_counted() {
+    let identity = Identity::of(HOST);
+    let refused = format!("{HELLO}S: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 502 no\n");
+    let (setting, peer) = one_host(&identity, &refused).await;
+    let stage =
+        setting.signed().tlsa(NAME, Ok(vec![record(3, &identity.certificate)])).build(&settings("plain"));
+    let report = stage.attempts(mx(), letter(TO)).await;
+    assert_eq!(words(&report.outcomes[0].1), "deferred 4.0.0 unexpected-reply");
+    assert_eq!(counted(&stage), ["tlsa starttls-not-supported"]);
+    peer.over().await;
+}
+
 // proves: 5.8.4
 #[tokio::test]
 async fn records_below_an_unsigned_mx_count_for_nothing() {

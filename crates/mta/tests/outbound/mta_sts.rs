@@ -78,6 +78,7 @@ struct Plan<'a> {
 const STRICT: &str = r#"{"name": "strict", "mtaSts": "require", "mtaStsTimeout": 5000}"#;
 const LAX: &str =
     r#"{"name": "lax", "allowInvalidCerts": true, "startTls": "disable", "mtaStsTimeout": 5000}"#;
+const TRUSTING: &str = r#"{"name": "trusting", "allowInvalidCerts": true, "mtaStsTimeout": 5000}"#;
 
 impl Lab {
     async fn new(page: Page, strategy: &str, mx: &Identity, peer: &Peer) -> Self {
@@ -89,7 +90,7 @@ impl Lab {
         let host = PolicyHost::serves(&identity, plan.page).await;
         let settings = format!(
             r#"{{"SystemSettings": {{"defaultHostname": "me.example.org"}},
-                "MtaTlsStrategy": [{STRICT}, {LAX}], "MtaOutboundStrategy": {{"tls": "{}"}}}}"#,
+                "MtaTlsStrategy": [{STRICT}, {LAX}, {TRUSTING}], "MtaOutboundStrategy": {{"tls": "{}"}}}}"#,
             plan.strategy
         );
         let mut stage = Setting::new()
@@ -225,6 +226,18 @@ async fn under_a_policy_nothing_goes_in_clear() {
     lab.stage.connections.close().await;
     assert!(peer.over().await.is_empty());
     failed_as(&lab.counted().await, "sts", "starttls-not-supported");
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_verified_is_no_success_under_a_policy() {
+    let identity = Identity::of("other.example.net");
+    let peer = Peer::plays_as(Some(&identity), &[&format!("{SECURED}{TRANSACTION}")]).await;
+    let lab = Lab::new(policy("testing", "*.example.net"), "'trusting'", &identity, &peer).await;
+    assert_eq!(lab.delivers().await, "delivered 250");
+    lab.stage.connections.close().await;
+    peer.over().await;
+    let domain = mail::Domain::parse("example.net").expect("valid");
+    assert!(lab.stage.connections.tls_tallies().counted(&domain).is_none());
 }
 
 // proves: 5.7.5, F10
