@@ -258,14 +258,15 @@ impl<'a> Remote<'a> {
         self.note(places, &trouble);
     }
 
-    /// Runs transactions over a connection until each of these places was answered.
+    /// Runs transactions over a connection until each of these places was answered. Gives those back that may go to
+    /// the host's next address: the connection was an old one that had died, and this address takes no new one.
     async fn over(
         &mut self,
         mut connection: Connection,
         key: &Arc<ConnectionKey>,
         patience: &Patience,
         group: &[usize],
-    ) {
+    ) -> Vec<usize> {
         let mut todo = group.to_vec();
         let mut content_sent = false;
         while !todo.is_empty() {
@@ -300,12 +301,18 @@ impl<'a> Remote<'a> {
                     // It had died while it idled. Nothing was taken, so that a new one is no risk.
                     connection = match open(self.world, self.connections, Arc::clone(key), patience).await {
                         Ok(connection) => connection,
+                        Err(NoConnection::Address(trouble)) => {
+                            self.note_at(key, &todo, &trouble);
+                            return todo;
+                        }
                         Err(
-                            NoConnection::Address(trouble)
-                            | NoConnection::Host(trouble)
+                            NoConnection::Host(trouble)
                             | NoConnection::Insecure(trouble, _)
                             | NoConnection::Ours(trouble),
-                        ) => return self.note_at(key, &todo, &trouble),
+                        ) => {
+                            self.note_at(key, &todo, &trouble);
+                            return Vec::new();
+                        }
                     };
                 }
                 Ok(transacted) => {
@@ -315,6 +322,7 @@ impl<'a> Remote<'a> {
             }
         }
         self.connections.give_back(connection);
+        Vec::new()
     }
 
     /// What this peer is sent. Takes from `todo` those recipients whose address needs SMTPUTF8 where it is not offered.

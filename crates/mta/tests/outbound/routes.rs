@@ -101,6 +101,23 @@ async fn a_connection_that_died_while_it_idled_is_replaced_silently() {
 }
 
 #[tokio::test]
+async fn where_a_connection_that_died_cannot_be_replaced_the_next_address_takes_the_message() {
+    let first = Peer::plays(&[&format!("{}{FLIGHT}S: 421 idle\n= close", taken())]).await;
+    let second = Peer::plays(&[&taken()]).await;
+    let stage = Setting::new()
+        .mx(10, "mx1.example.net", &["192.0.2.1", "192.0.2.2"])
+        .road("192.0.2.1", first.address)
+        .road("192.0.2.2", second.address)
+        .build(SETTINGS);
+    for _ in 0..2 {
+        assert_eq!(stage.delivers(mx(), letter(&["a@example.net"])).await, ["delivered 250"]);
+    }
+    assert_eq!(stage.tried(), ["192.0.2.1", "192.0.2.1", "192.0.2.2"]);
+    stage.connections.close().await;
+    assert_eq!((first.over().await.len(), second.over().await.len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_421_to_the_content_is_an_answer_also_on_a_kept_connection() {
     let refused = "S: 250 ok\nS: 250 ok\nS: 354 go\n= content\nS: 421 4.3.2 enough\n= close";
     let peer = Peer::plays(&[&format!("{}{FLIGHT}{refused}", taken())]).await;

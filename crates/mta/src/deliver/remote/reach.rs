@@ -35,24 +35,25 @@ pub(super) struct Passed {
 enum Met {
     /// Whatever there is to say about these places is said.
     Over,
-    /// The next address of the host may do.
-    NextAddress,
+    /// The next address of the host may do, for these.
+    NextAddress(Vec<usize>),
 }
 
 impl Remote<'_> {
     /// Tries the addresses of a host until one can be reached.
     pub(super) async fn at_addresses(&mut self, host: &PlannedHost, sts: &StsFinding, group: &[usize]) {
+        let mut group = group.to_vec();
         for endpoint in host.endpoints() {
             let now = self.world.clock.now();
             if !self.world.health.admits(&endpoint, now, self.seed) {
                 let trial = self.world.health.trial(&endpoint).unwrap_or(now);
-                let (host, sts, places) = (host.clone(), sts.clone(), group.to_vec());
+                let (host, sts, places) = (host.clone(), sts.clone(), group.clone());
                 self.passed.push(Passed { trial, host, sts, endpoint, places });
                 continue;
             }
-            match self.at_endpoint(host, sts, endpoint, group).await {
+            match self.at_endpoint(host, sts, endpoint, &group).await {
                 Met::Over => return,
-                Met::NextAddress => {}
+                Met::NextAddress(left) => group = left,
             }
         }
     }
@@ -109,12 +110,12 @@ impl Remote<'_> {
                 for &place in group {
                     self.places[place].reached = true;
                 }
-                self.over(connection, &key, &patience, group).await;
-                Met::Over
+                let left = self.over(connection, &key, &patience, group).await;
+                if left.is_empty() { Met::Over } else { Met::NextAddress(left) }
             }
             Err(NoConnection::Address(trouble)) => {
                 self.note_at(&key, group, &trouble);
-                Met::NextAddress
+                Met::NextAddress(group.to_vec())
             }
             Err(NoConnection::Host(trouble) | NoConnection::Insecure(trouble, _)) => {
                 self.note_at(&key, group, &trouble);
