@@ -122,7 +122,9 @@ pub fn found(base: &str, names: &[&str], answer: Result<Answer<TlsaRecord>, DnsE
     if answer.security != Security::Secure {
         return DaneFinding::Unproven(answer.security);
     }
-    let records = usable(&answer.records);
+    let mut records = usable(&answer.records);
+    // Name servers turn the order round, and connections are shared by what they are bound to.
+    records.sort();
     if records.is_empty() {
         return DaneFinding::Unusable;
     }
@@ -252,6 +254,13 @@ mod tests {
                 assert_eq!(got, expected, "{finding:?} {level:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_order_of_an_answer_does_not_matter() {
+        let (one, two) = (record(2, 0, 1), record(3, 1, 1));
+        let there = answer(Security::Secure, vec![one.clone(), two.clone()]);
+        assert_eq!(there, answer(Security::Secure, vec![two, one]));
     }
 
     #[test]

@@ -54,11 +54,14 @@ impl HopTls {
 
 /// The security that a host must have.
 ///
-/// A demand for TLS, by whichever of policy, message, route or password, wins over `startTls: disable`. DANE wins over
+/// A password is only shown to a host that is configured, proven, or within a configured name. A demand for TLS, by whichever of policy, message, route or password, wins over `startTls: disable`. DANE wins over
 /// MTA-STS (RFC 8461 section 2). A password is only sent over TLS with a verified certificate, or on this machine; the
 /// route's own `allowPlaintextAuth` lifts that. A TLS strategy never does, since the strategy may change with the last
 /// error.
 pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<HopTls, Trouble> {
+    if password_needs_tls(&hop) && !hop.is_meant && !is_within_configured(&hop) {
+        return Err(stranger(hop.host));
+    }
     let dane = dane::demand(hop.dane, strategy.dane, hop.host)?;
     let sts = match (&dane, hop.relay) {
         (DaneDemand::Match(_), _) => Demand::Nothing,
@@ -129,6 +132,21 @@ fn password_needs_tls(hop: &HopSecurity<'_>) -> bool {
     hop.credentials && !may_show
 }
 
+/// Whether the host bears a configured name or one below it, so that whoever holds the name holds the host. The labels
+/// of a service are no part of the name.
+fn is_within_configured(hop: &HopSecurity<'_>) -> bool {
+    let host = hop.host.trim_end_matches('.').to_ascii_lowercase();
+    let is_within = |configured: &str| {
+        let mut name = configured.trim_end_matches('.');
+        while let Some((_, rest)) = name.split_once('.').filter(|_| name.starts_with('_')) {
+            name = rest;
+        }
+        host.strip_suffix(&name.to_ascii_lowercase())
+            .is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    hop.relay.is_some_and(|relay| relay.hosts().iter().any(|place| is_within(&place.address)))
+}
+
 /// Whether a policy of the recipient domain names the host, whatever it says is to be done otherwise.
 fn sts_names(sts: &StsFinding, host: &str) -> bool {
     matches!(sts, StsFinding::Policy(policy) if policy.mode != Mode::None && mta_sts::matches(policy, host))
@@ -140,6 +158,12 @@ fn not_meant(host: &str) -> Trouble {
         "the sender demanded REQUIRETLS, and neither DNSSEC nor MTA-STS shows that {host} is meant to take this mail"
     );
     tls_trouble(TroubleKind::Tls, (5, 7, 30), text, host)
+}
+
+/// RFC 6186 section 6: a certificate of a name that a forger chose proves nothing.
+fn stranger(host: &str) -> Trouble {
+    let text = format!("the password is not shown to {host}, which unsigned DNS names");
+    tls_trouble(TroubleKind::Tls, (4, 7, 10), text, host)
 }
 
 fn no_tls_for_password(host: &str) -> Trouble {

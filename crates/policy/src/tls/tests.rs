@@ -95,6 +95,32 @@ fn a_password_is_not_sent_in_clear_or_to_a_stranger() {
     check(&strategy(TlsLevel::Disable, false), hop, Ok(TlsRequirement::Never));
 }
 
+// proves: G5
+#[test]
+fn a_password_is_not_shown_to_whom_unsigned_dns_names() {
+    let lookup = |address: &str| RelayRoute { address: Some(address.to_owned()), ..relay(false, false) };
+    let shown = Ok(TlsRequirement::StartTls { verify: true });
+    for (configured, host, is_meant, expected) in [
+        ("example.org", "relay.example.org", false, shown),
+        ("Example.org.", "example.org", false, shown),
+        ("_submission._tcp.example.org", "relay.example.org", false, shown),
+        ("example.org", "relay.example.net", false, Err("4.7.10")),
+        ("_submission._tcp.example.org", "relay.example.net", false, Err("4.7.10")),
+        ("example.org", "badexample.org", false, Err("4.7.10")),
+        ("example.org", "relay.example.net", true, shown),
+    ] {
+        let relay = lookup(configured);
+        let hop = HopSecurity { host, relay: Some(&relay), credentials: true, is_meant, ..MX };
+        check(&strategy(TlsLevel::Optional, false), hop, expected);
+        let open = RelayRoute { allow_plaintext_auth: true, ..relay.clone() };
+        let opportunistic = Ok(TlsRequirement::Opportunistic { verify: true });
+        let lax = HopSecurity { relay: Some(&open), ..hop };
+        check(&strategy(TlsLevel::Optional, false), lax, opportunistic);
+        let nothing_to_show = HopSecurity { credentials: false, ..hop };
+        check(&strategy(TlsLevel::Optional, false), nothing_to_show, opportunistic);
+    }
+}
+
 #[test]
 fn a_relay_may_demand_tls_whatever_the_strategy_says() {
     let relay = RelayRoute { require_tls: true, ..relay(false, true) };
