@@ -37,6 +37,8 @@ const NAMES_MAX: usize = 200;
 const ROUNDS_MAX: usize = 16;
 /// How long all checks of a message may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
+/// How long SPF may take of it: the sender's own records leave time for those of the author.
+const SPF_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Checks in the making, while the body streams by.
 pub(crate) struct Checks {
@@ -173,7 +175,8 @@ impl Checking<'_> {
         let is_on = |level| level != Strictness::Disable;
         let (mut findings, mut results) = (Findings::default(), Results::of(self.own));
         let sender = self.client.reverse_path.address().map(ToString::to_string).unwrap_or_default();
-        let spf = if is_on(self.levels.spf) { self.spf(&sender).await } else { SpfOutput::default() };
+        let spf = if is_on(self.levels.spf) { self.spf_in_time(&sender).await } else { SpfOutput::default() };
+        self.answers.begin_anew();
         if is_on(self.levels.spf) {
             findings.spf = of_spf(spf.result());
             results.add("spf", findings.spf.name(), None);
@@ -206,6 +209,11 @@ impl Checking<'_> {
         (findings, results.finish())
     }
 
+    async fn spf_in_time(&self, sender: &str) -> SpfOutput {
+        let output = tokio::time::timeout(SPF_TIME_MAX, self.spf(sender)).await;
+        output.unwrap_or_else(|_| SpfOutput::new(String::new()).with_result(SpfResult::TempError))
+    }
+
     /// Of the reverse-path, or of what the client calls itself.
     async fn spf(&self, sender: &str) -> SpfOutput {
         let (ip, helo, own) = (self.client.ip, self.client.helo, self.own.as_str());
@@ -222,7 +230,14 @@ impl Checking<'_> {
             if !self.answers.look_up(self.world).await {
                 let failed = self.answers.take_failed();
                 // RFC 7208 section 5: a lookup without an answer ends the check.
-                return if failed { output.with_result(SpfResult::TempError) } else { output };
+                if failed {
+                    return output.with_result(SpfResult::TempError);
+                }
+                // RFC 7208 section 4.6.4: who asks for too much is wrong, and not as if nothing were there.
+                if self.answers.is_used_up() {
+                    break;
+                }
+                return output;
             }
         }
         SpfOutput::new(String::new()).with_result(SpfResult::PermError)

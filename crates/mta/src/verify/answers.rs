@@ -24,7 +24,7 @@ use policy::dns::{DnsError, Family};
 
 use crate::world::World;
 
-/// Lookups for one message at most.
+/// Lookups at most: for SPF, and for all else.
 const LOOKUPS_MAX: usize = 80;
 
 /// A lookup.
@@ -47,6 +47,8 @@ pub(super) struct Answers {
 struct State {
     wanted: BTreeSet<Wanted>,
     asked: usize,
+    /// Something was wanted that may not be asked any more.
+    used_up: bool,
     txt: BTreeMap<String, Txt>,
     mx: BTreeMap<String, Option<RecordSet<MX>>>,
     v4: BTreeMap<String, Option<RecordSet<Ipv4Addr>>>,
@@ -92,13 +94,27 @@ impl Answers {
         std::mem::take(&mut self.state().failed)
     }
 
+    /// Whether something was wanted beyond the limit.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.state().used_up
+    }
+
+    /// Another check begins: it may ask as much as the one before, and keeps what is known.
+    pub(super) fn begin_anew(&self) {
+        let mut state = self.state();
+        state.wanted.clear();
+        (state.asked, state.used_up, state.failed) = (0, false, false);
+    }
+
     /// Looks up what is wanted, all at once. Says whether there was anything.
     pub(super) async fn look_up(&self, world: &World) -> bool {
         let (wanted, has_exists) = {
             let mut state = self.state();
             let left = LOOKUPS_MAX.saturating_sub(state.asked);
+            let is_more = state.wanted.len() > left;
             let wanted: Vec<_> = std::mem::take(&mut state.wanted).into_iter().take(left).collect();
             state.asked += wanted.len();
+            state.used_up = is_more;
             (wanted, state.has_exists)
         };
         let found =

@@ -21,6 +21,8 @@ use crate::world::{Resolver, Stream, Transport, World};
 struct Zone(BTreeMap<String, Vec<String>>);
 
 const BROKEN: &str = "SERVFAIL";
+/// No answer ever comes.
+const SILENT: &str = "silent";
 
 impl Zone {
     fn with(mut self, kind: &str, name: &str, record: &str) -> Self {
@@ -54,7 +56,11 @@ impl Resolver for Zone {
     }
 
     async fn txt(&self, name: &str) -> Result<Answer<String>, DnsError> {
-        self.find("TXT", name).map(answer)
+        let found = self.find("TXT", name);
+        if found.as_ref().is_ok_and(|records| records[0] == SILENT) {
+            std::future::pending::<()>().await;
+        }
+        found.map(answer)
     }
 
     async fn ptr(&self, ip: IpAddr) -> Result<Answer<String>, DnsError> {
@@ -176,6 +182,33 @@ async fn spf() {
         spf("v=spf1 exists:%{d}.list.example -all").with("A", "sender.example.list.example", "127.0.0.2");
     check(&exists, "2001:db8::1", Finding::Pass).await;
     check(&spf("v=spf1 exists:%{d}.none.example -all"), "2001:db8::1", Finding::Fail).await;
+}
+
+#[tokio::test]
+async fn spf_that_asks_for_too_much_is_in_error() {
+    let mut zone = Zone::default();
+    let mut record = "v=spf1".to_owned();
+    for domain in 0..9 {
+        record += &format!(" mx:d{domain}.example");
+        for host in 0..10 {
+            zone = zone.with("MX", &format!("d{domain}.example"), &format!("h{host}.d{domain}.example"));
+            zone = zone.with("A", &format!("h{host}.d{domain}.example"), "192.0.2.9");
+        }
+    }
+    let zone = zone.with("TXT", "sender.example", &(record + " -all"));
+    let (findings, field) = check(&zone, "192.0.2.1", "ann@sender.example", MESSAGE).await;
+    assert_eq!(findings.spf, Finding::PermError, "{field}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_spf_of_the_sender_does_not_hide_that_dmarc_fails() {
+    let zone = Zone::default().with("TXT", "slow.example", SILENT).with(
+        "TXT",
+        "_dmarc.sender.example",
+        "v=DMARC1; p=reject",
+    );
+    let (findings, field) = check(&zone, "192.0.2.1", "x@slow.example", MESSAGE).await;
+    assert_eq!((findings.spf, findings.dmarc), (Finding::TempError, Finding::Fail), "{field}");
 }
 
 #[tokio::test]
