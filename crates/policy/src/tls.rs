@@ -77,9 +77,6 @@ pub fn requirement(strategy: &MtaTlsStrategy, hop: HopSecurity<'_>) -> Result<Ho
     let verify = must_verify(&hop, &dane, sts) || !may_be_anybody(strategy, &hop);
     let requirement = match demander {
         _ if hop.relay.is_some_and(|relay| relay.implicit_tls) => TlsRequirement::Implicit { verify },
-        Some(Demander::Password) if strategy.start_tls == TlsLevel::Disable => {
-            return Err(no_tls_for_password(hop.host));
-        }
         Some(_) => TlsRequirement::StartTls { verify },
         None if strategy.start_tls == TlsLevel::Disable => TlsRequirement::Never,
         None => TlsRequirement::Opportunistic { verify },
@@ -163,11 +160,6 @@ fn not_meant(host: &str) -> Trouble {
 /// RFC 6186 section 6: a certificate of a name that a forger chose proves nothing.
 fn stranger(host: &str) -> Trouble {
     let text = format!("the password is not shown to {host}, which unsigned DNS names");
-    tls_trouble(TroubleKind::Tls, (4, 7, 10), text, host)
-}
-
-fn no_tls_for_password(host: &str) -> Trouble {
-    let text = format!("the password for {host} is not sent without TLS, which the TLS strategy disables");
     tls_trouble(TroubleKind::Tls, (4, 7, 10), text, host)
 }
 

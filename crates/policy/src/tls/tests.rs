@@ -83,7 +83,7 @@ fn a_password_is_not_sent_in_clear_or_to_a_stranger() {
     let hop = HopSecurity { relay: Some(&strict), credentials: true, ..MX };
     check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::StartTls { verify: true }));
     check(&strategy(TlsLevel::Optional, true), hop, Ok(TlsRequirement::StartTls { verify: true }));
-    check(&strategy(TlsLevel::Disable, false), hop, Err("4.7.10"));
+    check(&strategy(TlsLevel::Disable, true), hop, Ok(TlsRequirement::StartTls { verify: true }));
     let hop = HopSecurity { relay: Some(&lax), ..hop };
     check(&strategy(TlsLevel::Optional, false), hop, Ok(TlsRequirement::StartTls { verify: true }));
     let said = RelayRoute { allow_plaintext_auth: true, ..lax.clone() };
