@@ -1,7 +1,7 @@
 //! The envelope: where a message came from, whom it is for, and what was asked for on the way.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::address::{Address, ReversePath};
 use crate::time::Timestamp;
@@ -203,6 +203,19 @@ pub struct Origin {
     pub local_port: u16,
     /// The account that authenticated.
     pub authenticated_as: Option<String>,
+}
+
+impl Origin {
+    /// That of mail of our own.
+    pub fn own(source: Source) -> Self {
+        Origin {
+            source,
+            listener: String::new(),
+            client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            local_port: 0,
+            authenticated_as: None,
+        }
+    }
 }
 
 /// A message without its content and its recipients.

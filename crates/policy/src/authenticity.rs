@@ -5,9 +5,12 @@ use std::net::IpAddr;
 use mail::{EnhancedStatus, Reply, ReversePath, Source};
 
 use crate::configuration::Configuration;
-use crate::expr::{CheckedExpression, Interrupt, LookupAnswers, Scene, Value, Variable, Variables};
-use crate::outcome::{Scope, Trouble, TroubleKind};
+use crate::expr::{CheckedExpression, LookupAnswers, Scene, Value, Variable, Variables};
+use crate::property::value;
 use crate::route::Choice;
+
+/// The settings object, as errors name it.
+const OBJECT: &str = "SenderAuthSettings";
 
 /// The expressions of `SenderAuthSettings`.
 #[derive(Debug)]
@@ -199,10 +202,10 @@ pub fn levels(configuration: &Configuration, client: &Client<'_>, answers: &Look
     let scene = Scene { variables: client, surroundings: configuration, answers };
     let all = || {
         Ok(Levels {
-            spf: value("spfVerify", &settings.spf_verify, scene, strictness)?,
-            dkim: value("dkimVerify", &settings.dkim_verify, scene, strictness)?,
-            dmarc: value("dmarcVerify", &settings.dmarc_verify, scene, strictness)?,
-            arc: value("arcVerify", &settings.arc_verify, scene, strictness)?,
+            spf: value(OBJECT, "spfVerify", &settings.spf_verify, scene, strictness)?,
+            dkim: value(OBJECT, "dkimVerify", &settings.dkim_verify, scene, strictness)?,
+            dmarc: value(OBJECT, "dmarcVerify", &settings.dmarc_verify, scene, strictness)?,
+            arc: value(OBJECT, "arcVerify", &settings.arc_verify, scene, strictness)?,
         })
     };
     all().map_or_else(|undecided: Box<Choice<Levels>>| *undecided, Choice::Decided)
@@ -229,7 +232,7 @@ pub fn judge(
     }
     let judged = Judged { client, findings };
     let scene = Scene { variables: &judged, surroundings: configuration, answers };
-    let rejected = value("reject", &configuration.sender_auth.reject, scene, |value| value.is_true());
+    let rejected = value(OBJECT, "reject", &configuration.sender_auth.reject, scene, |value| value.is_true());
     match rejected {
         Err(undecided) => undecided.map(|_: bool| Ok(Source::Unauthenticated)),
         Ok(true) => Choice::Decided(Err(refusal(
@@ -296,24 +299,6 @@ fn strict_refusal(levels: Levels, findings: &Findings) -> Option<Box<Reply>> {
 
 fn refusal(code: u16, (class, subject, detail): (u8, u16, u16), text: &str) -> Box<Reply> {
     Box::new(Reply::new(code, Some(EnhancedStatus::new(class, subject, detail)), text))
-}
-
-/// The value of a property; no value is as good as false.
-fn value<'a, T, C>(
-    property: &str,
-    expression: &'a CheckedExpression,
-    scene: Scene<'a>,
-    read: impl FnOnce(&Value<'_>) -> T,
-) -> Result<T, Box<Choice<C>>> {
-    match expression.evaluate(scene) {
-        Ok((_, found)) => Ok(read(&found.unwrap_or(Value::Integer(0)))),
-        Err((_, Interrupt::Needs(lookup))) => Err(Box::new(Choice::Needs(vec![*lookup]))),
-        Err((place, Interrupt::Failed(reason))) => {
-            let text = format!("SenderAuthSettings {property}.{place}: {reason}");
-            let trouble = Trouble::new(Scope::Message, TroubleKind::Io, (4, 3, 5), text);
-            Err(Box::new(Choice::Undecidable(trouble)))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@ mod status;
 mod tests;
 mod text;
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use mail::dsn::{Action, DeliveryStatus, Dsn};
 use mail::{
     Address, Body, ContentTraits, Envelope, MessageId, Notify, Origin, Parameters, Recipient, ReversePath,
@@ -70,7 +68,7 @@ pub fn notification_envelope(to: &Address, now: Timestamp) -> Envelope {
         message: MessageId(0),
         reverse_path: ReversePath::Null,
         accepted_at: now,
-        origin: origin(),
+        origin: Origin::own(Source::Dsn),
         parameters: Parameters::default(),
         traits: ContentTraits::default(),
         size: 0,
@@ -128,7 +126,7 @@ pub fn accepted(
     Accepted {
         reverse_path: ReversePath::Null,
         accepted_at: now,
-        origin: origin(),
+        origin: Origin::own(Source::Dsn),
         parameters: Parameters {
             body: if eight_bit { Body::EightBitMime } else { Body::SevenBit },
             smtputf8: to.needs_smtputf8(),
@@ -144,16 +142,6 @@ pub fn accepted(
             notify: Notify::NEVER,
             progress,
         }],
-    }
-}
-
-fn origin() -> Origin {
-    Origin {
-        source: Source::Dsn,
-        listener: String::new(),
-        client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        local_port: 0,
-        authenticated_as: None,
     }
 }
 

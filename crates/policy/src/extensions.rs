@@ -6,9 +6,12 @@ use mail::{EnhancedStatus, Parameters, Reply, Timestamp};
 
 use crate::authenticity::Client;
 use crate::configuration::Configuration;
-use crate::expr::{CheckedExpression, Interrupt, LookupAnswers, Scene, Value};
-use crate::outcome::{Scope, Trouble, TroubleKind};
+use crate::expr::{CheckedExpression, LookupAnswers, Scene, Value};
+use crate::property::value;
 use crate::route::Choice;
+
+/// The settings object, as errors name it.
+const OBJECT: &str = "MtaExtensions";
 
 /// The expressions of `MtaExtensions`.
 #[derive(Debug)]
@@ -129,7 +132,8 @@ pub fn offered(
     let settings = &configuration.extensions;
     let scene = Scene { variables: client, surroundings: configuration, answers };
     let all = || {
-        let truth = |property, expression| value(property, expression, scene, |value| value.is_true());
+        let truth =
+            |property, expression| value(OBJECT, property, expression, scene, |value| value.is_true());
         Ok(Offered {
             pipelining: truth("pipelining", &settings.pipelining)?,
             chunking: truth("chunking", &settings.chunking)?,
@@ -137,10 +141,10 @@ pub fn offered(
             dsn: truth("dsn", &settings.dsn)?,
             expn: truth("expn", &settings.expn)?,
             vrfy: truth("vrfy", &settings.vrfy)?,
-            deliver_by: value("deliverBy", &settings.deliver_by, scene, duration)?,
-            future_release: value("futureRelease", &settings.future_release, scene, duration)?,
-            mt_priority: value("mtPriority", &settings.mt_priority, scene, profile)?,
-            no_soliciting: value("noSoliciting", &settings.no_soliciting, scene, classes)?,
+            deliver_by: value(OBJECT, "deliverBy", &settings.deliver_by, scene, duration)?,
+            future_release: value(OBJECT, "futureRelease", &settings.future_release, scene, duration)?,
+            mt_priority: value(OBJECT, "mtPriority", &settings.mt_priority, scene, profile)?,
+            no_soliciting: value(OBJECT, "noSoliciting", &settings.no_soliciting, scene, classes)?,
         })
     };
     all().map_or_else(|undecided: Box<Choice<Offered>>| *undecided, Choice::Decided)
@@ -171,24 +175,6 @@ fn classes(value: &Value<'_>) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | ',');
     let named = matches!(value, Value::Text(_)) && !text.is_empty() && text.chars().all(fits);
     named.then(|| text.into_owned())
-}
-
-/// The value of a property; no value is as good as false.
-fn value<'a, T, C>(
-    property: &str,
-    expression: &'a CheckedExpression,
-    scene: Scene<'a>,
-    read: impl FnOnce(&Value<'_>) -> T,
-) -> Result<T, Box<Choice<C>>> {
-    match expression.evaluate(scene) {
-        Ok((_, found)) => Ok(read(&found.unwrap_or(Value::Integer(0)))),
-        Err((_, Interrupt::Needs(lookup))) => Err(Box::new(Choice::Needs(vec![*lookup]))),
-        Err((place, Interrupt::Failed(reason))) => {
-            let text = format!("MtaExtensions {property}.{place}: {reason}");
-            let trouble = Trouble::new(Scope::Message, TroubleKind::Io, (4, 3, 5), text);
-            Err(Box::new(Choice::Undecidable(trouble)))
-        }
-    }
 }
 
 #[cfg(test)]

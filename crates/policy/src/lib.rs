@@ -23,6 +23,7 @@ pub mod mta_sts;
 pub mod mx;
 pub mod outcome;
 pub mod plan;
+mod property;
 pub mod quota;
 pub mod relay;
 pub mod reporter;

@@ -23,7 +23,7 @@ fn envelope(reverse_path: &str) -> Envelope {
             address => ReversePath::Address(Address::parse(address).unwrap()),
         },
         accepted_at: Timestamp::from_millis(1_795_509_910_000),
-        origin: Origin { source: Source::Authenticated, ..origin() },
+        origin: Origin::own(Source::Authenticated),
         parameters: Parameters { envelope_id: Some("env7".to_owned()), ..Parameters::default() },
         traits: ContentTraits::default(),
         size: ORIGINAL.len() as u64,
@@ -329,7 +329,7 @@ fn settings_that_yield_nothing_hold_no_notification_up() {
 #[track_caller]
 fn check_told(source: Source, setting: &str, expected: [bool; 4]) {
     let configuration = configured(setting);
-    let envelope = Envelope { origin: Origin { source, ..origin() }, ..envelope("s@elsewhere.example") };
+    let envelope = Envelope { origin: Origin::own(source), ..envelope("s@elsewhere.example") };
     let told = ["box@test.example", "known@split.example", "guess@split.example", "a@relayed.example"].map(
         |address| {
             let recipient = recipient(1, address, Notify::DEFAULT);

@@ -1,7 +1,5 @@
 //! A report as a message: multipart/report with the packed report in it (RFC 8460 section 5.3).
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mail::dsn::one_line;
@@ -80,7 +78,7 @@ pub fn envelope(to: &Address, now: Timestamp) -> Envelope {
         message: MessageId(0),
         reverse_path: ReversePath::Null,
         accepted_at: now,
-        origin: origin(),
+        origin: Origin::own(Source::Report),
         parameters: Parameters::default(),
         traits: ContentTraits::default(),
         size: 0,
@@ -93,7 +91,7 @@ pub fn accepted(to: &Address, content: &[u8], progress: Progress, now: Timestamp
     Accepted {
         reverse_path: ReversePath::Null,
         accepted_at: now,
-        origin: origin(),
+        origin: Origin::own(Source::Report),
         parameters: Parameters { smtputf8: to.needs_smtputf8(), ..Parameters::default() },
         traits: ContentTraits { eight_bit: !content.is_ascii(), ..ContentTraits::default() },
         size: content.len() as u64,
@@ -103,16 +101,6 @@ pub fn accepted(to: &Address, content: &[u8], progress: Progress, now: Timestamp
             notify: Notify::NEVER,
             progress,
         }],
-    }
-}
-
-fn origin() -> Origin {
-    Origin {
-        source: Source::Report,
-        listener: String::new(),
-        client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        local_port: 0,
-        authenticated_as: None,
     }
 }
 
