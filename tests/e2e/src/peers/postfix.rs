@@ -34,7 +34,7 @@ impl Postfix {
             text.replace("@FOLDER@", &path.display().to_string()).replace("@PORT@", &port.to_string())
         };
         let etc = path.join("etc");
-        let main = place(MAIN) + &settings.join("\n") + "\n";
+        let main = place(&main(settings));
         for (name, text) in
             [("main.cf", main), ("master.cf", place(MASTER)), ("dynamicmaps.cf", String::new())]
         {
@@ -82,6 +82,15 @@ impl Drop for Postfix {
             eventually("Postfix ends", || (!told("-0")).then_some(()));
         }
     }
+}
+
+/// What `main.cf` says, each name once: every process warns of a name that stands there twice, and the one that writes
+/// the log may wait for itself then.
+fn main(settings: &[&str]) -> String {
+    let name = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let replaced = |line: &&str| settings.iter().any(|other| name(other) == name(line));
+    let lines = MAIN.lines().filter(|line| !replaced(line)).chain(settings.iter().copied());
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// What its start looks for: the list of its files, and a folder of its user.
