@@ -33,7 +33,14 @@ const ROOMS: &[Room] = &[
         waits: true,
         sockets: true,
         chance: true,
-        ..room("server", &["mail", "wire", "policy", "store", "mta"])
+        ..room("admin", &["mail", "wire", "policy", "store", "mta"])
+    },
+    Room { waits: true, sockets: true, ..room("cli", &[]) },
+    Room {
+        waits: true,
+        sockets: true,
+        chance: true,
+        ..room("server", &["mail", "wire", "policy", "store", "mta", "admin", "cli"])
     },
     Room { waits: true, ..room("sim", &["mail", "wire", "policy", "store", "mta"]) },
     room("xtask", &[]),

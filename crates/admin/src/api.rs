@@ -1,0 +1,28 @@
+//! What the methods work on.
+
+use std::sync::Arc;
+
+use mta::World;
+use policy::Configuration;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::caller::Caller;
+use crate::error::MethodError;
+use crate::methods;
+
+/// The management API: answers method calls.
+#[derive(Clone)]
+pub struct Api {
+    /// The seams of the running server.
+    pub world: World,
+    /// The configuration in force.
+    pub configuration: watch::Receiver<Arc<Configuration>>,
+}
+
+impl Api {
+    /// Answers one method call, such as `x:MtaRoute/get`.
+    pub async fn call(&self, caller: &Caller, method: &str, arguments: Value) -> Result<Value, MethodError> {
+        methods::call(self, caller, method, arguments).await
+    }
+}

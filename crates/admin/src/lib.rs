@@ -1,0 +1,13 @@
+//! Management: what people and programs may ask of a running Waypost, and change about it.
+//!
+//! One way in: JMAP methods (RFC 8620), called by the web UI, the command line and programs alike. `methods.rs` says
+//! which file answers which method, `access` who may call it.
+
+pub mod api;
+pub mod caller;
+pub mod error;
+mod methods;
+
+pub use api::Api;
+pub use caller::{Caller, Role};
+pub use error::MethodError;
