@@ -3,11 +3,12 @@
 //! One way in: JMAP methods (RFC 8620), called by the web UI, the command line and programs alike. `methods.rs` says
 //! which file answers which method, `access` who may call it.
 
+pub mod access;
 pub mod api;
 pub mod caller;
 pub mod error;
 mod methods;
 
 pub use api::Api;
-pub use caller::{Caller, Role};
+pub use caller::{Caller, Proof, Role};
 pub use error::MethodError;

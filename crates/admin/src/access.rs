@@ -1,0 +1,3 @@
+//! Who may ask what?
+
+pub mod permissions;
