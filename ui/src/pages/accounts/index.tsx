@@ -1,0 +1,5 @@
+// The page Accounts: not built yet.
+
+export default function Accounts() {
+  return <h1>Accounts</h1>;
+}

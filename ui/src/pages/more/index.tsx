@@ -1,0 +1,5 @@
+// The page More: not built yet.
+
+export default function More() {
+  return <h1>More</h1>;
+}
