@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod plan;
 mod property;
 pub mod quota;
+pub mod registry;
 pub mod relay;
 pub mod reporter;
 pub mod retry;

@@ -58,6 +58,29 @@ impl Context {
         }
     }
 
+    /// As the schema and the API write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Context::Recipient => "recipient",
+            Context::Host => "host",
+            Context::Sender => "sender",
+            Context::Connection => "connection",
+            Context::Ehlo => "ehlo",
+            Context::MailFrom => "mailFrom",
+            Context::RcptTo => "rcptTo",
+            Context::RcptAddress => "rcptAddress",
+            Context::RcptDomain => "rcptDomain",
+            Context::Throttle => "throttle",
+            Context::Quota => "quota",
+            Context::Authenticity => "authenticity",
+        }
+    }
+
+    /// The context of this word.
+    pub fn named(word: &str) -> Option<Context> {
+        CONTEXTS.into_iter().find(|context| context.word() == word)
+    }
+
     /// Whether there is a message by then, whose header can be looked into.
     pub(super) fn has_content(self) -> bool {
         matches!(self, Context::Recipient | Context::Host | Context::Throttle)

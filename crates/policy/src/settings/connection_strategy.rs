@@ -3,51 +3,68 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::json::fields;
+use super::shape;
 
 /// A named connection strategy.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MtaConnectionStrategy {
-    /// Unique; what connection expressions return.
+    /// What the connection expression yields; unique.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Name")]
     pub name: String,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
     /// The name given in EHLO; the server's host name unless said.
     #[serde(default, deserialize_with = "fields::optional_host")]
+    #[schemars(with = "Option<shape::Host>")]
     pub ehlo_hostname: Option<String>,
-    /// Source addresses to choose from.
+    /// Addresses that connections come from; the system chooses if there is none.
     #[serde(default)]
     pub source_ips: Vec<SourceIp>,
-    /// How one of several is chosen; by chance unless said.
+    /// How one of several source addresses is chosen.
     #[serde(default)]
     pub source_selection: SourceSelection,
-    /// 5 minutes unless said.
+    /// How long a connection may take to be made.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub connect_timeout: Duration,
-    /// 5 minutes unless said.
+    /// How long the host may take to greet us.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub greeting_timeout: Duration,
-    /// 5 minutes unless said.
+    /// How long the answer to EHLO may take.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub ehlo_timeout: Duration,
-    /// 5 minutes unless said.
+    /// How long the answer to MAIL FROM may take.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub mail_from_timeout: Duration,
-    /// 5 minutes unless said.
+    /// How long the answer to each RCPT TO may take.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub rcpt_to_timeout: Duration,
-    /// 10 minutes unless said; also the wait for the reply to the final dot (RFC 5321 section 4.5.3.2.6).
+    /// How long the content may take, and the reply to the final dot (RFC 5321 section 4.5.3.2.6).
     #[serde(default = "long_patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub data_timeout: Duration,
 }
 
 /// How one of several source addresses is chosen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SourceSelection {
     /// By chance for each message; its first attempts all come from the same one.
@@ -60,14 +77,16 @@ pub enum SourceSelection {
 }
 
 /// One source address.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SourceIp {
-    /// The address to bind.
+    /// The address to bind; it must be one of this machine.
     #[serde(deserialize_with = "fields::ip")]
+    #[schemars(with = "shape::Ip")]
     pub source_ip: IpAddr,
-    /// The EHLO name that goes with it.
+    /// The EHLO name that goes with it, which should be the name that its PTR record has.
     #[serde(default, deserialize_with = "fields::optional_host")]
+    #[schemars(with = "Option<shape::Host>")]
     pub ehlo_hostname: Option<String>,
 }
 

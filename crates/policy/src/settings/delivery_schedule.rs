@@ -2,40 +2,50 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::json::fields;
+use super::shape;
 use crate::limits::RETRY_DELAY_MIN;
 
 /// A named schedule.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MtaDeliverySchedule {
-    /// Unique among schedules; what schedule expressions return.
+    /// What the schedule expression yields; unique.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Name")]
     pub name: String,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
-    /// The name or id of the `MtaVirtualQueue` that holds the recipient.
+    /// The virtual queue that holds the recipient.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Reference", extend("x-to" = "MtaVirtualQueue"))]
     pub queue_id: String,
-    /// Waits between attempts; the last repeats. Never empty, each at least one second.
+    /// Waits between attempts; the last one repeats. `Default`: 2, 5, 10, 15, 30 minutes, 1, 2, 24, 72 hours.
     #[serde(default = "default_retry", deserialize_with = "retry")]
+    #[serde(serialize_with = "shape::as_default")]
+    #[schemars(with = "Intervals")]
     pub retry: Vec<Duration>,
-    /// Waits before delay notices. Empty: never.
+    /// Waits before the sender is told of a delay. `Default`: 24 and 72 hours; an empty list: never.
     #[serde(default = "default_notify", deserialize_with = "notify")]
+    #[serde(serialize_with = "shape::as_default")]
+    #[schemars(with = "Intervals")]
     pub notify: Vec<Duration>,
-    /// From when the waits before delay notices count; from acceptance unless said.
+    /// From when the waits before delay notices count.
     #[serde(default)]
     pub notify_from: NotifyFrom,
-    /// When we give up.
+    /// When we give up, and return the mail.
     #[serde(default, deserialize_with = "expiry")]
+    #[schemars(with = "End")]
     pub expiry: DeliveryExpiration,
 }
 
 /// From when the waits before delay notices count.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NotifyFrom {
     /// All from the acceptance of the message.
@@ -115,19 +125,26 @@ pub(super) const fn hours(hours: u64) -> Duration {
 }
 
 /// Intervals as JSON has them.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(tag = "@type", extend("default" = {"@type": "Default"}))]
 enum Intervals {
+    /// The waits that the program knows.
     Default,
+    /// Waits of one's own.
     Custom {
+        /// The waits, in order.
         #[serde(default)]
         intervals: Vec<Interval>,
     },
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Interval {
+    /// How long to wait, in whole seconds, at least one.
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     #[serde(default = "default_interval", deserialize_with = "fields::millis")]
     duration: Duration,
 }
@@ -156,14 +173,22 @@ fn notify<'de, D: Deserializer<'de>>(json: D) -> Result<Vec<Duration>, D::Error>
 }
 
 /// The end as JSON has it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase", deny_unknown_fields)]
+#[schemars(tag = "@type", extend("default" = {"@type": "Ttl", "expire": 259_200_000}))]
 enum End {
+    /// So long after acceptance.
     Ttl {
+        /// How long after acceptance, in whole seconds.
+        #[serde(serialize_with = "shape::millis")]
+        #[schemars(with = "shape::Millis")]
         #[serde(default = "default_ttl", deserialize_with = "fields::millis")]
         expire: Duration,
     },
+    /// After so many attempts.
     Attempts {
+        /// How many attempts, at least one.
+        #[schemars(with = "shape::Count")]
         #[serde(default = "default_attempts")]
         max_attempts: u64,
     },

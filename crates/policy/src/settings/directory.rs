@@ -1,25 +1,33 @@
 //! `Domain` and `Account`: for whom mail is ours.
 
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::json::fields;
 use super::secret::Secret;
+use super::shape;
 
 /// A domain whose mail we take.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Domain {
-    /// The domain name.
+    /// The domain name, as it stands behind the @.
     #[serde(deserialize_with = "fields::domain")]
+    #[schemars(with = "shape::DomainKey")]
     pub name: mail::Domain,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
     /// Other names of the same domain.
     #[serde(default, deserialize_with = "fields::domains")]
+    #[schemars(with = "BTreeSet<shape::DomainName>")]
     pub aliases: Vec<mail::Domain>,
-    /// Where mail for unknown addresses goes, if anywhere.
+    /// Where mail for unknown addresses of the domain goes; refused unless said.
     #[serde(default, deserialize_with = "fields::optional_address")]
+    #[schemars(with = "Option<shape::Mailbox>")]
     pub catch_all_address: Option<mail::Address>,
     /// Whether unknown addresses are accepted as they are, to be routed elsewhere.
     #[serde(default)]
@@ -27,22 +35,27 @@ pub struct Domain {
 }
 
 /// Somebody with a mailbox.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Account {
-    /// The login name, also the first address.
+    /// The login name, which is also the first address.
     #[serde(deserialize_with = "fields::address")]
+    #[schemars(with = "shape::AddressKey")]
     pub name: mail::Address,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
-    /// Further addresses.
+    /// Further addresses of the same mailbox.
     #[serde(default, deserialize_with = "fields::addresses")]
+    #[schemars(with = "BTreeSet<shape::Mailbox>")]
     pub aliases: Vec<mail::Address>,
-    /// The password, as an argon2id hash in PHC form or, in a file written by hand, as plain text.
+    /// The password. What is kept is its argon2id hash; a hash in PHC form is taken as it is.
     #[serde(default)]
+    #[schemars(with = "Option<shape::Password>")]
     pub secret: Option<Secret>,
-    /// Bytes of mail at most; no limit unless said.
+    /// Bytes of mail that the mailbox holds at most; no limit unless said.
     #[serde(default)]
+    #[schemars(with = "Option<shape::AnyBytes>")]
     pub quota: Option<u64>,
 }

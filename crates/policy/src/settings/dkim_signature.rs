@@ -4,44 +4,61 @@ use std::time::Duration;
 
 use mail::canonical::Canonicalization;
 use mail::dkim::{Canonicalizations, SignedFields};
+use schemars::JsonSchema;
+use serde::Serializer;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::json::fields;
 use super::secret::SecretKeyOptional;
+use super::shape;
 
 /// One signature. A domain may have several: each gives one, in the order of their names.
-#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[derive(Clone, PartialEq, Debug, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DkimSignature {
-    /// Unique.
+    /// What the signature is called; unique. Signatures of a domain are made in the order of their names.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Name")]
     pub name: String,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
     /// Whose signature it is (`d=`).
     #[serde(deserialize_with = "fields::domain")]
+    #[schemars(with = "shape::DomainName")]
     pub domain: mail::Domain,
     /// The name of the key below `_domainkey` (`s=`).
     #[serde(deserialize_with = "selector")]
+    #[schemars(with = "shape::Text")]
     pub selector: mail::Domain,
     /// The private key in PEM form: PKCS#8 with Ed25519 or RSA, or PKCS#1.
     pub key: SecretKeyOptional,
     /// Header fields that are signed where they are present.
     #[serde(default = "SignedFields::default_present", deserialize_with = "field_names")]
+    #[schemars(with = "Vec<shape::Text>")]
     pub headers: Vec<String>,
-    /// Header fields that are signed, and once more than they are present, so that none can be added.
+    /// Header fields that are signed once more than they are present, so that none can be added.
     #[serde(default = "SignedFields::default_sealed", deserialize_with = "field_names")]
+    #[schemars(with = "Vec<shape::Text>")]
     pub oversign: Vec<String>,
-    /// How header and body are made insensitive to harmless changes; `relaxed/relaxed` unless said.
+    /// How header and body are made insensitive to harmless changes: `relaxed` or `simple`, twice.
     #[serde(default, deserialize_with = "canonicalizations")]
+    #[serde(serialize_with = "canonicalization")]
+    #[schemars(with = "shape::Text")]
     pub canonicalization: Canonicalizations,
     /// How long the signature holds (`x=`); without end unless said.
     #[serde(default, deserialize_with = "optional_millis")]
+    #[schemars(with = "Option<shape::Millis>")]
     pub expire: Option<Duration>,
     /// Whether it is made.
     #[serde(default = "yes")]
     pub enable: bool,
+}
+
+fn canonicalization<S: Serializer>(both: &Canonicalizations, serializer: S) -> Result<S::Ok, S::Error> {
+    let word = |one: Canonicalization| one.name();
+    serializer.serialize_str(&format!("{}/{}", word(both.header), word(both.body)))
 }
 
 fn yes() -> bool {

@@ -1,9 +1,12 @@
 //! The JSON forms of an expression: an object with `match` and `else`, the older array, or a plain text.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, json};
 
 use super::json::fields;
 use crate::expr::{Branch, Expression};
@@ -41,6 +44,32 @@ struct ArrayForm {
 impl<'de> Deserialize<'de> for Expression {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         json.deserialize_any(ExpressionVisitor)
+    }
+}
+
+/// As documents have it; null if it says nothing.
+impl Serialize for Expression {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if *self == Expression::default() {
+            return serializer.serialize_unit();
+        }
+        let branch = |branch: &Branch| json!({ "if": branch.condition, "then": branch.then });
+        let branches = self.matches.iter().enumerate().map(|(at, one)| (at.to_string(), branch(one)));
+        json!({ "match": branches.collect::<Map<_, _>>(), "else": self.otherwise }).serialize(serializer)
+    }
+}
+
+impl JsonSchema for Expression {
+    fn schema_name() -> Cow<'static, str> {
+        "Expression".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "x-kind": "expression" })
     }
 }
 

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::json::fields;
 use super::secret::SecretKeyOptional;
+use super::shape;
 use super::tls_strategy::TlsLevel;
 use crate::expr::StoreKind;
 
@@ -33,64 +35,78 @@ pub enum LookupStoreKind {
 }
 
 /// What a Sqlite store says.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SqliteLookup {
-    /// The file; made if it is not there, in a directory that is.
+    /// The file, as an absolute path; made if it is not there, in a directory that is.
     #[serde(deserialize_with = "path")]
+    #[schemars(with = "shape::FilePath")]
     pub path: PathBuf,
-    /// For one lookup; 5 seconds unless said.
+    /// How long one lookup may take.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub timeout: Duration,
 }
 
 /// What a PostgreSql store says.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PostgreSqlLookup {
     /// A host name, an IP address, or the directory of a Unix socket.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Text")]
     pub host: String,
-    /// 5432 unless said.
+    /// The port of the server.
     #[serde(default = "postgresql_port", deserialize_with = "fields::port")]
+    #[schemars(with = "shape::Port")]
     pub port: u16,
-    /// The database.
+    /// The name of the database.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Text")]
     pub database: String,
-    /// The user.
+    /// The user who asks.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Text")]
     pub auth_username: String,
     /// The user's password, if the server wants one.
     #[serde(default)]
     pub auth_secret: SecretKeyOptional,
-    /// TLS; required unless said, and not used on a Unix socket.
+    /// Whether the connection is encrypted; never on a Unix socket.
     #[serde(default = "required")]
     pub tls: TlsLevel,
     /// Whether a certificate that does not verify is good enough.
     #[serde(default)]
     pub allow_invalid_certs: bool,
-    /// For one lookup, connecting included; 5 seconds unless said.
+    /// How long one lookup may take, connecting included.
     #[serde(default = "patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub timeout: Duration,
-    /// Connections at once; 4 unless said, 1 to 64.
+    /// Connections at once, 1 to 64.
     #[serde(default = "pool", deserialize_with = "pool_max")]
+    #[schemars(with = "shape::Count", extend("maximum" = 64))]
     pub pool_max_connections: usize,
 }
 
 /// What all kinds say.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct StoreHead {
+pub(crate) struct StoreHead {
+    /// What `key_get` and the like take as their first argument; unique, and not `*`.
     #[serde(deserialize_with = "name")]
-    pub(super) name: String,
+    #[schemars(with = "shape::Name")]
+    pub(crate) name: String,
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
-    pub(super) description: Option<String>,
+    #[schemars(with = "Option<shape::Text>")]
+    pub(crate) description: Option<String>,
 }
 
 /// What a Memory store says: nothing.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Memory {}
+pub(crate) struct Memory {}
 
 impl LookupStoreKind {
     /// What it can be asked.

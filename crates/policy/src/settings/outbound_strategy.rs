@@ -1,20 +1,25 @@
 //! `MtaOutboundStrategy`: the four expressions that choose how a recipient is delivered.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::expr::Expression;
 
 /// The singleton. Each expression yields the name of an object.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MtaOutboundStrategy {
     /// Which `MtaRoute`; evaluated for each recipient at each attempt.
+    #[schemars(extend("x-context" = "recipient", "x-yields" = "MtaRoute"))]
     pub route: Expression,
     /// Which `MtaDeliverySchedule`; at acceptance, after each temporary failure, with each delay notice.
+    #[schemars(extend("x-context" = "recipient", "x-yields" = "MtaDeliverySchedule"))]
     pub schedule: Expression,
     /// Which `MtaConnectionStrategy`; for each address about to be contacted.
+    #[schemars(extend("x-context" = "host", "x-yields" = "MtaConnectionStrategy"))]
     pub connection: Expression,
     /// Which `MtaTlsStrategy`; for each host about to be tried.
+    #[schemars(extend("x-context" = "host", "x-yields" = "MtaTlsStrategy"))]
     pub tls: Expression,
 }
 

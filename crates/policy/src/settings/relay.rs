@@ -2,27 +2,32 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::json::fields;
 use super::route::IpLookupStrategy;
 use super::secret::SecretKeyOptional;
+use super::shape;
 
 /// What a Relay route says. The hosts are those of `address` and `addresses`, or else it is the `socket`.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RelayRoute {
     /// A host name or an IP address; with an address, DNS is not asked.
     #[serde(default, deserialize_with = "optional_place")]
+    #[schemars(with = "Option<shape::Place>")]
     pub address: Option<String>,
-    /// 25 unless said; also of those of `addresses` that name none.
+    /// The port of the hosts that name none.
     #[serde(default = "smtp_port", deserialize_with = "fields::port")]
+    #[schemars(with = "shape::Port")]
     pub port: u16,
-    /// More hosts.
+    /// More hosts; by their priority, and among equals by their weight.
     #[serde(default)]
     pub addresses: Vec<RelayAddress>,
-    /// The path of a Unix socket, for LMTP on the same machine.
+    /// The path of a Unix socket instead of a host, for LMTP on the same machine.
     #[serde(default, deserialize_with = "optional_path")]
+    #[schemars(with = "Option<shape::FilePath>")]
     pub socket: Option<PathBuf>,
     /// What DNS is asked about the names, before their addresses.
     #[serde(default)]
@@ -30,7 +35,7 @@ pub struct RelayRoute {
     /// Which address families, in which order.
     #[serde(default)]
     pub ip_lookup_strategy: IpLookupStrategy,
-    /// SMTP unless said.
+    /// What is spoken to the relay.
     #[serde(default)]
     pub protocol: RelayProtocol,
     /// TLS from the first byte instead of STARTTLS.
@@ -45,8 +50,9 @@ pub struct RelayRoute {
     /// Whether the password may be sent without TLS, or to whoever presents any certificate.
     #[serde(default)]
     pub allow_plaintext_auth: bool,
-    /// The user name for AUTH.
+    /// The user name for AUTH; it takes effect together with the secret.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub auth_username: Option<String>,
     /// Where the password comes from; with XOAUTH2 and OAUTHBEARER, the access token.
     #[serde(default)]
@@ -60,31 +66,36 @@ pub struct RelayRoute {
     /// Its key (PEM); unless said, it stands beside the certificate.
     #[serde(default)]
     pub client_key: SecretKeyOptional,
-    /// Connections to this relay at once at most, on one node.
+    /// Connections to this relay at once at most, on one node; 50 unless said.
     #[serde(default, deserialize_with = "optional_count")]
+    #[schemars(with = "Option<shape::Count>")]
     pub max_connections: Option<usize>,
 }
 
 /// One more host of a relay.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RelayAddress {
     /// A host name or an IP address.
     #[serde(deserialize_with = "place")]
+    #[schemars(with = "shape::Place")]
     pub address: String,
-    /// The relay's `port` unless said.
+    /// Its port; the relay's `port` unless said.
     #[serde(default, deserialize_with = "optional_port")]
+    #[schemars(with = "Option<shape::Port>")]
     pub port: Option<u16>,
     /// Lower is tried first; unless said, one more than that of the host before. `address` has 0.
     #[serde(default)]
+    #[schemars(with = "Option<shape::Small>")]
     pub priority: Option<u16>,
     /// The share among equals; 1 unless said, 0 is hardly ever chosen first.
     #[serde(default = "weight")]
+    #[schemars(with = "shape::Small")]
     pub weight: u16,
 }
 
 /// What DNS is asked about the name of a relay.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RelayLookup {
     /// Its addresses.
@@ -97,7 +108,7 @@ pub enum RelayLookup {
 }
 
 /// What is spoken to a relay.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RelayProtocol {
     /// RFC 5321.
@@ -108,7 +119,7 @@ pub enum RelayProtocol {
 }
 
 /// How we authenticate.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AuthMechanism {
     /// With a password, by the best of SCRAM-SHA-256, PLAIN and LOGIN that is offered.

@@ -1,9 +1,11 @@
 //! `MtaRoute`: where one recipient's copy goes next.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::json::fields;
 use super::relay::RelayRoute;
+use super::shape;
 
 /// A named route. The name is what route expressions return.
 #[derive(Clone, PartialEq, Debug)]
@@ -39,22 +41,24 @@ impl RouteKind {
 }
 
 /// What an Mx route says.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MxRoute {
     /// Which address families, in which order.
     #[serde(default)]
     pub ip_lookup_strategy: IpLookupStrategy,
-    /// MX hosts tried in one attempt at most; 5 unless said, at least 1.
+    /// MX hosts tried in one attempt at most.
     #[serde(default = "max_mx_hosts", deserialize_with = "fields::at_least_one")]
+    #[schemars(with = "shape::Count")]
     pub max_mx_hosts: usize,
-    /// Addresses tried of one host at most; 2 unless said, at least 1.
+    /// Addresses tried of one host at most.
     #[serde(default = "max_multihomed", deserialize_with = "fields::at_least_one")]
+    #[schemars(with = "shape::Count")]
     pub max_multihomed: usize,
 }
 
 /// Which address families are looked up, and which comes first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum IpLookupStrategy {
     /// Both, IPv4 first.
@@ -79,19 +83,23 @@ impl Default for MxRoute {
 }
 
 /// What all kinds of route have.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct RouteHead {
+pub(crate) struct RouteHead {
+    /// What the route expression yields; unique among routes.
     #[serde(deserialize_with = "fields::text")]
-    pub(super) name: String,
+    #[schemars(with = "shape::Name")]
+    pub(crate) name: String,
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
-    pub(super) description: Option<String>,
+    #[schemars(with = "Option<shape::Text>")]
+    pub(crate) description: Option<String>,
 }
 
 /// A Local route has nothing else.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Local {}
+pub(crate) struct Local {}
 
 const fn max_mx_hosts() -> usize {
     5

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::json::fields;
+use super::shape;
 
 /// A secret's text. Shown as `****` wherever it would be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,27 +45,31 @@ fn path<'de, D: Deserializer<'de>>(json: D) -> Result<PathBuf, D::Error> {
 }
 
 /// Where a secret comes from, if there is one.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase", deny_unknown_fields)]
+#[schemars(tag = "@type", extend("default" = {"@type": "None"}))]
 pub enum SecretKeyOptional {
     /// No secret.
     #[default]
     None,
     /// Written down here.
     Value {
-        /// The secret.
+        /// The secret itself; never shown again.
+        #[schemars(with = "shape::SecretText")]
         secret: Secret,
     },
     /// In the environment of the server.
     EnvironmentVariable {
         /// The variable's name; it must be set and not empty.
         #[serde(deserialize_with = "fields::text")]
+        #[schemars(with = "shape::Text")]
         variable_name: String,
     },
     /// In a file.
     File {
         /// The file's path; trailing white space of its content is taken off, the rest must not be empty.
         #[serde(deserialize_with = "path")]
+        #[schemars(with = "shape::FilePath")]
         file_path: PathBuf,
     },
 }

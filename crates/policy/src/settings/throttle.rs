@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::json::fields;
+use super::shape;
 use crate::expr::Expression;
 
 /// How fast clients may come and send. Beyond it they hear 4yz.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MtaInboundThrottle {
     /// What the object is listed under; else its description.
@@ -20,12 +22,14 @@ pub struct MtaInboundThrottle {
     pub enable: bool,
     /// For people; stands in the log.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Text")]
     pub description: String,
     /// For each combination of these values the rate counts by itself; one count for all if empty.
     #[serde(default)]
     pub key: BTreeSet<InboundKey>,
     /// When it applies; always, if empty.
     #[serde(default, rename = "match")]
+    #[schemars(extend("x-context" = "rcptTo"))]
     pub applies: Expression,
     /// How many, in which time.
     pub rate: Rate,
@@ -35,7 +39,7 @@ pub struct MtaInboundThrottle {
 }
 
 /// How fast mail is delivered. Beyond it deliveries wait; nothing is refused.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MtaOutboundThrottle {
     /// What the object is listed under; else its description.
@@ -46,12 +50,14 @@ pub struct MtaOutboundThrottle {
     pub enable: bool,
     /// For people; stands in the log and in the recipient's status.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Text")]
     pub description: String,
     /// For each combination of these values the rate counts by itself; one count for all if empty.
     #[serde(default)]
     pub key: BTreeSet<OutboundKey>,
     /// When it applies; always, if empty.
     #[serde(default, rename = "match")]
+    #[schemars(extend("x-context" = "throttle"))]
     pub applies: Expression,
     /// How many, in which time.
     pub rate: Rate,
@@ -64,19 +70,21 @@ pub struct MtaOutboundThrottle {
 }
 
 /// So many in such a time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rate {
     /// How many, 1 to 1,000,000.
     #[serde(deserialize_with = "fields::rate_count")]
+    #[schemars(with = "shape::Count", extend("maximum" = 1_000_000))]
     pub count: u32,
-    /// In which time.
+    /// In which time; counted in whole seconds.
     #[serde(deserialize_with = "fields::millis")]
+    #[schemars(with = "shape::Millis")]
     pub period: Duration,
 }
 
 /// How the time of a rate is measured.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Window {
     /// In no stretch of time of the period's length do more pass. Two aligned windows that meet let twice as many pass
@@ -88,7 +96,7 @@ pub enum Window {
 }
 
 /// What an inbound rate may be counted by.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum InboundKey {
     /// The listener's name.
@@ -112,7 +120,7 @@ pub enum InboundKey {
 }
 
 /// What an outbound rate may be counted by.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OutboundKey {
     /// The host's name.

@@ -2,42 +2,50 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::json::fields;
+use super::shape;
 
 /// A named TLS strategy.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MtaTlsStrategy {
-    /// Unique; what TLS expressions return.
+    /// What the TLS expression yields; unique.
     #[serde(deserialize_with = "fields::text")]
+    #[schemars(with = "shape::Name")]
     pub name: String,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
-    /// DANE (RFC 7672).
+    /// Whether the TLSA records of a host decide over its certificate (DANE, RFC 7672).
     #[serde(default)]
     pub dane: TlsLevel,
-    /// MTA-STS (RFC 8461).
+    /// Whether the policy that the recipient domain publishes counts (MTA-STS, RFC 8461).
     #[serde(default)]
     pub mta_sts: TlsLevel,
-    /// STARTTLS (RFC 3207).
+    /// Whether the connection is encrypted by STARTTLS (RFC 3207).
     #[serde(default)]
     pub start_tls: TlsLevel,
     /// Whether a certificate that does not verify is good enough.
     #[serde(default)]
     pub allow_invalid_certs: bool,
-    /// For STARTTLS and the handshake; 3 minutes unless said.
+    /// How long STARTTLS and the handshake may take.
     #[serde(default = "tls_patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub tls_timeout: Duration,
-    /// For fetching an MTA-STS policy; 5 minutes unless said.
+    /// How long fetching an MTA-STS policy may take.
     #[serde(default = "mta_sts_patience", deserialize_with = "fields::millis")]
+    #[serde(serialize_with = "shape::millis")]
+    #[schemars(with = "shape::Millis")]
     pub mta_sts_timeout: Duration,
 }
 
 /// How much a mechanism is wanted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TlsLevel {
     /// Used where offered.

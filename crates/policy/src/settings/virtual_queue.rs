@@ -1,21 +1,26 @@
 //! `MtaVirtualQueue`: a share of the delivery capacity.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::json::fields;
+use super::shape;
 
 /// A named virtual queue.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MtaVirtualQueue {
-    /// Unique, 1 to 8 bytes.
+    /// What schedules name it by; unique, 1 to 8 bytes.
     #[serde(deserialize_with = "fields::short_name")]
+    #[schemars(with = "shape::ShortName")]
     pub name: String,
-    /// For people.
+    /// A note for people; nothing depends on it.
     #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
     pub description: Option<String>,
-    /// Deliveries at once on each node; 25 unless said, at least 1.
+    /// Deliveries at once on each node, at least 1.
     #[serde(default = "threads", deserialize_with = "fields::at_least_one")]
+    #[schemars(with = "shape::Count")]
     pub threads_per_node: usize,
 }
 

@@ -10,100 +10,18 @@ use super::reader::{Fault, Reader, TYPE};
 use super::tree::{Json, Member, Node};
 use crate::expr::suggest::closest;
 use crate::settings::lookup_store::{Memory, StoreHead};
+use crate::settings::object_type::{ROUTE_VARIANTS, STORE_VARIANTS, find};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, LookupStoreKind, MtaRoute, MtaVirtualQueue, MxRoute, PostgreSqlLookup, RelayRoute, RouteKind,
-    Settings, SettingsError, SqliteLookup, StoreLookup,
+    Account, LookupStoreKind, MtaRoute, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute,
+    RouteKind, Settings, SettingsError, SqliteLookup, StoreLookup,
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
-
-/// The types of objects.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Type {
-    System,
-    Route,
-    Outbound,
-    Schedule,
-    VirtualQueue,
-    Connection,
-    Tls,
-    LookupStore,
-    DsnReport,
-    Report,
-    TlsReport,
-    InboundThrottle,
-    OutboundThrottle,
-    QueueQuota,
-    Domain,
-    Account,
-    DkimSignature,
-    SenderAuth,
-    Extensions,
-}
-
-const TYPES: &[(&str, Type)] = &[
-    ("SystemSettings", Type::System),
-    ("MtaRoute", Type::Route),
-    ("MtaOutboundStrategy", Type::Outbound),
-    ("MtaDeliverySchedule", Type::Schedule),
-    ("MtaVirtualQueue", Type::VirtualQueue),
-    ("MtaConnectionStrategy", Type::Connection),
-    ("MtaTlsStrategy", Type::Tls),
-    ("StoreLookup", Type::LookupStore),
-    ("DsnReportSettings", Type::DsnReport),
-    ("ReportSettings", Type::Report),
-    ("TlsReportSettings", Type::TlsReport),
-    ("MtaInboundThrottle", Type::InboundThrottle),
-    ("MtaOutboundThrottle", Type::OutboundThrottle),
-    ("MtaQueueQuota", Type::QueueQuota),
-    ("Domain", Type::Domain),
-    ("Account", Type::Account),
-    ("DkimSignature", Type::DkimSignature),
-    ("SenderAuthSettings", Type::SenderAuth),
-    ("MtaExtensions", Type::Extensions),
-];
-
-/// The variants of a route, which stand for its type where objects are not listed by type.
-const ROUTE_VARIANTS: &[&str] = &["Local", "Mx", "Relay"];
-/// The variants of a lookup store, likewise.
-const STORE_VARIANTS: &[&str] = &["Memory", "Sqlite", "PostgreSql"];
-
-impl Type {
-    fn name(self) -> &'static str {
-        TYPES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
-    }
-
-    fn is_singleton(self) -> bool {
-        matches!(
-            self,
-            Type::System
-                | Type::Outbound
-                | Type::DsnReport
-                | Type::Report
-                | Type::TlsReport
-                | Type::SenderAuth
-                | Type::Extensions
-        )
-    }
-
-    fn named(name: &str, at: usize) -> Result<Type, Fault> {
-        let plain = name.strip_prefix("x:").unwrap_or(name);
-        let found = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(plain));
-        let names = || TYPES.iter().map(|(known, _)| *known);
-        let fault = || {
-            let near = closest(plain, names().chain(ROUTE_VARIANTS.iter().chain(STORE_VARIANTS).copied()));
-            let all = || format!("there are {}", names().collect::<Vec<_>>().join(", "));
-            let hint = near.map_or_else(all, |near| format!("did you mean {near}?"));
-            Fault::at(at, format!("there is no type of object {name}")).hint(hint)
-        };
-        found.map(|(_, kind)| *kind).ok_or_else(fault)
-    }
-}
 
 /// An object of the file: its type, the id that it is listed under, and its properties.
 #[derive(Clone, Copy)]
 struct Entry<'j> {
-    kind: Type,
+    kind: ObjectType,
     id: Option<&'j str>,
     json: &'j Json,
 }
@@ -154,7 +72,7 @@ fn error(text: &str, object: String, fault: Fault) -> SettingsError {
 struct Entries<'j> {
     found: Vec<Entry<'j>>,
     /// The types that the file speaks of.
-    mentioned: BTreeSet<Type>,
+    mentioned: BTreeSet<ObjectType>,
     /// What is of no type.
     faults: Vec<Fault>,
 }
@@ -166,7 +84,7 @@ fn entries(json: &Json) -> Entries<'_> {
         Node::Object(_) if json.member(TYPE).is_some() => entries.take(typed(json)),
         Node::Object(members) => {
             for member in members {
-                match Type::named(&member.key, member.at) {
+                match named(&member.key, member.at) {
                     Ok(kind) => {
                         entries.mentioned.insert(kind);
                         let listed = of_type(kind, &member.value, &mut entries.found);
@@ -203,11 +121,15 @@ fn typed(json: &Json) -> Result<Entry<'_>, Fault> {
     };
     let at = json.member(TYPE).map_or(json.at, |member| member.at);
     let kind = match name {
-        route if ROUTE_VARIANTS.contains(&route) => Type::Route,
-        store if STORE_VARIANTS.contains(&store) => Type::LookupStore,
-        other => Type::named(other, at)?,
+        route if ROUTE_VARIANTS.contains(&route) => ObjectType::Route,
+        store if STORE_VARIANTS.contains(&store) => ObjectType::LookupStore,
+        other => named(other, at)?,
     };
     Ok(Entry { kind, id: None, json })
+}
+
+fn named(name: &str, at: usize) -> Result<ObjectType, Fault> {
+    find(name).map_err(|hint| Fault::at(at, format!("there is no type of object {name}")).hint(hint))
 }
 
 fn not_an_object(json: &Json) -> Fault {
@@ -215,7 +137,7 @@ fn not_an_object(json: &Json) -> Fault {
 }
 
 /// Objects that are listed under their type: one, an array of them, or by id.
-fn of_type<'j>(kind: Type, json: &'j Json, found: &mut Vec<Entry<'j>>) -> Result<(), Fault> {
+fn of_type<'j>(kind: ObjectType, json: &'j Json, found: &mut Vec<Entry<'j>>) -> Result<(), Fault> {
     match &json.node {
         Node::List(items) => found.extend(items.iter().map(|json| Entry { kind, id: None, json })),
         Node::Object(members) if is_one(kind, members) => found.push(Entry { kind, id: None, json }),
@@ -229,7 +151,7 @@ fn of_type<'j>(kind: Type, json: &'j Json, found: &mut Vec<Entry<'j>>) -> Result
     Ok(())
 }
 
-fn is_one(kind: Type, members: &[Member]) -> bool {
+fn is_one(kind: ObjectType, members: &[Member]) -> bool {
     if kind.is_singleton() {
         return !matches!(members, [only] if only.key == "singleton");
     }
@@ -238,7 +160,7 @@ fn is_one(kind: Type, members: &[Member]) -> bool {
 
 struct Loader<'s> {
     settings: &'s mut Settings,
-    names: BTreeSet<(Type, String)>,
+    names: BTreeSet<(ObjectType, String)>,
     queue_ids: BTreeMap<String, String>,
 }
 
@@ -249,65 +171,67 @@ impl Loader<'_> {
             return Err(not_an_object(json));
         }
         match entry.kind {
-            Type::System => self.single(entry, |settings| &mut settings.system),
-            Type::Outbound => self.single(entry, |settings| &mut settings.outbound),
-            Type::DsnReport => self.single(entry, |settings| &mut settings.dsn_report),
-            Type::Report => self.single(entry, |settings| &mut settings.report),
-            Type::TlsReport => self.single(entry, |settings| &mut settings.tls_report),
-            Type::SenderAuth => self.single(entry, |settings| &mut settings.sender_auth),
-            Type::Extensions => self.single(entry, |settings| &mut settings.extensions),
-            Type::Route => {
+            ObjectType::System => self.single(entry, |settings| &mut settings.system),
+            ObjectType::Outbound => self.single(entry, |settings| &mut settings.outbound),
+            ObjectType::DsnReport => self.single(entry, |settings| &mut settings.dsn_report),
+            ObjectType::Report => self.single(entry, |settings| &mut settings.report),
+            ObjectType::TlsReport => self.single(entry, |settings| &mut settings.tls_report),
+            ObjectType::SenderAuth => self.single(entry, |settings| &mut settings.sender_auth),
+            ObjectType::Extensions => self.single(entry, |settings| &mut settings.extensions),
+            ObjectType::Route => {
                 let route = read_route(json)?;
                 self.once(entry, &route.name)?;
                 self.settings.routes.insert(route.name.clone(), route);
                 Ok(())
             }
-            Type::VirtualQueue => {
+            ObjectType::VirtualQueue => {
                 let queue = read::<MtaVirtualQueue>(json)?;
                 self.once(entry, &queue.name)?;
                 self.queue_ids.extend(entry.id.map(|id| (id.to_owned(), queue.name.clone())));
                 self.settings.virtual_queues.insert(queue.name.clone(), queue);
                 Ok(())
             }
-            Type::InboundThrottle => {
+            ObjectType::InboundThrottle => {
                 let mut throttle = read::<MtaInboundThrottle>(json)?;
                 throttle.id = self.id(entry, Some(&throttle.description))?;
                 self.settings.inbound_throttles.push(throttle);
                 Ok(())
             }
-            Type::OutboundThrottle => {
+            ObjectType::OutboundThrottle => {
                 let mut throttle = read::<MtaOutboundThrottle>(json)?;
                 throttle.id = self.id(entry, Some(&throttle.description))?;
                 self.settings.outbound_throttles.push(throttle);
                 Ok(())
             }
-            Type::QueueQuota => {
+            ObjectType::QueueQuota => {
                 let mut quota = read::<MtaQueueQuota>(json)?;
                 quota.id = self.id(entry, quota.description.as_deref())?;
                 self.settings.queue_quotas.push(quota);
                 Ok(())
             }
-            Type::LookupStore => {
+            ObjectType::LookupStore => {
                 let store = read_store(json)?;
                 self.once(entry, &store.name)?;
                 self.settings.lookup_stores.insert(store.name.clone(), store);
                 Ok(())
             }
-            Type::Account => {
+            ObjectType::Account => {
                 let account = read::<Account>(json)?;
                 self.once(entry, &account.name.to_string().to_lowercase())?;
                 self.settings.accounts.insert(account.name.clone(), account);
                 Ok(())
             }
-            Type::Schedule => {
+            ObjectType::Schedule => {
                 self.named(entry, |settings| &mut settings.schedules, |object| object.name.clone())
             }
-            Type::Connection => {
+            ObjectType::Connection => {
                 self.named(entry, |settings| &mut settings.connections, |object| object.name.clone())
             }
-            Type::Tls => self.named(entry, |settings| &mut settings.tls, |object| object.name.clone()),
-            Type::Domain => self.named(entry, |settings| &mut settings.domains, |object| object.name.clone()),
-            Type::DkimSignature => {
+            ObjectType::Tls => self.named(entry, |settings| &mut settings.tls, |object| object.name.clone()),
+            ObjectType::Domain => {
+                self.named(entry, |settings| &mut settings.domains, |object| object.name.clone())
+            }
+            ObjectType::DkimSignature => {
                 self.named(entry, |settings| &mut settings.dkim_signatures, |object| object.name.clone())
             }
         }
@@ -358,27 +282,27 @@ impl Loader<'_> {
     }
 
     /// Objects without a name: those of the file are all that there are, also if it lists none.
-    fn forget_fresh(&mut self, kind: Type) {
+    fn forget_fresh(&mut self, kind: ObjectType) {
         match kind {
-            Type::InboundThrottle => self.settings.inbound_throttles.clear(),
-            Type::OutboundThrottle => self.settings.outbound_throttles.clear(),
-            Type::QueueQuota => self.settings.queue_quotas.clear(),
-            Type::System
-            | Type::Route
-            | Type::Outbound
-            | Type::Schedule
-            | Type::VirtualQueue
-            | Type::Connection
-            | Type::Tls
-            | Type::LookupStore
-            | Type::DsnReport
-            | Type::Report
-            | Type::TlsReport
-            | Type::Domain
-            | Type::Account
-            | Type::DkimSignature
-            | Type::SenderAuth
-            | Type::Extensions => {}
+            ObjectType::InboundThrottle => self.settings.inbound_throttles.clear(),
+            ObjectType::OutboundThrottle => self.settings.outbound_throttles.clear(),
+            ObjectType::QueueQuota => self.settings.queue_quotas.clear(),
+            ObjectType::System
+            | ObjectType::Route
+            | ObjectType::Outbound
+            | ObjectType::Schedule
+            | ObjectType::VirtualQueue
+            | ObjectType::Connection
+            | ObjectType::Tls
+            | ObjectType::LookupStore
+            | ObjectType::DsnReport
+            | ObjectType::Report
+            | ObjectType::TlsReport
+            | ObjectType::Domain
+            | ObjectType::Account
+            | ObjectType::DkimSignature
+            | ObjectType::SenderAuth
+            | ObjectType::Extensions => {}
         }
     }
 
