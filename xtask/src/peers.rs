@@ -30,15 +30,41 @@ const NEEDS: [Need; 12] = [
 /// While this file exists, Debian's packages do not start the services that they bring.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
+/// What builds the web UI.
+const NODE: [Need; 2] = [
+    Need { what: "node", package: "nodejs", present: program },
+    Need { what: "npm", package: "npm", present: program },
+];
+
+/// In what its pages are tested.
+const BROWSER: [Need; 1] = [Need { what: "chromium", package: "chromium", present: program }];
+
+/// Sees to it that Node.js and npm are there, where that may be done.
+pub(crate) fn provide_node() {
+    let missing = missing(&NODE);
+    if !missing.is_empty() && can_install() {
+        install(&packages(&missing));
+    }
+}
+
+/// Sees to it that a browser is there, or says that it is not.
+pub(crate) fn provide_browser() {
+    provide_all(&BROWSER);
+}
+
 /// Sees to it that every peer is there, or says which is not. The tests that need a missing one fail by themselves.
 pub(crate) fn provide() {
-    if missing().is_empty() {
+    provide_all(&NEEDS);
+}
+
+fn provide_all(needs: &'static [Need]) {
+    if missing(needs).is_empty() {
         return;
     }
     if can_install() {
-        install(&packages(&missing()));
+        install(&packages(&missing(needs)));
     }
-    let missing = missing();
+    let missing = missing(needs);
     for need in &missing {
         println!("xtask: missing for tests with real peers: {} (Debian package {})", need.what, need.package);
     }
@@ -50,8 +76,8 @@ pub(crate) fn provide() {
     }
 }
 
-fn missing() -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !(need.present)(need.what)).collect()
+fn missing(needs: &'static [Need]) -> Vec<&'static Need> {
+    needs.iter().filter(|need| !(need.present)(need.what)).collect()
 }
 
 fn packages(needs: &[&Need]) -> Vec<&'static str> {

@@ -26,7 +26,7 @@ fn collect(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) {
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "target") {
+            if path.file_name().is_some_and(|name| name != "target" && name != "node_modules") {
                 collect(&path, extensions, files);
             }
         } else if path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension))
