@@ -21,7 +21,9 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         None => build(),
         Some("test") => test(),
-        Some(other) => bail!("cargo xtask ui builds the pages, cargo xtask ui test tests them; not {other:?}"),
+        Some(other) => {
+            bail!("cargo xtask ui builds the pages, cargo xtask ui test tests them; not {other:?}")
+        }
     }
 }
 
