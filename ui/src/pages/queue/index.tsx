@@ -1,5 +1,14 @@
-// The page Queue: not built yet.
+// Management › Emails › Queued: what waits, why, and what may be done to it.
 
-export default function Queue() {
-  return <h1>Queue</h1>;
+import { Route, Routes } from "react-router";
+import Message from "@/pages/message/Message";
+import Queue from "./Queue";
+
+export default function QueuePages() {
+  return (
+    <Routes>
+      <Route index element={<Queue />} />
+      <Route path=":id" element={<Message back="/queue" />} />
+    </Routes>
+  );
 }

@@ -1,0 +1,3 @@
+export default function Message({ back }: { back: string }) {
+  return <h1>{back}</h1>;
+}
