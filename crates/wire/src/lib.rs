@@ -3,5 +3,6 @@
 //! Nothing here waits, decides or remembers beyond one session. What the peer said is reported;
 //! what it means for the mail is judged in `policy`.
 
+pub mod jmap;
 pub mod sasl;
 pub mod smtp;
