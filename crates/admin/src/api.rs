@@ -1,5 +1,6 @@
 //! What the methods work on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mta::World;
@@ -23,6 +24,17 @@ pub struct Api {
 impl Api {
     /// Answers one method call, such as `x:MtaRoute/get`.
     pub async fn call(&self, caller: &Caller, method: &str, arguments: Value) -> Result<Value, MethodError> {
-        methods::call(self, caller, method, arguments).await
+        self.call_with(caller, &mut BTreeMap::new(), method, arguments).await
+    }
+
+    /// The same within a request in which objects were created before: their ids by creation id.
+    pub async fn call_with(
+        &self,
+        caller: &Caller,
+        created: &mut BTreeMap<String, String>,
+        method: &str,
+        arguments: Value,
+    ) -> Result<Value, MethodError> {
+        methods::call(self, caller, created, method, arguments).await
     }
 }

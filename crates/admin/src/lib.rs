@@ -5,10 +5,17 @@
 
 pub mod access;
 pub mod api;
+mod assets;
 pub mod caller;
 pub mod error;
+mod health;
+pub mod http;
 mod methods;
+mod metrics;
+mod schema;
+pub mod set_error;
 
 pub use api::Api;
 pub use caller::{Caller, Proof, Role};
 pub use error::MethodError;
+pub use set_error::{SetError, SetErrorKind};

@@ -1,5 +1,7 @@
 //! Which file answers which method?
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::access::permissions;
@@ -11,6 +13,7 @@ use crate::error::MethodError;
 pub(crate) async fn call(
     _api: &Api,
     caller: &Caller,
+    _created: &mut BTreeMap<String, String>,
     method: &str,
     _arguments: Value,
 ) -> Result<Value, MethodError> {

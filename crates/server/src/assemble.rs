@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::Api;
 use anyhow::Context;
 use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
@@ -31,6 +32,7 @@ use wire::smtp::limits::{BareLineEnd, SessionLimits};
 use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol, Web};
 use crate::descriptors;
+use crate::management::{self, Management};
 use crate::secrets::MachineSecrets;
 
 /// The running process.
@@ -46,6 +48,7 @@ pub(crate) struct Server {
     delivery: CancellationToken,
     listeners: JoinSet<()>,
     queue_manager: JoinSet<()>,
+    management: Management,
 }
 
 /// Opens the store and the sockets, and starts to work.
@@ -86,6 +89,8 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let (of_world, settings, kept, stop) = shared();
     delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
     delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
+    let api = Api { world: world.clone(), configuration: watched };
+    let management = management::start(boot, api).await?;
     Ok(Server {
         addresses,
         world,
@@ -97,6 +102,7 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
         delivery,
         listeners: listening,
         queue_manager: delivering,
+        management,
     })
 }
 
@@ -109,6 +115,11 @@ impl Server {
     /// The configuration in force.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
         self.configuration.borrow().clone()
+    }
+
+    /// Where the management API listens, if it does.
+    pub(crate) fn management_address(&self) -> Option<SocketAddr> {
+        self.management.address
     }
 
     /// Puts another configuration in force, whole.
@@ -143,6 +154,7 @@ impl Server {
     pub(crate) async fn stop(mut self) {
         self.intake.cancel();
         while self.listeners.join_next().await.is_some() {}
+        self.management.stop().await;
         self.delivery.cancel();
         while self.queue_manager.join_next().await.is_some() {}
         self.connections.close().await;

@@ -44,6 +44,8 @@ pub(crate) struct Boot {
     pub(crate) log: Log,
     /// From where the settings may take secrets.
     pub(crate) secrets: Secrets,
+    /// Where the management API listens.
+    pub(crate) admin: Admin,
 }
 
 /// A host name, parsed.
@@ -243,6 +245,28 @@ pub(crate) struct Secrets {
     pub(crate) world_readable: bool,
 }
 
+/// Where the management API listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Admin {
+    /// Whether it listens at all.
+    pub(crate) enabled: bool,
+    /// Address and port; the address of a browser on this machine unless said.
+    pub(crate) bind: Option<SocketAddr>,
+    /// The Unix socket; `admin.sock` in the data directory unless said.
+    pub(crate) socket: Option<PathBuf>,
+    /// The chain for TLS, in a PEM file.
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key.
+    pub(crate) key: Option<PathBuf>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Admin { enabled: true, bind: None, socket: None, certificate: None, key: None }
+    }
+}
+
 impl Boot {
     /// Reads a boot file and makes its paths whole.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
@@ -272,6 +296,9 @@ impl Boot {
             .iter_mut()
             .chain(&mut boot.trusted_roots)
             .chain(&mut boot.dns.trust_anchors)
+            .chain(&mut boot.admin.socket)
+            .chain(&mut boot.admin.certificate)
+            .chain(&mut boot.admin.key)
         {
             *path = base.join(&*path);
         }
@@ -292,6 +319,11 @@ impl Boot {
             }
         }
         Ok(())
+    }
+
+    /// The Unix socket of the management API.
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.admin.socket.clone().unwrap_or_else(|| self.data_directory.join("admin.sock"))
     }
 
     /// The settings file.

@@ -10,6 +10,7 @@ mod demo;
 mod descriptors;
 mod explanation;
 mod log;
+mod management;
 mod message;
 mod paint;
 mod secrets;

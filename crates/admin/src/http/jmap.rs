@@ -48,7 +48,8 @@ pub(super) async fn answer(
     if !is_json(&head.headers) {
         return refuse(&Problem::NotJson("its content type must be application/json".to_owned()));
     }
-    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: usize| length > limits.request_bytes_max) {
         return refuse(&too_large(&limits));
     }
@@ -148,9 +149,10 @@ fn account(given: Option<Value>) -> Result<(), MethodError> {
     match given {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(id)) if id == ACCOUNT => Ok(()),
-        Some(Value::String(id)) => {
-            Err(MethodError::new("accountNotFound", format!("there is no account {id}; the only one is {ACCOUNT}")))
-        }
+        Some(Value::String(id)) => Err(MethodError::new(
+            "accountNotFound",
+            format!("there is no account {id}; the only one is {ACCOUNT}"),
+        )),
         Some(_) => Err(MethodError::invalid_arguments("accountId must be a string")),
     }
 }

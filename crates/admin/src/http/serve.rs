@@ -72,7 +72,9 @@ async fn take_network(listener: TcpListener, tls: Option<TlsAcceptor>, means: Me
             match tls {
                 None => speak(stream, Peer::Network { address, tls: false }, means, permit).await,
                 Some(tls) => match timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => speak(stream, Peer::Network { address, tls: true }, means, permit).await,
+                    Ok(Ok(stream)) => {
+                        speak(stream, Peer::Network { address, tls: true }, means, permit).await
+                    }
                     Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS with a client of the API"),
                     Err(_) => tracing::debug!(%address, "no TLS with a client of the API: it took too long"),
                 },

@@ -38,7 +38,8 @@ impl Sockets {
             Some(address) => Some(TcpListener::bind(address).await.map_err(failed(&address.to_string()))?),
             None => None,
         };
-        let local = path.map(|path| bind_path(path).map_err(failed(&path.display().to_string()))).transpose()?;
+        let local =
+            path.map(|path| bind_path(path).map_err(failed(&path.display().to_string()))).transpose()?;
         Ok(Sockets { network, tls, local, path: path.map(Path::to_owned) })
     }
 

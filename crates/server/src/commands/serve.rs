@@ -105,6 +105,9 @@ fn welcome(trial: &Trial, config: Option<&Path>, server: &Server) {
     for (name, address) in &server.addresses {
         tracing::info!(listener = %name, %address, "listening");
     }
+    if let Some(address) = server.management_address() {
+        tracing::info!(%address, "the management API is here");
+    }
     if config.is_none() {
         super::print(&first_steps(trial, server, Paint::for_stdout()));
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::certificates::Authority;
 use super::dns::{Entry, NameServer};
 use super::peer::{Fault, Peer, PeerSetup, Received, loopback};
-use crate::config::{Boot, Certificate, Dns, Dnssec, Listener, ListenerProtocol, ListenerTls, Mx};
+use crate::config::{Admin, Boot, Certificate, Dns, Dnssec, Listener, ListenerProtocol, ListenerTls, Mx};
 
 /// The name of our own server.
 pub(crate) const HOSTNAME: &str = "mail.harbour.example";
@@ -190,6 +190,7 @@ fn boot(
         trusted_roots: vec![write("root.pem", &authority.root_pem())?],
         dns: Dns { name_servers: vec![dns], dnssec: Dnssec::Off, trust_anchors: None },
         mx: Mx { port: mx_port, allow_loopback: true, own_addresses: Vec::new() },
+        admin: Admin { enabled: false, ..Admin::default() },
         ..Boot::default()
     })
 }

@@ -39,7 +39,9 @@ impl Answers {
 
     /// All of them, as `methodResponses`.
     pub fn into_value(self) -> Value {
-        let answer = |answer: Invocation| Value::Array(vec![answer.name.into(), answer.arguments.into(), answer.call_id.into()]);
+        let answer = |answer: Invocation| {
+            Value::Array(vec![answer.name.into(), answer.arguments.into(), answer.call_id.into()])
+        };
         self.given.into_iter().map(answer).collect()
     }
 
@@ -69,15 +71,18 @@ impl Answers {
         };
         let (result_of, name, path) = (part("resultOf")?, part("name")?, part("path")?);
         let answer = self.given.iter().find(|answer| answer.call_id == result_of);
-        let answer = answer.ok_or_else(|| wrong(format!("no call before this one has the id {result_of}")))?;
+        let answer =
+            answer.ok_or_else(|| wrong(format!("no call before this one has the id {result_of}")))?;
         if answer.name != name {
             return Err(wrong(format!("the answer to {result_of} is {}, not {name}", answer.name)));
         }
         // What is copied is weighed before it is.
         let whole = answer.arguments.values().map(weight).sum::<usize>();
-        self.left = self.left.checked_sub(whole).ok_or_else(|| wrong("the references copy too much".to_owned()))?;
+        self.left =
+            self.left.checked_sub(whole).ok_or_else(|| wrong("the references copy too much".to_owned()))?;
         let arguments = Value::Object(answer.arguments.clone());
-        follow(&arguments, path).ok_or_else(|| wrong(format!("{path} leads to nothing in the answer to {result_of}")))
+        follow(&arguments, path)
+            .ok_or_else(|| wrong(format!("{path} leads to nothing in the answer to {result_of}")))
     }
 }
 
@@ -110,7 +115,11 @@ mod tests {
         let changes = json!({ "accountId": "A1", "created": ["f1", "f4"], "updated": [], "destroyed": [] });
         let threads = json!({ "list": [{ "emailIds": ["a", "b"] }, { "emailIds": ["c"] }] });
         for (name, arguments, id) in [("Foo/changes", changes, "t0"), ("Thread/get", threads, "t2")] {
-            answers.push(Invocation { name: name.to_owned(), arguments: object(arguments), call_id: id.to_owned() });
+            answers.push(Invocation {
+                name: name.to_owned(),
+                arguments: object(arguments),
+                call_id: id.to_owned(),
+            });
         }
         answers
     }
@@ -130,13 +139,17 @@ mod tests {
     fn what_leads_nowhere_is_an_error() {
         let check = |reference: Value, expected: &str| {
             let error = answers().resolve(object(json!({ "#ids": reference }))).unwrap_err();
-            assert!(matches!(&error, ReferenceError::InvalidResultReference(why) if why.contains(expected)), "{error:?}");
+            assert!(
+                matches!(&error, ReferenceError::InvalidResultReference(why) if why.contains(expected)),
+                "{error:?}"
+            );
         };
         check(json!("t0"), "resultOf must be a string");
         check(json!({ "resultOf": "t9", "name": "Foo/changes", "path": "/created" }), "t9");
         check(json!({ "resultOf": "t0", "name": "Foo/get", "path": "/created" }), "not Foo/get");
         check(json!({ "resultOf": "t0", "name": "Foo/changes", "path": "/nothing" }), "leads to nothing");
-        let both = json!({ "ids": [], "#ids": { "resultOf": "t0", "name": "Foo/changes", "path": "/created" } });
+        let both =
+            json!({ "ids": [], "#ids": { "resultOf": "t0", "name": "Foo/changes", "path": "/created" } });
         let error = answers().resolve(object(both)).unwrap_err();
         assert!(matches!(error, ReferenceError::InvalidArguments(_)), "{error:?}");
     }

@@ -71,7 +71,8 @@ mod tests {
             "foo": ["bar", "baz"], "": 0, "a/b": 1, "m~n": 8, "*": 9,
             "list": [{ "ids": [1, 2] }, { "ids": [3] }], "one": [{ "id": "x" }, { "id": "y" }],
         });
-        let check = |path: &str, expected: Option<Value>| assert_eq!(follow(&value, path), expected, "{path}");
+        let check =
+            |path: &str, expected: Option<Value>| assert_eq!(follow(&value, path), expected, "{path}");
         check("", Some(value.clone()));
         check("/foo/0", Some(json!("bar")));
         check("/", Some(json!(0)));
@@ -81,7 +82,9 @@ mod tests {
         check("/one/*/id", Some(json!(["x", "y"])));
         check("/list/*/ids", Some(json!([1, 2, 3])));
         check("/list/*", Some(value["list"].clone()));
-        for nowhere in ["foo", "/foo/2", "/foo/00", "/foo/-", "/foo/bar", "/none", "/m~2n", "/m~", "/list/*/none"] {
+        for nowhere in
+            ["foo", "/foo/2", "/foo/00", "/foo/-", "/foo/bar", "/none", "/m~2n", "/m~", "/list/*/none"]
+        {
             check(nowhere, None);
         }
     }

@@ -35,11 +35,12 @@ impl Problem {
         let (kind, detail) = match self {
             Problem::NotJson(why) => ("notJSON", format!("the request is not I-JSON: {why}")),
             Problem::NotRequest(why) => ("notRequest", format!("the request is not a JMAP request: {why}")),
-            Problem::UnknownCapability(name) => ("unknownCapability", format!("there is no capability {name}")),
+            Problem::UnknownCapability(name) => {
+                ("unknownCapability", format!("there is no capability {name}"))
+            }
             Problem::Limit { limit, most } => ("limit", format!("{limit} is {most}")),
         };
-        let mut document =
-            json!({ "type": format!("urn:ietf:params:jmap:error:{kind}"), "status": self.status(), "detail": detail });
+        let mut document = json!({ "type": format!("urn:ietf:params:jmap:error:{kind}"), "status": self.status(), "detail": detail });
         if let Problem::Limit { limit, .. } = self {
             document["limit"] = Value::from(*limit);
         }

@@ -41,7 +41,9 @@ impl Request {
         if body.len() > limits.request_bytes_max {
             return Err(Problem::Limit { limit: "maxSizeRequest", most: limits.request_bytes_max });
         }
-        let Value::Object(mut members) = strict_json(body).map_err(|error| Problem::NotJson(error.to_string()))? else {
+        let Value::Object(mut members) =
+            strict_json(body).map_err(|error| Problem::NotJson(error.to_string()))?
+        else {
             return Err(not("it is no object"));
         };
         let using = using(members.remove("using"))?;
@@ -49,14 +51,16 @@ impl Request {
             Some(Value::Array(calls)) => calls,
             _ => return Err(not("methodCalls must be an array")),
         };
-        let created_ids = members.remove("createdIds").filter(|ids| !ids.is_null()).map(created_ids).transpose()?;
+        let created_ids =
+            members.remove("createdIds").filter(|ids| !ids.is_null()).map(created_ids).transpose()?;
         if let Some(name) = using.iter().find(|name| !known.contains(&name.as_str())) {
             return Err(Problem::UnknownCapability(name.clone()));
         }
         if calls.len() > limits.calls_max {
             return Err(Problem::Limit { limit: "maxCallsInRequest", most: limits.calls_max });
         }
-        let calls = calls.into_iter().enumerate().map(|(at, call)| invocation(at, call)).collect::<Result<_, _>>()?;
+        let calls =
+            calls.into_iter().enumerate().map(|(at, call)| invocation(at, call)).collect::<Result<_, _>>()?;
         Ok(Request { using, calls, created_ids })
     }
 }
@@ -85,12 +89,15 @@ fn created_ids(member: Value) -> Result<BTreeMap<String, String>, Problem> {
 fn invocation(at: usize, call: Value) -> Result<Invocation, Problem> {
     let wrong = || not(format!("methodCalls.{at} must be [name, arguments, call id]"));
     let Value::Array(parts) = call else { return Err(wrong()) };
-    let Ok([Value::String(name), Value::Object(arguments), Value::String(call_id)]) = <[Value; 3]>::try_from(parts)
+    let Ok([Value::String(name), Value::Object(arguments), Value::String(call_id)]) =
+        <[Value; 3]>::try_from(parts)
     else {
         return Err(wrong());
     };
     if name.len() > NAME_BYTES_MAX || call_id.len() > NAME_BYTES_MAX {
-        return Err(not(format!("methodCalls.{at}: a name or a call id may have {NAME_BYTES_MAX} bytes at most")));
+        return Err(not(format!(
+            "methodCalls.{at}: a name or a call id may have {NAME_BYTES_MAX} bytes at most"
+        )));
     }
     Ok(Invocation { name, arguments, call_id })
 }
@@ -118,7 +125,8 @@ mod tests {
                    [ "method3", {}, "c3" ] ] }"#,
         )
         .unwrap();
-        let calls: Vec<_> = request.calls.iter().map(|call| (call.name.as_str(), call.call_id.as_str())).collect();
+        let calls: Vec<_> =
+            request.calls.iter().map(|call| (call.name.as_str(), call.call_id.as_str())).collect();
         assert_eq!(calls, [("method1", "c1"), ("method2", "c2"), ("method3", "c3")]);
         assert_eq!(request.calls[0].arguments["arg2"], "arg2data");
         assert_eq!(request.created_ids, None);

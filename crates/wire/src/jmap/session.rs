@@ -38,7 +38,8 @@ pub fn session(of: &Session<'_>) -> Value {
         "maxObjectsInSet": limits.objects_in_set_max,
         "collationAlgorithms": [],
     });
-    let empty = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), json!({}))).collect::<Map<_, _>>();
+    let empty =
+        |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), json!({}))).collect::<Map<_, _>>();
     let mut capabilities = empty(of.capabilities);
     capabilities.insert(CORE.to_owned(), core);
     let primary: Map<_, _> =
@@ -80,7 +81,10 @@ mod tests {
             state: "1",
         };
         let session = session(&of);
-        for member in "capabilities accounts primaryAccounts username apiUrl downloadUrl uploadUrl eventSourceUrl state".split(' ') {
+        for member in
+            "capabilities accounts primaryAccounts username apiUrl downloadUrl uploadUrl eventSourceUrl state"
+                .split(' ')
+        {
             assert!(!session[member].is_null(), "{member}");
         }
         for part in ["{accountId}", "{blobId}", "{name}", "{type}"] {
