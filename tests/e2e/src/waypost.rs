@@ -70,7 +70,8 @@ impl Setup {
         let boot = format!(
             "data_directory = \"{}\"\nsettings = \"settings.json\"\nhostname = \"mx.here.test\"\n\
              relay_networks = [{networks}]\n\
-             [[listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:{port}\"\n{}",
+             [[listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:{port}\"\n{}\n\
+             [admin]\nbind = \"127.0.0.1:0\"\n",
             data.display(),
             self.boot
         );

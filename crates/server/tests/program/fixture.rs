@@ -52,6 +52,7 @@ impl Place {
             "waypost.toml",
             "data_directory = \"data\"\nsettings = \"settings.json\"\n\
              [[listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:0\"\n\
+             [admin]\nbind = \"127.0.0.1:0\"\n\
              [log]\nformat = \"json\"\n",
         );
         place
@@ -91,11 +92,20 @@ impl Place {
                 }
             }
         });
-        let mut server =
-            Server { child, lines, reader: Some(reader), log: Vec::new(), address: String::new() };
-        let line = server.line_with("\"listening\"");
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        server.address = line["address"].as_str().unwrap().to_owned();
+        let mut server = Server {
+            child,
+            lines,
+            reader: Some(reader),
+            log: Vec::new(),
+            address: String::new(),
+            admin: String::new(),
+        };
+        let address = |line: String| {
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            line["address"].as_str().unwrap().to_owned()
+        };
+        server.address = address(server.line_with("\"listening\""));
+        server.admin = address(server.line_with("the management API is here"));
         server
     }
 }
@@ -140,6 +150,8 @@ pub(crate) struct Server {
     reader: Option<JoinHandle<()>>,
     log: Vec<String>,
     pub(crate) address: String,
+    /// Where the management API is.
+    pub(crate) admin: String,
 }
 
 impl Server {
