@@ -136,7 +136,7 @@ mod tests {
         refused("[1] [2]", "trailing");
         refused("\"\\ud800\"", "line 1");
         refused("[1e999]", "number out of range");
-        refused("nul", "expected");
+        refused("nux", "expected");
     }
 
     // proves: L11
