@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{ContentTraits, EnhancedStatus, Reply};
+use mail::{ContentTraits, EnhancedStatus, Envelope, MessageId, Reply};
 use policy::Configuration;
 use policy::admit::Admission;
 use store::{ContentWriter, StoreError};
 use wire::smtp::line_ends::LineEndMender;
 
+use crate::events::Event;
 use crate::gather;
 use crate::inspect::{Conclusion, Inspection};
 use crate::quotas::Quotas;
@@ -170,6 +171,7 @@ impl Incoming {
         };
         let accepted = admission.accept(first);
         let (from, recipients) = (accepted.reverse_path().clone(), accepted.recipients().len());
+        let told = world.events.wanted().events.then(|| store::queue::envelope(&accepted, MessageId(0)));
         let reserved = match quotas.reserve(world, &accepted).await {
             Ok(reserved) => reserved,
             Err(reply) => return Ok(reply),
@@ -177,6 +179,9 @@ impl Incoming {
         let message = world.store.accept(accepted, content).await?;
         if let Some(reserved) = reserved {
             reserved.bind(message);
+        }
+        if let Some(envelope) = told {
+            world.events.report(Event::Accepted(Arc::new(Envelope { message, ..envelope })));
         }
         tracing::info!(id = %message, trace = id, %from, recipients, size, "accepted");
         Ok(Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), format!("Message queued with id {message}.")))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mail::seven_bit::Target;
 use mail::{Envelope, RecipientId};
@@ -13,6 +14,7 @@ use store::{Deposit, LeaseId, QueuedRecipient, StoreError};
 use crate::connections::Connections;
 use crate::deliver::local;
 use crate::deliver::remote::Remote;
+use crate::events::Dialogue;
 use crate::world::World;
 
 /// One message, one next hop, one or more recipients.
@@ -42,6 +44,10 @@ pub struct Report {
     pub outcomes: Vec<(RecipientId, AttemptOutcome)>,
     /// Which way each recipient took, for the log; parallel to `outcomes`.
     pub ways: Vec<Way>,
+    /// What was said, if that is kept.
+    pub dialogue: Option<Arc<Dialogue>>,
+    /// How long it took.
+    pub took: Duration,
     /// Copies for the local store, to be written with the verdicts.
     pub deposits: Vec<Deposit>,
 }
@@ -49,7 +55,15 @@ pub struct Report {
 impl Report {
     /// Of an attempt that was begun, so far without ways and copies.
     pub fn begun(outcomes: Vec<(RecipientId, AttemptOutcome)>) -> Self {
-        Report { begun: true, lease_lost: false, outcomes, ways: Vec::new(), deposits: Vec::new() }
+        Report {
+            begun: true,
+            lease_lost: false,
+            outcomes,
+            ways: Vec::new(),
+            dialogue: None,
+            took: Duration::ZERO,
+            deposits: Vec::new(),
+        }
     }
 }
 
@@ -105,8 +119,10 @@ pub async fn attempt_until(
             Report { ways, deposits, ..Report::begun(outcomes) }
         }
         NextHop::Mx { .. } | NextHop::Relay { .. } => {
-            let places = Remote::new(world, configuration, connections, delivery).run(cut).await;
+            let (places, dialogue) = Remote::new(world, configuration, connections, delivery).run(cut).await;
             let mut report = Report::begun(Vec::new());
+            report.dialogue = dialogue.map(Arc::new);
+            report.took = world.clock.now().since(now);
             for (id, place) in ids.into_iter().zip(places) {
                 if let Some(outcome) = place.outcome {
                     report.outcomes.push((id, outcome));
@@ -125,6 +141,8 @@ fn not_begun(ids: &[RecipientId], error: &StoreError) -> Report {
         lease_lost: matches!(error, StoreError::LeaseLost(_)),
         outcomes: ids.iter().map(|id| (*id, outcome.clone())).collect(),
         ways: vec![Way::default(); ids.len()],
+        dialogue: None,
+        took: Duration::ZERO,
         deposits: Vec::new(),
     }
 }

@@ -14,6 +14,7 @@ pub mod connect;
 pub mod connections;
 mod content;
 mod deliver;
+pub mod events;
 pub mod gather;
 pub mod health;
 pub mod heartbeat;

@@ -23,6 +23,7 @@ use tracing::{error, info, warn};
 use crate::attempt::{Delivery, Report, Way, attempt_until};
 use crate::claims::Next;
 use crate::connections::Connections;
+use crate::events::{Event, PutOff};
 use crate::gather::decide;
 use crate::heartbeat::resume;
 use crate::notices::Rates;
@@ -30,6 +31,7 @@ use crate::pace::{self, Cleared, Pass};
 use crate::quotas::Quotas;
 use crate::settle::{Decisions, Settled, longer, noticed, settle, verdict};
 use crate::throttles::Held;
+use crate::waybill::Tried;
 use crate::world::World;
 
 /// Characters of a refusal in an alarm.
@@ -156,7 +158,7 @@ pub(crate) async fn deliver(means: Means, part: Part, cleared: Option<Cleared>) 
     let now = means.world.clock.now();
     let is_out = |queued: &QueuedRecipient| is_out(queued, &cleared.held, now);
     let (delivery, mut decisions) = if part.delivery.recipients.iter().any(is_out) {
-        without_those_out(&means.configuration, &part, &cleared.held, now)
+        without_those_out(&means, &part, &cleared.held, now)
     } else {
         (Arc::clone(&part.delivery), part.decisions())
     };
@@ -191,7 +193,7 @@ fn is_out(queued: &QueuedRecipient, held: &BTreeMap<RecipientId, Held>, now: Tim
 
 /// The delivery to those who are tried, and the verdicts on those who are not.
 fn without_those_out(
-    configuration: &Configuration,
+    means: &Means,
     part: &Part,
     held: &BTreeMap<RecipientId, Held>,
     now: Timestamp,
@@ -208,7 +210,7 @@ fn without_those_out(
                 continue;
             }
         };
-        decisions.decide(configuration, &queued, to, None, verdict, now);
+        decisions.decide(means, &queued, to, None, verdict, now);
     }
     delivery.recipients = tried;
     (Arc::new(delivery), decisions)
@@ -217,7 +219,7 @@ fn without_those_out(
 /// Writes that a rate holds up all recipients of a delivery. Nothing is counted.
 pub(crate) async fn hold(means: Means, part: Part, cleared: Cleared) -> Ended {
     let now = means.world.clock.now();
-    let (delivery, decisions) = without_those_out(&means.configuration, &part, &cleared.held, now);
+    let (delivery, decisions) = without_those_out(&means, &part, &cleared.held, now);
     debug_assert!(delivery.recipients.is_empty(), "all are held");
     Ended::new(part.delivery.lease, settle(&means, decisions).await)
 }
@@ -273,7 +275,8 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
         };
         alarm_if_about_us(means, &delivery.next_hop, &outcome, now);
         let verdict = verdict(means, envelope, queued, outcome, now).await;
-        decisions.decide(&means.configuration, queued, Some(delivery), way, verdict, now);
+        let tried = way.map(|way| Tried { way, dialogue: report.dialogue.as_ref(), took: report.took });
+        decisions.decide(means, queued, Some(delivery), tried, verdict, now);
     }
     decisions.deposits = report.deposits;
 }
@@ -324,7 +327,7 @@ pub(crate) async fn errand(
             }
             Next::Try(..) | Next::Wait => continue,
         };
-        decisions.decide(configuration, &queued, None, None, verdict, now);
+        decisions.decide(&means, &queued, None, None, verdict, now);
     }
     Ended::new(lease, settle(&means, decisions).await)
 }
@@ -347,7 +350,7 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
         let text = &down.trouble.text;
         if queued.progress.expired(now) {
             let verdict = expired(&queued.progress);
-            decisions.decide(&means.configuration, queued, Some(&part.delivery), None, verdict, now);
+            decisions.decide(&means, queued, Some(&part.delivery), None, verdict, now);
             continue;
         }
         let verdict = if down.failed_at >= queued.progress.due {
@@ -365,11 +368,25 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
     if settled.written && put_off > 0 {
         // One line for all: where a next hop is down, hundreds of thousands may wait for it.
         let first = recipients.first().map(|queued| &queued.recipient.forward_path);
+        report_put_off(&means.world, &part, &down, put_off, now);
         info!(target: "delivery", outcome = "put off", id = %envelope.message, recipients = put_off,
             first = first.map(tracing::field::display), next_hop = %next_hop, until = %down.trial,
             why = down.trouble.text, "put off");
     }
     Ended::new(*lease, settled)
+}
+
+fn report_put_off(world: &World, part: &Part, down: &Down, recipients: usize, now: Timestamp) {
+    if world.events.wanted().events {
+        world.events.report(Event::PutOff(Box::new(PutOff {
+            at: now,
+            envelope: Arc::clone(&part.delivery.envelope),
+            recipients,
+            next_hop: part.delivery.next_hop.clone(),
+            until: down.trial,
+            why: one_line(&down.trouble.text, ALARM_CHARS_MAX),
+        })));
+    }
 }
 
 /// Writes that a delivery is not tried before `until`, for a reason of ours. Nothing is counted.
@@ -379,7 +396,7 @@ pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Tr
     let mut decisions = part.decisions();
     for queued in recipients {
         let verdict = postponed(&queued.progress, until, why.clone());
-        decisions.decide(&means.configuration, queued, Some(&part.delivery), None, verdict, now);
+        decisions.decide(&means, queued, Some(&part.delivery), None, verdict, now);
     }
     Ended::new(*lease, settle(&means, decisions).await)
 }

@@ -31,6 +31,7 @@ use crate::attempt::Delivery;
 use crate::bounds::set_bounds;
 use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
+use crate::events::{self, QueuePressure};
 use crate::health::{forget, record};
 use crate::heartbeat::beating;
 use crate::pace::{Cleared, Pass};
@@ -244,6 +245,7 @@ impl State {
         self.relieved_at = Some(Instant::now());
         let relieved = self.scheduler.relieve(self.now());
         if !relieved.is_empty() {
+            self.report_pressure(relieved.len());
             warn!(
                 deliveries = relieved.len(),
                 "slow next hops hold up the queue; deliveries to them are put off"
@@ -256,6 +258,13 @@ impl State {
                 part.ids(),
                 parts::postpone(self.means.clone(), part, until, why),
             );
+        }
+    }
+
+    fn report_pressure(&self, deliveries: usize) {
+        if self.means.world.events.wanted().events {
+            let pressure = QueuePressure { at: self.now(), deliveries };
+            self.means.world.events.report(events::Event::QueuePressure(Box::new(pressure)));
         }
     }
 

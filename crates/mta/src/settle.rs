@@ -16,12 +16,13 @@ use store::{Deposit, Ending, LeaseId, QueuedRecipient, Settlement, StoreError};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use crate::attempt::{Delivery, Way};
+use crate::attempt::Delivery;
+use crate::events::{Bounced, Event};
 use crate::gather::decide;
 use crate::notices::{log_double_bounce, notice};
 use crate::parts::Means;
 use crate::quotas::Quotas;
-use crate::waybill::{Line, line};
+use crate::waybill::{Line, Tried, is_heard, line};
 use crate::world::World;
 
 /// What is to be written about some recipients of one claim.
@@ -59,14 +60,17 @@ impl Decisions {
     /// What becomes of one recipient, after an attempt or without.
     pub(crate) fn decide(
         &mut self,
-        configuration: &Configuration,
+        means: &Means,
         queued: &QueuedRecipient,
         to: Option<&Delivery>,
-        way: Option<&Way>,
+        tried: Option<Tried<'_>>,
         verdict: Verdict,
         now: Timestamp,
     ) {
-        self.lines.extend(line(configuration, &self.envelope, queued, to, way, &verdict, now));
+        if is_heard(&means.world) {
+            let line = line(&means.configuration, &self.envelope, queued, to, tried, &verdict, now);
+            self.lines.push(line);
+        }
         self.verdicts.push((queued.recipient.clone(), verdict));
     }
 
@@ -164,6 +168,7 @@ pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
         let notice = notice(world, configuration, &means.rates, &envelope, happenings, now).await;
         settlement.notices.extend(notice);
     }
+    let bounced = bounced(world, &envelope, &settlement, now);
     if settlement.endings.is_empty() && settlement.told.is_empty() {
         return Settled { owed, next_event, written: true, well: true };
     }
@@ -172,10 +177,22 @@ pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
     let written = writing == Writing::Done;
     if written {
         means.quotas.ended(envelope.message, gone.into_iter());
-        lines.iter().for_each(Line::log);
+        lines.into_iter().for_each(|line| line.say(world));
+        bounced.into_iter().for_each(|event| world.events.report(event));
     }
     let owed = if written { owed } else { Vec::new() };
     Settled { owed, next_event, written, well: writing != Writing::Failed }
+}
+
+/// That notifications were queued, for those who listen.
+fn bounced(world: &World, envelope: &Arc<Envelope>, settlement: &Settlement, now: Timestamp) -> Vec<Event> {
+    if settlement.notices.is_empty() || !world.events.wanted().events {
+        return Vec::new();
+    }
+    let told = settlement.notices.iter().filter_map(|notice| notice.accepted.recipients().first());
+    let event =
+        |to: mail::Address| Event::Bounced(Box::new(Bounced { at: now, envelope: Arc::clone(envelope), to }));
+    told.map(|new| event(new.forward_path.clone())).collect()
 }
 
 /// Who leaves the queue with this; nobody where that does not matter.

@@ -1,104 +1,122 @@
-//! One line in the log for each thing that is decided about a recipient.
+//! What is said about each recipient once it is written: the line in the log and the event, from one record.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::Envelope;
+use mail::Timestamp;
 use mail::dsn::one_line;
 use mail::seven_bit::Target;
-use mail::{Envelope, MessageId, Timestamp};
 use policy::expr::LookupAnswers;
 use policy::facts::Facts;
 use policy::route::explain_route;
-use policy::{Configuration, NextHop, Trouble, Verdict};
+use policy::{Configuration, Trouble, Verdict};
 use store::QueuedRecipient;
 use tracing::info;
 
 use crate::attempt::{Delivery, Way};
+use crate::events::{Attempt, Dialogue, Event, Outcome};
+use crate::world::World;
 
 /// Characters of a text of a peer in a line.
 const TEXT_CHARS_MAX: usize = 400;
 
-/// What is to be said about a recipient once it is written: nothing is in the log that is not in the store.
-#[derive(Debug)]
-pub(crate) struct Line {
-    outcome: &'static str,
-    id: MessageId,
-    recipient: String,
-    reverse_path: String,
-    next_hop: Option<NextHop>,
-    why: Option<String>,
-    way: Option<Way>,
-    retry_num: u32,
-    reply: String,
-    next_attempt: Option<Timestamp>,
-    in_doubt: bool,
-    /// It failed, and there is nobody to tell: what is returned to nobody is only told here.
-    double_bounce: bool,
+/// How a recipient was tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tried<'a> {
+    pub(crate) way: &'a Way,
+    pub(crate) dialogue: Option<&'a Arc<Dialogue>>,
+    pub(crate) took: Duration,
 }
 
-/// What became of a recipient in an attempt, or without one if there is no way. None if nobody listens.
+/// What is to be said about a recipient once it is written: nothing is said that is not in the store.
+#[derive(Debug)]
+pub(crate) struct Line(Box<Attempt>);
+
+/// Whether anybody listens to what becomes of recipients.
+pub(crate) fn is_heard(world: &World) -> bool {
+    tracing::enabled!(target: "delivery", tracing::Level::INFO) || world.events.wanted().events
+}
+
+/// What became of a recipient in an attempt, or without one if there is no way.
 pub(crate) fn line(
     configuration: &Configuration,
-    envelope: &Envelope,
+    envelope: &Arc<Envelope>,
     queued: &QueuedRecipient,
     to: Option<&Delivery>,
-    way: Option<&Way>,
+    tried: Option<Tried<'_>>,
     verdict: &Verdict,
     now: Timestamp,
-) -> Option<Line> {
-    if !tracing::enabled!(target: "delivery", tracing::Level::INFO) {
-        return None;
-    }
-    let (outcome, words, in_doubt) = match verdict {
-        Verdict::Delivered(delivered) => ("delivered", delivered.reply.to_string(), false),
-        Verdict::Retry(progress) => {
-            ("deferred", words(progress.last.as_ref()), in_doubt(progress.last.as_ref()))
+) -> Line {
+    let (outcome, trouble, next_attempt) = match verdict {
+        Verdict::Delivered(_) => (Outcome::Delivered, None, None),
+        Verdict::Failed(trouble) => (Outcome::Failed, Some(trouble), None),
+        // What is not counted was not tried.
+        Verdict::Retry(progress) if progress.retry_num == queued.progress.retry_num => {
+            (Outcome::Postponed, progress.last.as_ref(), Some(progress.due))
         }
-        Verdict::Failed(trouble) => ("failed", words(Some(trouble)), trouble.in_doubt),
+        Verdict::Retry(progress) => (Outcome::Deferred, progress.last.as_ref(), Some(progress.due)),
     };
-    let next_attempt = match verdict {
-        Verdict::Retry(progress) => Some(progress.due),
-        Verdict::Delivered(_) | Verdict::Failed(_) => None,
+    let reply = match verdict {
+        Verdict::Delivered(delivered) => delivered.reply.to_string(),
+        Verdict::Failed(_) | Verdict::Retry(_) => words(trouble),
     };
-    Some(Line {
+    Line(Box::new(Attempt {
+        at: now,
+        envelope: Arc::clone(envelope),
+        recipient: queued.recipient.id,
+        forward_path: queued.recipient.forward_path.clone(),
         outcome,
-        id: envelope.message,
-        recipient: queued.recipient.forward_path.to_string(),
-        reverse_path: envelope.reverse_path.to_string(),
         next_hop: to.map(|delivery| delivery.next_hop.clone()),
-        why: to.and_then(|delivery| why(configuration, delivery, queued, now)),
-        way: way.cloned(),
+        reason: to.and_then(|delivery| why(configuration, delivery, queued, now)),
+        way: tried.map(|tried| tried.way.clone()),
+        took: tried.map_or(Duration::ZERO, |tried| tried.took),
         retry_num: queued.progress.retry_num,
-        reply: one_line(&words, TEXT_CHARS_MAX),
+        trouble: trouble.map(|trouble| trouble.kind),
+        status: trouble.map(|trouble| trouble.status),
+        reply: one_line(&reply, TEXT_CHARS_MAX),
         next_attempt,
-        in_doubt,
-        double_bounce: outcome == "failed" && envelope.reverse_path.address().is_none(),
-    })
+        in_doubt: trouble.is_some_and(|trouble| trouble.in_doubt),
+        double_bounce: outcome == Outcome::Failed && envelope.reverse_path.address().is_none(),
+        dialogue: tried.and_then(|tried| tried.dialogue).cloned(),
+    }))
 }
 
 impl Line {
-    /// Says it.
-    pub(crate) fn log(&self) {
-        let way = self.way.as_ref();
+    /// Says it to the log and to those who listen.
+    pub(crate) fn say(self, world: &World) {
+        self.log();
+        world.events.report(Event::Attempt(self.0));
+    }
+
+    fn log(&self) {
+        let attempt = &*self.0;
+        let way = attempt.way.as_ref();
         let (host, tls) = (way.and_then(|way| said(&way.host)), way.and_then(|way| said(&way.tls)));
-        let outcome = self.outcome;
+        let outcome = match attempt.outcome {
+            Outcome::Deferred | Outcome::Postponed => "deferred",
+            Outcome::Delivered | Outcome::Failed => attempt.outcome.name(),
+        };
         info!(
             target: "delivery",
             outcome,
-            id = %self.id,
-            recipient = self.recipient,
-            reverse_path = self.reverse_path,
-            route = self.next_hop.as_ref().map(route),
-            next_hop = self.next_hop.as_ref().map(tracing::field::display),
-            why = self.why,
+            id = %attempt.envelope.message,
+            recipient = %attempt.forward_path,
+            reverse_path = %attempt.envelope.reverse_path,
+            route = attempt.next_hop.as_ref().map(|_| attempt.route()),
+            next_hop = attempt.next_hop.as_ref().map(tracing::field::display),
+            why = attempt.reason,
             host,
             address = way.and_then(|way| way.address.as_ref()).map(tracing::field::display),
             tls,
             tls_policy = way.and_then(|way| way.tls_reason).map(tracing::field::display),
             reused = way.map(|way| way.reused),
             converted = way.and_then(|way| way.made).map(converted),
-            retry_num = self.retry_num,
-            reply = self.reply,
-            next_attempt = self.next_attempt.map(tracing::field::display),
-            duplicate_risk = self.in_doubt.then_some(true),
-            double_bounce = self.double_bounce.then_some(true),
+            retry_num = attempt.retry_num,
+            reply = attempt.reply,
+            next_attempt = attempt.next_attempt.map(tracing::field::display),
+            duplicate_risk = attempt.in_doubt.then_some(true),
+            double_bounce = attempt.double_bounce.then_some(true),
             "{outcome}"
         );
     }
@@ -131,16 +149,6 @@ fn converted(target: Target) -> &'static str {
         Target::SevenBit => "to 7bit, a DKIM signature may not hold any more",
         Target::EightBit => "to short lines, a DKIM signature may not hold any more",
     }
-}
-
-fn route(next_hop: &NextHop) -> &str {
-    match next_hop {
-        NextHop::Local { route } | NextHop::Mx { route, .. } | NextHop::Relay { route } => route,
-    }
-}
-
-fn in_doubt(trouble: Option<&Trouble>) -> bool {
-    trouble.is_some_and(|trouble| trouble.in_doubt)
 }
 
 /// The peer's reply with the command that it answered, else the trouble in our words.

@@ -14,9 +14,10 @@ use policy::settings::{Secret, SecretReference};
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::events::{Events, Unheard};
 use crate::health::Health;
 
-/// The seams and the health of what is behind them: no configuration, no cache, no metrics.
+/// The seams, the health of what is behind them, and who listens: no configuration, no cache, no metrics.
 #[derive(Clone)]
 pub struct World {
     /// What survives a crash.
@@ -35,6 +36,8 @@ pub struct World {
     pub secrets: Arc<dyn Secrets>,
     /// Which hosts did not answer lately: what one delivery finds out holds for all.
     pub health: Arc<Health>,
+    /// Who listens to what happens.
+    pub events: Arc<dyn Events>,
 }
 
 impl World {
@@ -55,12 +58,18 @@ impl World {
             lookups: absent.clone(),
             secrets: absent,
             health: Arc::default(),
+            events: Arc::new(Unheard),
         }
     }
 
     /// The same with a web.
     pub fn with_web(self, web: Arc<dyn Web>) -> Self {
         World { web, ..self }
+    }
+
+    /// The same with somebody who listens.
+    pub fn with_events(self, events: Arc<dyn Events>) -> Self {
+        World { events, ..self }
     }
 
     /// The same with lookup stores.

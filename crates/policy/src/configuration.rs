@@ -10,8 +10,8 @@ use crate::extensions::Extensions;
 use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
-    Account, Domain, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue,
-    Secret, Settings, StoreLookup,
+    Account, Domain, HistorySettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy,
+    MtaVirtualQueue, Secret, Settings, StoreLookup, WebHook,
 };
 use crate::signing::Signer;
 use crate::throttle::{InboundThrottles, OutboundThrottles};
@@ -66,6 +66,10 @@ pub struct Configuration {
     pub reports: ReportRules,
     /// How other domains are told how our TLS connections to them went.
     pub tls_reports: TlsReportRules,
+    /// How long it is remembered what became of messages.
+    pub history: HistorySettings,
+    /// Who is told what happens, by name, with what signs.
+    pub webhooks: BTreeMap<String, (Arc<WebHook>, Option<Secret>)>,
 }
 
 impl Configuration {

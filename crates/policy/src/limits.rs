@@ -199,6 +199,10 @@ const _: () = assert!(NOTICES_TO_STRANGERS_PER_HOUR_MAX <= NOTICES_PER_HOUR_MAX)
 
 /// Bytes of a packed TLS report, unless the settings say another limit.
 pub const TLS_REPORT_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// Days for which it is remembered what became of messages, unless settings say otherwise.
+pub const HISTORY_DAYS: usize = 30;
+/// Bytes that this takes on disk at most, unless settings say otherwise.
+pub const HISTORY_BYTES: usize = 1 << 30;
 /// To how many places a TLS report about one domain goes.
 pub const TLS_REPORT_DESTINATIONS_MAX: usize = 5;
 /// Policies of one domain that are told apart in one report.

@@ -116,7 +116,12 @@ pub fn enqueue(accepted: &Accepted, message: MessageId) -> (Arc<Envelope>, Vec<Q
         state: RecipientState::Pending,
     };
     let recipients = accepted.recipients().iter().zip(message.0 + 1..).map(queued).collect();
-    let envelope = Envelope {
+    (Arc::new(envelope(accepted, message)), recipients)
+}
+
+/// The envelope of the message as the queue will hold it.
+pub fn envelope(accepted: &Accepted, message: MessageId) -> Envelope {
+    Envelope {
         message,
         reverse_path: accepted.reverse_path().clone(),
         accepted_at: accepted.accepted_at(),
@@ -125,8 +130,7 @@ pub fn enqueue(accepted: &Accepted, message: MessageId) -> (Arc<Envelope>, Vec<Q
         traits: accepted.traits(),
         size: accepted.size(),
         recipients: accepted.recipients().iter().map(|new| new.forward_path.clone()).collect(),
-    };
-    (Arc::new(envelope), recipients)
+    }
 }
 
 /// A fixed disorder, for the reference to show that no order was promised.

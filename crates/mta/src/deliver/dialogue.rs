@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use wire::smtp::client::{Client, Framing, Step};
 use wire::smtp::stuffing::Stuffer;
 
+use crate::events::Transcript;
 use crate::world::Stream;
 
 /// Content must get away at least this fast, in bytes per [`PACE_WINDOW`].
@@ -76,6 +77,7 @@ pub(crate) async fn drive(
     client: &mut Client,
     buffer: &mut [u8],
     patience: &Patience,
+    transcript: &Transcript,
 ) -> Step {
     // The deadline is that of the whole reply: a peer that drips bytes does not get more time.
     let mut awaited: Option<(u64, Instant)> = None;
@@ -83,14 +85,15 @@ pub(crate) async fn drive(
         match client.step() {
             Step::Send => {
                 let deadline = patience.deadline(patience.rcpt);
+                transcript.sent(client.output(), client.is_proving());
                 let sending = async {
                     stream.write_all(client.output()).await?;
                     stream.flush().await
                 };
                 match timeout_at(deadline, sending).await {
                     Ok(Ok(())) => client.sent(),
-                    Ok(Err(error)) => client.disconnected(error.to_string()),
-                    Err(_) => client.disconnected("the server takes no commands"),
+                    Ok(Err(error)) => broken(client, transcript, error.to_string()),
+                    Err(_) => broken(client, transcript, "the server takes no commands"),
                 }
             }
             Step::Receive(stage) => {
@@ -101,15 +104,25 @@ pub(crate) async fn drive(
                 };
                 awaited = Some((replies, deadline));
                 match timeout_at(deadline, stream.read(buffer)).await {
-                    Ok(Ok(0)) => client.disconnected("the server closed the connection"),
-                    Ok(Ok(count)) => client.receive(&buffer[..count]),
-                    Ok(Err(error)) => client.disconnected(error.to_string()),
-                    Err(_) => client.disconnected("no answer in time"),
+                    Ok(Ok(0)) => broken(client, transcript, "the server closed the connection"),
+                    Ok(Ok(count)) => {
+                        transcript.received(&buffer[..count], client.is_proving());
+                        client.receive(&buffer[..count]);
+                    }
+                    Ok(Err(error)) => broken(client, transcript, error.to_string()),
+                    Err(_) => broken(client, transcript, "no answer in time"),
                 }
             }
             step @ (Step::Handshake | Step::SendContent(_) | Step::Ready | Step::Over) => return step,
         }
     }
+}
+
+/// Tells the client that it is over, and writes down why.
+fn broken(client: &mut Client, transcript: &Transcript, why: impl Into<String>) {
+    let why = why.into();
+    transcript.note(|| why.clone());
+    client.disconnected(why);
 }
 
 /// Why the content cannot be sent, by no fault of the peer.
@@ -129,7 +142,9 @@ pub(crate) async fn send_content(
     framing: Framing,
     content: &Content,
     patience: &Patience,
+    transcript: &Transcript,
 ) -> Result<(), ContentFault> {
+    transcript.note(|| sending(framing, content.len()));
     let mut pace = Pace::new(patience.until);
     let written = match content {
         Content::Memory(bytes) => {
@@ -142,26 +157,34 @@ pub(crate) async fn send_content(
             client.content_sent();
             match timeout_at(patience.until, stream.flush()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => client.disconnected(error.to_string()),
-                Err(_) => client.disconnected("the server takes no content"),
+                Ok(Err(error)) => broken(client, transcript, error.to_string()),
+                Err(_) => broken(client, transcript, "the server takes no content"),
             }
             Ok(())
         }
         Err(Stopped::Fault(fault)) => {
-            client.disconnected("the content could not be sent");
+            broken(client, transcript, "the content could not be sent");
             Err(fault)
         }
         Err(Stopped::Slow) => {
-            client.disconnected("the server takes the content too slowly");
+            broken(client, transcript, "the server takes the content too slowly");
             Ok(())
         }
         Err(Stopped::Io(error)) => {
             client.content_interrupted();
             let last_word = Patience { until: patience.deadline(LAST_WORD_TIME_MAX), ..*patience };
-            drive(stream, client, buffer, &last_word).await;
-            client.disconnected(error.to_string());
+            drive(stream, client, buffer, &last_word, transcript).await;
+            broken(client, transcript, error.to_string());
             Ok(())
         }
+    }
+}
+
+/// That content goes out; never what it says.
+fn sending(framing: Framing, bytes: u64) -> String {
+    match framing {
+        Framing::Dot => format!("the content, {bytes} bytes, and the final dot"),
+        Framing::Chunk => format!("the content in one chunk, {bytes} bytes"),
     }
 }
 
@@ -383,9 +406,12 @@ mod tests {
         let mut stream: Box<dyn Stream> = Box::new(ours);
         let sending = async {
             let mut buffer = [0; 512];
+            let silent = Transcript::default();
             let patience = patience();
-            let sent = send_content(&mut stream, &mut client, &mut buffer, framing, content, &patience).await;
-            drive(&mut stream, &mut client, &mut buffer, &patience).await;
+            let sent =
+                send_content(&mut stream, &mut client, &mut buffer, framing, content, &patience, &silent)
+                    .await;
+            drive(&mut stream, &mut client, &mut buffer, &patience, &silent).await;
             drop(stream);
             sent
         };

@@ -25,6 +25,7 @@ use super::smtp::{NoConnection, Transacted, open, shows_content_sent, transact};
 use super::tls_notes;
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
+use crate::events::{Dialogue, Dialogues, Transcript};
 use crate::world::World;
 use crate::{hosts, mta_sts, secrets};
 use reach::Passed;
@@ -43,6 +44,8 @@ pub(crate) struct Remote<'a> {
     seed: u64,
     /// Addresses that are known to be down.
     passed: Vec<Passed>,
+    /// What is said to all hosts.
+    transcript: Transcript,
 }
 
 /// One recipient, and what is known about it so far.
@@ -85,16 +88,20 @@ impl<'a> Remote<'a> {
             until: now + limits::DELIVERY_MAX,
             seed: delivery.recipients.first().map_or(0, |first| hosts::seed(&delivery.envelope, first)),
             passed: Vec::new(),
+            transcript: Transcript::begin(world.events.wanted().dialogues, world.clock.now()),
         }
     }
 
     /// Tries the hosts in their order. Every place has an outcome then, unless `cut` came before: what was answered
     /// until then stays answered.
-    pub(crate) async fn run(mut self, cut: impl Future<Output = ()>) -> Vec<Place<'a>> {
+    pub(crate) async fn run(mut self, cut: impl Future<Output = ()>) -> (Vec<Place<'a>>, Option<Dialogue>) {
         let tried = tokio::select! {
             biased;
             tried = self.try_hosts() => tried,
-            () = cut => return self.places,
+            () = cut => {
+                self.transcript.note(|| "the delivery is cut off".to_owned());
+                return self.ended();
+            }
         };
         if let Err(trouble) = tried {
             let all = self.pending();
@@ -106,7 +113,19 @@ impl<'a> Remote<'a> {
                 trouble.unwrap_or_else(|| Trouble::ours("the time for this attempt is over")).outcome()
             });
         }
-        self.places
+        self.ended()
+    }
+
+    /// All places, with what was said if that is kept.
+    fn ended(self) -> (Vec<Place<'a>>, Option<Dialogue>) {
+        let well = |place: &Place<'_>| matches!(place.outcome, Some(AttemptOutcome::Delivered(_)));
+        let kept = match self.world.events.wanted().dialogues {
+            Dialogues::None => false,
+            Dialogues::Failures => !self.places.iter().all(well),
+            Dialogues::All => true,
+        };
+        let dialogue = if kept { self.transcript.dialogue() } else { None };
+        (self.places, dialogue)
     }
 
     async fn try_hosts(&mut self) -> Result<(), Trouble> {
@@ -291,7 +310,8 @@ impl<'a> Remote<'a> {
             let queued: Vec<&QueuedRecipient> = todo.iter().map(|place| self.places[*place].queued).collect();
             let envelope = &self.delivery.envelope;
             let now = self.world.clock.now();
-            let transacted = transact(&mut connection, envelope, &queued, &offer, now, patience).await;
+            let transacted =
+                transact(&mut connection, envelope, &queued, &offer, now, (patience, &self.transcript)).await;
             match transacted {
                 Err(lack) => {
                     self.note(&todo, &outcome::incapable(lack, &key.host));
@@ -299,21 +319,25 @@ impl<'a> Remote<'a> {
                 }
                 Ok(transacted) if connection.way.reused && is_stale(&transacted) => {
                     // It had died while it idled. Nothing was taken, so that a new one is no risk.
-                    connection = match open(self.world, self.connections, Arc::clone(key), patience).await {
-                        Ok(connection) => connection,
-                        Err(NoConnection::Address(trouble)) => {
-                            self.note_at(key, &todo, &trouble);
-                            return todo;
-                        }
-                        Err(
-                            NoConnection::Host(trouble)
-                            | NoConnection::Insecure(trouble, _)
-                            | NoConnection::Ours(trouble),
-                        ) => {
-                            self.note_at(key, &todo, &trouble);
-                            return Vec::new();
-                        }
-                    };
+                    self.transcript.note(|| "the kept connection had died; a new one is opened".to_owned());
+                    let transcript = &self.transcript;
+                    connection =
+                        match open(self.world, self.connections, Arc::clone(key), patience, transcript).await
+                        {
+                            Ok(connection) => connection,
+                            Err(NoConnection::Address(trouble)) => {
+                                self.note_at(key, &todo, &trouble);
+                                return todo;
+                            }
+                            Err(
+                                NoConnection::Host(trouble)
+                                | NoConnection::Insecure(trouble, _)
+                                | NoConnection::Ours(trouble),
+                            ) => {
+                                self.note_at(key, &todo, &trouble);
+                                return Vec::new();
+                            }
+                        };
                 }
                 Ok(transacted) => {
                     let usable = connection.client.step() == Step::Ready;

@@ -10,6 +10,7 @@ use super::dialogue::Patience;
 use super::smtp::NoConnection;
 use crate::client_tls::Trust;
 use crate::connections::{ConnectionKey, Connections};
+use crate::events::Transcript;
 use crate::world::Stream;
 
 /// Whether this connection gives STARTTLS a try, or goes without it after it was refused.
@@ -53,17 +54,21 @@ pub(crate) async fn handshake(
     connections: &Connections,
     stream: Box<dyn Stream>,
     key: &ConnectionKey,
-    patience: &Patience,
+    (patience, transcript): (&Patience, &Transcript),
 ) -> Result<(Box<dyn Stream>, String), NoConnection> {
     let trust = trust(&key.tls);
     let shaking = connections.tls().handshake(stream, &key.host, &trust, key.proofs.identity.as_ref());
     let failure = match timeout_at(patience.deadline(patience.tls), shaking).await {
-        Ok(Ok(secured)) => return Ok(secured),
+        Ok(Ok(secured)) => {
+            transcript.note(|| secured.1.clone());
+            return Ok(secured);
+        }
         Ok(Err(error)) => TlsFailure { result: error.result, reason: error.text },
         Err(_) => {
             let reason = "the handshake timed out".to_owned();
             TlsFailure { result: TlsResult::ValidationFailure, reason }
         }
     };
+    transcript.note(|| failure.reason.clone());
     Err(NoConnection::Insecure(tls::handshake_failed(&key.host, key.tls.reason, &failure.reason), failure))
 }

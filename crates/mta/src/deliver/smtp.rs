@@ -22,6 +22,7 @@ use super::login::login;
 use super::secure::{Upgrade, handshake, may_go_without, start_tls};
 use crate::attempt::Way;
 use crate::connections::{Connection, ConnectionKey, Connections};
+use crate::events::{Transcript, masked};
 use crate::world::{Stream, World};
 
 /// Bytes read at once.
@@ -46,12 +47,14 @@ pub(crate) async fn open(
     connections: &Connections,
     key: Arc<ConnectionKey>,
     patience: &Patience,
+    transcript: &Transcript,
 ) -> Result<Connection, NoConnection> {
-    match open_once(world, connections, Arc::clone(&key), patience, Upgrade::AsRequired).await? {
+    match open_once(world, connections, Arc::clone(&key), (patience, transcript), Upgrade::AsRequired).await?
+    {
         Opened::Connection(connection) => Ok(*connection),
         Opened::NotUpgraded(refusal) => {
             tracing::info!(host = key.host, %refusal, "STARTTLS is refused; once more, without it");
-            match open_once(world, connections, key, patience, Upgrade::Plain).await? {
+            match open_once(world, connections, key, (patience, transcript), Upgrade::Plain).await? {
                 Opened::Connection(connection) => Ok(*connection),
                 Opened::NotUpgraded(_) => {
                     Err(NoConnection::Host(Trouble::ours("STARTTLS was not asked for")))
@@ -71,7 +74,7 @@ async fn open_once(
     world: &World,
     connections: &Connections,
     key: Arc<ConnectionKey>,
-    patience: &Patience,
+    (patience, transcript): (&Patience, &Transcript),
     upgrade: Upgrade,
 ) -> Result<Opened, NoConnection> {
     if connections.credentials_are_held(&key) {
@@ -79,20 +82,23 @@ async fn open_once(
             format!("{} refused our credentials a moment ago; they are not offered again yet", key.host);
         return Err(NoConnection::Host(Trouble::ours(text).at(&key.host)));
     }
-    let mut stream = connect(world, &key, patience).await?;
+    if let Some(credentials) = &key.proofs.credentials {
+        transcript.hide(&credentials.username, &credentials.secret);
+    }
+    let mut stream = connect(world, &key, patience, transcript).await?;
     connections.count_opened();
     let mut way = Way { host: key.host.clone(), address: Some(key.address.clone()), ..Way::default() };
     way.tls = "none".to_owned();
     way.tls_reason = Some(key.tls.reason);
     if matches!(key.tls.requirement, TlsRequirement::Implicit { .. }) {
-        (stream, way.tls) = handshake(connections, stream, &key, patience).await?;
+        (stream, way.tls) = handshake(connections, stream, &key, (patience, transcript)).await?;
     }
     let mut client = new_client(&key, upgrade);
     let mut buffer = vec![0; READ_BYTES].into_boxed_slice();
     loop {
-        match drive(&mut stream, &mut client, &mut buffer, patience).await {
+        match drive(&mut stream, &mut client, &mut buffer, patience, transcript).await {
             Step::Handshake => {
-                (stream, way.tls) = handshake(connections, stream, &key, patience).await?;
+                (stream, way.tls) = handshake(connections, stream, &key, (patience, transcript)).await?;
                 client.secured();
             }
             Step::Ready => {
@@ -140,7 +146,12 @@ async fn connect(
     world: &World,
     key: &ConnectionKey,
     patience: &Patience,
+    transcript: &Transcript,
 ) -> Result<Box<dyn Stream>, NoConnection> {
+    transcript.note(|| match key.source {
+        Some(source) => format!("connecting to {} {} from {source}", key.host, key.address),
+        None => format!("connecting to {} {}", key.host, key.address),
+    });
     let connecting = async {
         match &key.address {
             Endpoint::Tcp(address) => world.transport.connect(*address, key.source).await,
@@ -161,6 +172,7 @@ async fn connect(
         }
         Err(_) => "no answer in time".to_owned(),
     };
+    transcript.note(|| why.clone());
     Err(NoConnection::Address(outcome::unreachable(&key.host, &key.address, &why)))
 }
 
@@ -196,8 +208,12 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
     let host = key.host.as_str();
     let credentials = key.proofs.credentials.is_some();
     let judgement = match trouble {
-        Some(SetupTrouble::Refused(stage, reply)) => {
+        Some(SetupTrouble::Refused(stage, mut reply)) => {
             if stage == Stage::Auth {
+                // A peer may repeat what it was shown; this ends up in logs and notifications.
+                if let Some(credentials) = &key.proofs.credentials {
+                    reply.text = masked(reply.text, &credentials.secret);
+                }
                 hold(connections, key, &reply.to_string());
             }
             outcome::refused(stage, &reply, &stage.to_string(), host, false)
@@ -251,7 +267,7 @@ pub(crate) async fn transact(
     recipients: &[&QueuedRecipient],
     offer: &Offer,
     now: Timestamp,
-    patience: &Patience,
+    (patience, transcript): (&Patience, &Transcript),
 ) -> Result<Transacted, Incapable> {
     let Connection { stream, client, buffer, .. } = connection;
     let forwards: Vec<Forward<'_>> = recipients
@@ -284,8 +300,9 @@ pub(crate) async fn transact(
         Unable::NoRequireTls => Incapable::NoRequireTls,
     })?;
     let mut fault = None;
-    while let Step::SendContent(framing) = drive(stream, client, buffer, patience).await {
-        fault = send_content(stream, client, buffer, framing, &offer.content, patience).await.err();
+    while let Step::SendContent(framing) = drive(stream, client, buffer, patience, transcript).await {
+        fault =
+            send_content(stream, client, buffer, framing, &offer.content, patience, transcript).await.err();
     }
     Ok(Transacted { answers: client.take_answers(), fault, answered: client.replies() > replies })
 }

@@ -17,6 +17,7 @@ mod strategies;
 mod tests;
 mod tls_reports;
 mod vocabulary;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,6 +98,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     relays::check(settings, environment, compiled.as_ref(), &mut findings);
     let limits = limits::compile(settings, &vocabulary, &mut findings);
     sources::check(settings, environment, &mut findings);
+    let hooks = webhooks::compile(settings, environment, &mut findings);
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
     if let Some(compiled) = &compiled {
@@ -107,7 +109,8 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let configuration = compiled.zip(reports).zip(sender_auth.zip(extensions)).filter(|_| usable).map(
         |((compiled, reports), (sender_auth, extensions))| {
             let inbound = (sender_auth, extensions, signers);
-            assemble(settings, environment, compiled, reports, limits, inbound)
+            let all = assemble(settings, environment, compiled, reports, limits, inbound);
+            Configuration { webhooks: hooks, ..all }
         },
     );
     if let Some(configuration) = &configuration {
@@ -151,6 +154,8 @@ fn assemble(
         tls_strategy: compiled.tls,
         reports,
         tls_reports,
+        history: settings.history.clone(),
+        webhooks: BTreeMap::new(),
     }
 }
 

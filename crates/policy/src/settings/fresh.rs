@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::delivery_schedule::{hours, minutes};
 use super::{
-    DeliveryExpiration, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaExtensions,
-    MtaOutboundStrategy, MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings, RouteKind,
-    SenderAuthSettings, Settings, SystemSettings, TlsReportSettings,
+    DeliveryExpiration, DsnReportSettings, HistorySettings, MtaConnectionStrategy, MtaDeliverySchedule,
+    MtaExtensions, MtaOutboundStrategy, MtaRoute, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ReportSettings,
+    RouteKind, SenderAuthSettings, Settings, SystemSettings, TlsReportSettings,
 };
 use super::{InboundKey, MtaInboundThrottle, Rate, Window};
 use crate::expr::Expression;
@@ -39,6 +39,8 @@ pub(super) fn settings() -> Settings {
         dkim_signatures: [].into(),
         sender_auth: SenderAuthSettings::default(),
         extensions: MtaExtensions::default(),
+        history: HistorySettings::default(),
+        webhooks: [].into(),
     }
 }
 

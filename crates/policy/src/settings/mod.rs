@@ -12,6 +12,7 @@ pub mod dsn_report;
 mod expression;
 pub mod extensions;
 mod fresh;
+pub mod history;
 mod json;
 pub mod lookup_store;
 pub mod object_type;
@@ -28,6 +29,7 @@ pub mod throttle;
 pub mod tls_report;
 pub mod tls_strategy;
 pub mod virtual_queue;
+pub mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ pub use directory::{Account, Domain};
 pub use dkim_signature::DkimSignature;
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use extensions::MtaExtensions;
+pub use history::{Dialogues, HistorySettings};
 pub use lookup_store::{LookupStoreKind, PostgreSqlLookup, SqliteLookup, StoreLookup};
 pub use object_type::ObjectType;
 pub use outbound_strategy::MtaOutboundStrategy;
@@ -52,6 +55,7 @@ pub use throttle::{InboundKey, MtaInboundThrottle, MtaOutboundThrottle, Outbound
 pub use tls_report::TlsReportSettings;
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
 pub use virtual_queue::MtaVirtualQueue;
+pub use webhook::{WebHook, WebHookEvent};
 
 /// All settings objects, as written; not yet checked against each other.
 #[derive(Clone, PartialEq, Debug)]
@@ -94,6 +98,10 @@ pub struct Settings {
     pub sender_auth: SenderAuthSettings,
     /// Which extensions clients are offered.
     pub extensions: MtaExtensions,
+    /// How long it is remembered what became of messages.
+    pub history: HistorySettings,
+    /// Who is told what happens, by name.
+    pub webhooks: BTreeMap<String, WebHook>,
 }
 
 /// What is wrong with a settings file, and where.
@@ -146,7 +154,8 @@ impl Settings {
             LookupStoreKind::Memory | LookupStoreKind::Sqlite(_) => None,
         });
         let keys = self.dkim_signatures.values().filter_map(|signature| signature.key.reference());
-        secrets.chain(stores).chain(keys).collect::<BTreeSet<_>>().into_iter().collect()
+        let hooks = self.webhooks.values().filter_map(|hook| hook.secret.reference());
+        secrets.chain(stores).chain(keys).chain(hooks).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -45,6 +45,10 @@ pub enum ObjectType {
     SenderAuth,
     /// What clients are offered.
     Extensions,
+    /// How long it is remembered what became of messages.
+    History,
+    /// Who is told what happens.
+    WebHook,
 }
 
 const TYPES: &[(&str, ObjectType)] = &[
@@ -67,6 +71,8 @@ const TYPES: &[(&str, ObjectType)] = &[
     ("DkimSignature", ObjectType::DkimSignature),
     ("SenderAuthSettings", ObjectType::SenderAuth),
     ("MtaExtensions", ObjectType::Extensions),
+    ("HistorySettings", ObjectType::History),
+    ("WebHook", ObjectType::WebHook),
 ];
 
 /// The variants of a route, which stand for its type where objects are not listed by type.
@@ -102,6 +108,7 @@ impl ObjectType {
                 | ObjectType::TlsReport
                 | ObjectType::SenderAuth
                 | ObjectType::Extensions
+                | ObjectType::History
         )
     }
 }

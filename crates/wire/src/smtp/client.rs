@@ -231,6 +231,11 @@ impl Client {
         }
     }
 
+    /// Whether what is sent and answered now proves who we are: none of it may be written down.
+    pub fn is_proving(&self) -> bool {
+        matches!(self.phase, Phase::Setup(Setup::Auth { .. }))
+    }
+
     /// What is to be written.
     pub fn output(&self) -> &[u8] {
         match &self.phase {

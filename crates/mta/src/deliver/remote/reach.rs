@@ -193,9 +193,10 @@ impl Remote<'_> {
         role: HostRole,
     ) -> Result<Connection, NoConnection> {
         if let Some(connection) = self.connections.take(key) {
+            self.transcript.note(|| format!("over the kept connection to {} {}", key.host, key.address));
             return Ok(connection);
         }
-        let opened = open(self.world, self.connections, Arc::clone(key), patience).await;
+        let opened = open(self.world, self.connections, Arc::clone(key), patience, &self.transcript).await;
         tls_notes::opened(self.world, self.connections, self.delivery, (key, sts), &opened);
         let connection = opened?;
         let names_us =

@@ -7,10 +7,10 @@ use super::{Shape, TypeSchema, Variant, read};
 use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, DkimSignature, Domain, DsnReportSettings, MtaConnectionStrategy, MtaDeliverySchedule,
+    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, MtaConnectionStrategy, MtaDeliverySchedule,
     MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy, MtaOutboundThrottle, MtaQueueQuota,
     MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute, ReportSettings,
-    SenderAuthSettings, SqliteLookup, SystemSettings, TlsReportSettings,
+    SenderAuthSettings, SqliteLookup, SystemSettings, TlsReportSettings, WebHook,
 };
 
 pub(super) fn schema(kind: ObjectType) -> TypeSchema {
@@ -33,6 +33,8 @@ pub(super) fn schema(kind: ObjectType) -> TypeSchema {
         ObjectType::DkimSignature => plain(json::<DkimSignature>()),
         ObjectType::SenderAuth => plain(json::<SenderAuthSettings>()),
         ObjectType::Extensions => plain(json::<MtaExtensions>()),
+        ObjectType::History => plain(json::<HistorySettings>()),
+        ObjectType::WebHook => plain(json::<WebHook>()),
         ObjectType::Route => variants(
             &json::<RouteHead>(),
             &[("Mx", json::<MxRoute>()), ("Relay", json::<RelayRoute>()), ("Local", json::<Local>())],
@@ -103,5 +105,7 @@ fn help(kind: ObjectType) -> &'static str {
         ObjectType::DkimSignature => "A key with which the mail of a domain is signed.",
         ObjectType::SenderAuth => "What is signed as ours, and how strictly it is asked whose mail comes in.",
         ObjectType::Extensions => "Which SMTP extensions a client is offered.",
+        ObjectType::History => "How long it is remembered what became of messages, and how much of it.",
+        ObjectType::WebHook => "Somebody who is told by HTTP what happens.",
     }
 }

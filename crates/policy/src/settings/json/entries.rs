@@ -178,6 +178,10 @@ impl Loader<'_> {
             ObjectType::TlsReport => self.single(entry, |settings| &mut settings.tls_report),
             ObjectType::SenderAuth => self.single(entry, |settings| &mut settings.sender_auth),
             ObjectType::Extensions => self.single(entry, |settings| &mut settings.extensions),
+            ObjectType::History => self.single(entry, |settings| &mut settings.history),
+            ObjectType::WebHook => {
+                self.named(entry, |settings| &mut settings.webhooks, |object| object.name.clone())
+            }
             ObjectType::Route => {
                 let route = read_route(json)?;
                 self.once(entry, &route.name)?;
@@ -302,7 +306,9 @@ impl Loader<'_> {
             | ObjectType::Account
             | ObjectType::DkimSignature
             | ObjectType::SenderAuth
-            | ObjectType::Extensions => {}
+            | ObjectType::Extensions
+            | ObjectType::History
+            | ObjectType::WebHook => {}
         }
     }
 
