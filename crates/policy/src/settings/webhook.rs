@@ -13,7 +13,7 @@ use super::shape;
 #[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WebHook {
-    /// Unique.
+    /// What the webhook is called; unique.
     #[serde(deserialize_with = "fields::text")]
     #[schemars(with = "shape::Name")]
     pub name: String,

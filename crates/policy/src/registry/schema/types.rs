@@ -7,10 +7,10 @@ use super::{Shape, TypeSchema, Variant, read};
 use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, MtaConnectionStrategy, MtaDeliverySchedule,
-    MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy, MtaOutboundThrottle, MtaQueueQuota,
-    MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute, ReportSettings,
-    SenderAuthSettings, SqliteLookup, SystemSettings, TlsReportSettings, WebHook,
+    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, MtaConnectionStrategy,
+    MtaDeliverySchedule, MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy, MtaOutboundThrottle,
+    MtaQueueQuota, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute,
+    ReportSettings, SenderAuthSettings, SqliteLookup, SystemSettings, TlsReportSettings, WebHook,
 };
 
 pub(super) fn schema(kind: ObjectType) -> TypeSchema {
