@@ -1,1 +1,24 @@
 //! The command line as a client of the management API: it asks, and shows the answer. It decides nothing.
+//!
+//! `command.rs` lists the commands, `client` asks the server, `desk.rs` is where a command works. What a server or a
+//! peer says never reaches the terminal raw: it goes through `paint::shown`.
+
+mod args;
+pub mod client;
+mod command;
+mod desk;
+mod failure;
+mod house;
+mod objects;
+pub mod paint;
+mod render;
+mod revisions;
+mod schema;
+mod time;
+mod values;
+mod verbs;
+
+pub use args::{Output, Server};
+pub use command::{Command, GROUPS, grouped, run};
+pub use failure::{Failure, Kind};
+pub use house::House;

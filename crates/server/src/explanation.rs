@@ -15,7 +15,7 @@ use policy::settings::{MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, Mta
 use policy::{Configuration, Expiry, Progress, Trouble};
 use store::Content;
 
-use crate::paint::{Paint, shown};
+use cli::paint::{Paint, shown};
 
 pub(crate) mod plan;
 pub(crate) mod report;

@@ -12,7 +12,6 @@ mod explanation;
 mod log;
 mod management;
 mod message;
-mod paint;
 mod secrets;
 mod settings_file;
 mod shutdown;

@@ -3,7 +3,7 @@
 use mail::Timestamp;
 use wire::smtp::line_ends::LineEndMender;
 
-use crate::paint::shown;
+use cli::paint::shown;
 
 /// The same text with CRLF at the end of each line, also of the last.
 pub(crate) fn crlf(raw: &[u8]) -> Vec<u8> {

@@ -12,9 +12,9 @@ use store::Access;
 
 use crate::assemble::{client_tls, lookups, resolver_settings};
 use crate::config::Boot;
-use crate::paint::{Paint, shown};
 use crate::settings_file::{Loaded, Remark, load};
 use crate::source_names;
+use cli::paint::{Paint, shown};
 
 /// Checks a settings file, or the one that a boot file names.
 #[derive(clap::Args)]

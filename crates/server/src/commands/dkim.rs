@@ -22,8 +22,8 @@ use serde_json::json;
 use crate::assemble::resolver_settings;
 use crate::clock::SystemClock;
 use crate::config::Boot;
-use crate::paint::{Paint, shown};
 use crate::settings_file::load;
+use cli::paint::{Paint, shown};
 
 /// Bytes of one string in a TXT record at most (RFC 1035 section 3.3.14).
 const TXT_STRING_BYTES_MAX: usize = 255;

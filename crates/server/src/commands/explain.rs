@@ -26,9 +26,9 @@ use crate::clock::SystemClock;
 use crate::config::{Boot, Listener};
 use crate::explanation::report::{Report, schedule_words};
 use crate::explanation::{Sketch, Subject, envelope, first_progress, plan};
-use crate::paint::Paint;
 use crate::settings_file::load;
 use crate::withheld::Withheld;
+use cli::paint::Paint;
 
 /// About which message it is asked.
 #[derive(clap::Args)]

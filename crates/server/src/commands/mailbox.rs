@@ -9,7 +9,7 @@ use clap::Subcommand;
 use mail::Address;
 use store::SqliteReader;
 
-use crate::paint::{Paint, Table, shown};
+use cli::paint::{Paint, Table, shown};
 
 /// The mailbox shown when none is named.
 const INBOX: &str = "INBOX";

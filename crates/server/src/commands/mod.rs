@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::assemble::RUNTIME_END_MAX;
 use crate::config::Boot;
-use crate::paint::Paint;
+use cli::paint::Paint;
 
 mod check;
 mod demo;
 mod dkim;
 mod explain;
+mod house;
 mod mailbox;
 mod next_hops;
 mod queue;
@@ -24,7 +25,6 @@ mod version;
 /// A mail router: it takes mail, keeps it safe, chooses a way for each recipient, and says why.
 #[derive(Parser)]
 #[command(name = "waypost", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "To see it all at work in a few seconds: waypost demo")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -67,11 +67,26 @@ enum Command {
     Demo(demo::Args),
     /// Say which version this is.
     Version,
+    #[command(flatten)]
+    Ask(cli::Command),
+}
+
+/// The end of `waypost --help`.
+const AFTER: &str = "More of one: waypost COMMAND --help. To see it all at work in a few seconds: waypost demo\n\
+    Exit codes: 0 done, 1 failed, 2 the command line makes no sense, 3 the server refused, 4 no server answers";
+
+/// The command line, its commands in groups.
+pub(crate) fn command_line() -> clap::Command {
+    let command = Cli::command();
+    let commands = cli::grouped(&command).replace('{', "(");
+    command
+        .help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{commands}{AFTER}\n"))
 }
 
 /// Runs what the command line says.
 pub(crate) fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let parsed = Cli::from_arg_matches(&command_line().get_matches()).unwrap_or_else(|error| error.exit());
+    let done = match parsed.command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -82,6 +97,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Dkim(args) => dkim::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Version => version::run(),
+        Command::Ask(command) => return cli::run(&command, &house::Waypost),
     };
     done.unwrap_or_else(|error| {
         complain(&error);

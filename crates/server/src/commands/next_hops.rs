@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::mailbox::Place;
 use crate::clock::SystemClock;
-use crate::paint::{Paint, Table, shown};
+use cli::paint::{Paint, Table, shown};
 
 /// Rows read from the store at a time.
 const PAGE: usize = 1000;

@@ -10,7 +10,7 @@ use store::{Claim, QueuedRecipient, RecipientState};
 
 use super::mailbox::Place;
 use crate::clock::SystemClock;
-use crate::paint::{Paint, Table, shown};
+use cli::paint::{Paint, Table, shown};
 
 /// Messages read from the store at a time.
 const PAGE: usize = 1000;

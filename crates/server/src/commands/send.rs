@@ -9,8 +9,8 @@ use mail::{Address, Clock, Timestamp};
 use crate::clock::SystemClock;
 use crate::config::{Boot, ListenerProtocol, ListenerTls};
 use crate::message::{completed, crlf, header_recipients, without_bcc};
-use crate::paint::shown;
 use crate::submit::{Submission, SubmitError, submit};
+use cli::paint::shown;
 
 /// The server asked when nothing else is said.
 const SERVER: &str = "127.0.0.1:2525";

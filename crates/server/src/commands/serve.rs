@@ -10,10 +10,10 @@ use rustix::process::umask;
 
 use crate::assemble::{Server, assemble};
 use crate::config::{Boot, LogFormat};
-use crate::paint::Paint;
 use crate::settings_file::load;
 use crate::shutdown::{Order, Orders};
 use crate::trial::{self, Trial};
+use cli::paint::Paint;
 
 /// With what it runs.
 #[derive(clap::Args)]

@@ -14,9 +14,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use crate::assemble::{Server, assemble};
-use crate::paint::Paint;
 use crate::settings_file::load;
 use crate::submit::{StartTls, Submission, submit};
+use cli::paint::Paint;
 
 mod cast;
 mod certificates;

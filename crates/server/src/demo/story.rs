@@ -14,7 +14,7 @@ use crate::assemble::{Server, mx_rules};
 use crate::clock::SystemClock;
 use crate::explanation::plan::HostReport;
 use crate::explanation::{self, Sketch, Subject};
-use crate::paint::{Paint, Table, shown};
+use cli::paint::{Paint, Table, shown};
 
 /// What stands before a line that goes on.
 const INDENT: &str = "          ";

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::plan::HostReport;
 use super::{branches, reason};
-use crate::paint::{Paint, shown};
+use cli::paint::{Paint, shown};
 
 /// What would become of one recipient at one attempt.
 #[derive(Clone, Debug, Serialize)]
