@@ -5,9 +5,17 @@ import "./foreign.css";
 import { beginning, type Piece, pieces, revealed, SHOWN_MAX } from "./reveal";
 import { mixture, stretches } from "./scripts";
 
-/** One line of foreign text. */
-export function Foreign({ text, max = SHOWN_MAX }: { text: string; max?: number }) {
-  const cut = useCut(text, max);
+/** One line of foreign text. `quiet`: what is cut off cannot be asked for, as within a link or a row. */
+export function Foreign({
+  text,
+  max = SHOWN_MAX,
+  quiet = false,
+}: {
+  text: string;
+  max?: number;
+  quiet?: boolean;
+}) {
+  const cut = useCut(text, max, quiet);
   return (
     <bdi className="foreign" dir="ltr">
       <Pieces all={pieces(cut.text)} />
@@ -18,7 +26,7 @@ export function Foreign({ text, max = SHOWN_MAX }: { text: string; max?: number 
 
 /** Several lines of foreign text, such as a dialogue or a header field. */
 export function ForeignLines({ text, max = 20_000 }: { text: string; max?: number }) {
-  const cut = useCut(text.replaceAll("\r\n", "\n"), max);
+  const cut = useCut(text.replaceAll("\r\n", "\n"), max, false);
   return (
     <bdi className="foreign foreign-lines" dir="ltr">
       <Pieces all={pieces(cut.text, "many")} />
@@ -28,8 +36,8 @@ export function ForeignLines({ text, max = 20_000 }: { text: string; max?: numbe
 }
 
 /** An address; letters of another alphabet are marked, and a mixture is said in words. */
-export function Address({ text, max = 320 }: { text: string; max?: number }) {
-  const cut = useCut(text, max);
+export function Address({ text, max = 320, quiet = false }: { text: string; max?: number; quiet?: boolean }) {
+  const cut = useCut(text, max, quiet);
   if (text === "" || text === "<>")
     return (
       <span className="foreign-null" title="the null reverse-path: nobody is told">
@@ -77,9 +85,10 @@ function Pieces({ all }: { all: Piece[] }) {
   );
 }
 
-function useCut(text: string, max: number) {
+function useCut(text: string, max: number, quiet: boolean) {
   const [whole, setWhole] = useState(false);
   const cut = whole ? { text, left: 0 } : beginning(text, max);
+  if (quiet) return { text: cut.text, more: cut.left > 0 && "…" };
   const more = cut.left > 0 && (
     <button
       type="button"

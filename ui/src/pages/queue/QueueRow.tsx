@@ -54,11 +54,11 @@ export default function QueueRow(props: {
           className="queue-to"
           tabIndex={-1}
         >
-          <Address text={first} max={120} />
+          <Address text={first} max={120} quiet />
         </Anchor>
         {more > 0 && <span className="dim">{` and ${more.toLocaleString("en")} more`}</span>}
         <div className="queue-from dim">
-          from <Address text={message.returnPath} max={120} />
+          from <Address text={message.returnPath} max={120} quiet />
         </div>
       </div>
       <div className="queue-why">
@@ -72,7 +72,7 @@ export default function QueueRow(props: {
             in doubt
           </Badge>
         )}
-        <Foreign text={status?.why ?? ""} max={300} />
+        <Foreign text={status?.why ?? ""} max={300} quiet />
       </div>
       <div className="queue-due">
         <Next message={message} />

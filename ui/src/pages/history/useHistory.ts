@@ -1,0 +1,37 @@
+// What happened, newest first, a page at a time.
+
+import { useInfiniteQuery } from "@tanstack/react-query";
+import type { Problem } from "@/api/errors";
+import { call } from "@/api/jmap";
+import type { HistoryMessage } from "@/mail/types";
+
+/** Messages of a page. */
+const PAGE = 50;
+
+type Page = { messages: HistoryMessage[]; total: number | undefined; last: string | undefined };
+
+export function useHistory(filter: Record<string, unknown>, refreshMs: number) {
+  return useInfiniteQuery<Page, Problem, { pages: Page[] }, unknown[], string | undefined>({
+    queryKey: ["x:MessageHistory/query", filter],
+    initialPageParam: undefined,
+    refetchInterval: refreshMs,
+    getNextPageParam: (page) => (page.messages.length < PAGE ? undefined : page.last),
+    queryFn: async ({ pageParam }) => {
+      const anchor = pageParam === undefined ? {} : { anchor: pageParam, anchorOffset: 1 };
+      const found = await call<{ ids: string[]; total?: number }>("x:MessageHistory/query", {
+        filter,
+        limit: PAGE,
+        calculateTotal: true,
+        ...anchor,
+      });
+      if (found.ids.length === 0) return { messages: [], total: found.total ?? 0, last: undefined };
+      const got = await call<{ list: HistoryMessage[] }>("x:MessageHistory/get", { ids: found.ids });
+      const byId = new Map(got.list.map((message) => [message.id, message]));
+      return {
+        messages: found.ids.flatMap((id) => byId.get(id) ?? []),
+        total: found.total,
+        last: found.ids.at(-1),
+      };
+    },
+  });
+}
