@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use crate::authenticity::SenderAuth;
 use crate::configuration::Configuration;
+use crate::expr::CheckedExpression;
 use crate::extensions::Extensions;
 use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
@@ -33,6 +34,13 @@ use crate::signing::{OpenKey, Signer};
 use crate::tls_report::TlsReportRules;
 use strategies::Compiled;
 use vocabulary::Vocabulary;
+
+/// The names that a property can yield, as far as they are written down.
+pub(crate) fn names_yielded(expression: &CheckedExpression) -> Vec<&str> {
+    let formulas = strategies::yields(expression);
+    let outcomes = formulas.into_iter().flat_map(|(_, formula)| strategies::outcomes(formula.expr()));
+    outcomes.filter_map(|(name, _)| name).collect()
+}
 
 /// What lies outside the settings, gathered before the check.
 #[derive(Clone, Debug, Default)]
@@ -201,7 +209,7 @@ impl From<SettingsError> for Finding {
             severity: Severity::Error,
             object: error.object,
             property: error.property,
-            position: Some((error.line, error.column)),
+            position: Some((error.line, error.column)).filter(|(line, _)| *line > 0),
             message: error.message,
             hint: error.hint,
         }

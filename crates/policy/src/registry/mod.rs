@@ -4,10 +4,21 @@
 //! Documents are normalised: every property is present, lists are objects with the keys 0, 1, …, sets are objects of
 //! `member → true`, durations are milliseconds, what is not set is null.
 
+mod diff;
+mod document;
+mod fresh;
 mod id;
+mod links;
+mod normal;
+mod objects;
+mod patch;
+mod query;
+mod request;
 pub mod schema;
+mod set;
 mod set_error;
-mod stub;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

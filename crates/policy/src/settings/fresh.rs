@@ -44,6 +44,18 @@ pub(super) fn settings() -> Settings {
     }
 }
 
+impl Settings {
+    /// Takes away every object that is one of several.
+    pub(super) fn forget_fresh(&mut self) {
+        self.routes.clear();
+        self.schedules.clear();
+        self.virtual_queues.clear();
+        self.connections.clear();
+        self.tls.clear();
+        self.inbound_throttles.clear();
+    }
+}
+
 /// Notifications and reports are given up sooner: nobody waits for them.
 fn schedules() -> [MtaDeliverySchedule; 4] {
     let own = |name: &str, retry: &[Duration], attempts| MtaDeliverySchedule {

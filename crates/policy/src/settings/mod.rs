@@ -41,6 +41,7 @@ pub use dkim_signature::DkimSignature;
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use extensions::MtaExtensions;
 pub use history::{Dialogues, HistorySettings};
+pub(crate) use json::{FRESH, WrittenObject, documents};
 pub use lookup_store::{LookupStoreKind, PostgreSqlLookup, SqliteLookup, StoreLookup};
 pub use object_type::ObjectType;
 pub use outbound_strategy::MtaOutboundStrategy;
@@ -111,7 +112,7 @@ pub struct SettingsError {
     pub object: String,
     /// Which property, such as `authSecret.secret`; empty if it is the object as a whole.
     pub property: String,
-    /// The line in the file, from 1.
+    /// The line in the file, from 1; 0 if there is no file.
     pub line: usize,
     /// The column in the line, in characters from 1.
     pub column: usize,
@@ -161,7 +162,9 @@ impl Settings {
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: ", self.line, self.column)?;
+        if self.line > 0 {
+            write!(f, "line {}, column {}: ", self.line, self.column)?;
+        }
         if !self.object.is_empty() {
             write!(f, "{}: ", self.object)?;
         }

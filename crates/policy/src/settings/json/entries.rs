@@ -18,12 +18,15 @@ use crate::settings::{
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
+/// The member of a file that says whether the fresh objects are there too; they are unless it is false.
+pub(crate) const FRESH: &str = "@fresh";
+
 /// An object of the file: its type, the id that it is listed under, and its properties.
 #[derive(Clone, Copy)]
-struct Entry<'j> {
-    kind: ObjectType,
-    id: Option<&'j str>,
-    json: &'j Json,
+pub(super) struct Entry<'j> {
+    pub(super) kind: ObjectType,
+    pub(super) id: Option<&'j str>,
+    pub(super) json: &'j Json,
 }
 
 /// Reads a file over the objects that are there already.
@@ -31,7 +34,10 @@ pub(in crate::settings) fn load(text: &str, settings: &mut Settings) -> Result<(
     let whole = |fault: Fault| vec![error(text, String::new(), fault)];
     let json = Json::parse(text).map_err(whole)?;
     let mut loader = Loader { settings, names: BTreeSet::new(), queue_ids: BTreeMap::new() };
-    let Entries { found, mentioned, faults: strays } = entries(&json);
+    let Entries { found, mentioned, is_whole, faults: strays } = entries(&json);
+    if is_whole {
+        loader.settings.forget_fresh();
+    }
     let mut errors: Vec<_> = strays.into_iter().map(|fault| error(text, String::new(), fault)).collect();
     for kind in mentioned {
         loader.forget_fresh(kind);
@@ -69,21 +75,27 @@ fn error(text: &str, object: String, fault: Fault) -> SettingsError {
 
 /// The objects of a file.
 #[derive(Default)]
-struct Entries<'j> {
-    found: Vec<Entry<'j>>,
+pub(super) struct Entries<'j> {
+    pub(super) found: Vec<Entry<'j>>,
     /// The types that the file speaks of.
-    mentioned: BTreeSet<ObjectType>,
+    pub(super) mentioned: BTreeSet<ObjectType>,
+    /// Whether the file is the whole, and the fresh objects are not there unless it lists them.
+    pub(super) is_whole: bool,
     /// What is of no type.
     faults: Vec<Fault>,
 }
 
-fn entries(json: &Json) -> Entries<'_> {
+pub(super) fn entries(json: &Json) -> Entries<'_> {
     let mut entries = Entries::default();
     match &json.node {
         Node::List(items) => items.iter().for_each(|item| entries.take(typed(item))),
         Node::Object(_) if json.member(TYPE).is_some() => entries.take(typed(json)),
         Node::Object(members) => {
             for member in members {
+                if member.key == FRESH {
+                    entries.is_whole = matches!(member.value.node, Node::Bool(false));
+                    continue;
+                }
                 match named(&member.key, member.at) {
                     Ok(kind) => {
                         entries.mentioned.insert(kind);
