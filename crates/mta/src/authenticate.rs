@@ -1,11 +1,9 @@
 //! Is this user who it says it is? Costs the same whether there is such a user or not.
 //!
-//! One task owns the tables of failures; the work itself is done on blocking threads, a few at a time.
+//! One task owns the table of wrong guesses; the work itself is done on blocking threads, a few at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
@@ -13,6 +11,7 @@ use argon2::password_hash::phc::PasswordHash;
 use mail::Address;
 use policy::Configuration;
 use policy::admit::default_domain;
+use policy::guesses::Guesses;
 use policy::settings::Secret;
 use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, oneshot};
@@ -24,17 +23,6 @@ use wire::sasl::PlainCredentials;
 const CHECKS_MAX: usize = 4;
 /// Checks that wait for their turn at most.
 const WAITING_MAX: usize = 64;
-/// Failures from one client within [`CLIENT_WINDOW`] at most; more are not even looked at.
-const CLIENT_FAILURES_MAX: u32 = 5;
-/// How long a client's failures are remembered.
-const CLIENT_WINDOW: Duration = Duration::from_secs(60);
-/// Failures for one account within [`ACCOUNT_WINDOW`] at most, from clients that it never came from.
-const ACCOUNT_FAILURES_MAX: u32 = 20;
-/// How long the failures for an account are remembered.
-const ACCOUNT_WINDOW: Duration = Duration::from_secs(60 * 60);
-/// Clients, accounts, and pairs of both that are remembered at most, each.
-const REMEMBERED_MAX: usize = 10_000;
-
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Authentication {
@@ -92,21 +80,30 @@ type Checked = (Asker, oneshot::Sender<Authentication>, Authentication);
 
 async fn serve(mut requests: mpsc::Receiver<Request>) {
     let mut checks: JoinSet<Checked> = JoinSet::new();
-    let mut failures = Failures::default();
+    let mut guesses = Guesses::default();
+    let begun = Instant::now();
     loop {
         tokio::select! {
             biased;
             Some(ended) = checks.join_next(), if !checks.is_empty() => {
                 // A check that panicked has dropped its sender: its client is told "not now".
                 if let Ok((asker, answer, found)) = ended {
-                    failures.count(asker, &found, Instant::now());
+                    match &found {
+                        Authentication::Is(_) => {
+                            if let Some(account) = asker.account {
+                                guesses.succeeded(asker.client, account);
+                            }
+                        }
+                        Authentication::IsNot => guesses.failed(asker.client, asker.account, begun.elapsed()),
+                        Authentication::NotNow => {}
+                    }
                     let _ = answer.send(found);
                 }
             }
             request = requests.recv(), if checks.len() < CHECKS_MAX => {
                 let Some(request) = request else { break };
                 let asker = request.asker();
-                if failures.too_many(&asker, Instant::now()) {
+                if guesses.wait(asker.client, asker.account.as_ref(), begun.elapsed()).is_some() {
                     let _ = request.answer.send(Authentication::NotNow);
                 } else {
                     checks.spawn_blocking(move || check(asker, request));
@@ -124,85 +121,6 @@ impl Request {
             None => named,
         });
         Asker { client: self.client, account }
-    }
-}
-
-/// How often authentication failed of late: from one client, which may try many accounts, and for one account,
-/// which many clients may try. Where an account has come from before, it is not locked out by others.
-struct Failures {
-    clients: Tally<IpAddr>,
-    accounts: Tally<Address>,
-    known: BTreeSet<Asker>,
-}
-
-impl Default for Failures {
-    fn default() -> Self {
-        Failures {
-            clients: Tally::new(CLIENT_FAILURES_MAX, CLIENT_WINDOW),
-            accounts: Tally::new(ACCOUNT_FAILURES_MAX, ACCOUNT_WINDOW),
-            known: BTreeSet::new(),
-        }
-    }
-}
-
-impl Failures {
-    fn too_many(&self, asker: &Asker, now: Instant) -> bool {
-        let of_account = asker.account.as_ref().is_some_and(|account| self.accounts.is_full(account, now));
-        self.clients.is_full(&asker.client, now) || (of_account && !self.known.contains(asker))
-    }
-
-    fn count(&mut self, asker: Asker, found: &Authentication, now: Instant) {
-        match found {
-            Authentication::Is(_) => {
-                self.clients.counts.remove(&asker.client);
-                if self.known.len() >= REMEMBERED_MAX && !self.known.contains(&asker) {
-                    self.known.pop_first();
-                }
-                self.known.insert(asker);
-            }
-            Authentication::IsNot => {
-                self.clients.add(asker.client, now);
-                if !self.known.contains(&asker)
-                    && let Some(account) = asker.account
-                {
-                    self.accounts.add(account, now);
-                }
-            }
-            Authentication::NotNow => {}
-        }
-    }
-}
-
-/// Counts by key, each within a window that begins with its first failure.
-struct Tally<K> {
-    counts: BTreeMap<K, (u32, Instant)>,
-    failures_max: u32,
-    window: Duration,
-}
-
-impl<K: Ord> Tally<K> {
-    fn new(failures_max: u32, window: Duration) -> Self {
-        Tally { counts: BTreeMap::new(), failures_max, window }
-    }
-
-    fn is_full(&self, key: &K, now: Instant) -> bool {
-        self.counts
-            .get(key)
-            .is_some_and(|&(count, since)| count >= self.failures_max && now < since + self.window)
-    }
-
-    fn add(&mut self, key: K, now: Instant) {
-        if self.counts.len() >= REMEMBERED_MAX {
-            self.counts.retain(|_, &mut (_, since)| now < since + self.window);
-        }
-        if self.counts.len() >= REMEMBERED_MAX {
-            self.counts.pop_first();
-        }
-        let (count, since) = self.counts.entry(key).or_insert((0, now));
-        if now >= *since + self.window {
-            (*count, *since) = (0, now);
-        }
-        *count = count.saturating_add(1);
     }
 }
 
@@ -258,58 +176,5 @@ mod tests {
         // A hash that cannot be read is nobody's password.
         let broken = Secret::new("$argon2id$v=19$broken");
         assert!(!verify(Some(&broken), "$argon2id$v=19$broken"));
-    }
-
-    fn asker(client: u8, account: &str) -> Asker {
-        Asker { client: IpAddr::from([192, 0, 2, client]), account: Address::parse(account).ok() }
-    }
-
-    fn is(account: &str) -> Authentication {
-        Authentication::Is(Address::parse(account).unwrap())
-    }
-
-    // proves: H23
-    #[test]
-    fn a_client_has_a_few_tries() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
-        for number in 0..CLIENT_FAILURES_MAX {
-            let other = asker(1, &format!("a{number}@b"));
-            assert!(!failures.too_many(&other, now));
-            failures.count(other, &Authentication::IsNot, now);
-        }
-        assert!(failures.too_many(&asker(1, "a@b"), now));
-        assert!(!failures.too_many(&asker(2, "a@b"), now));
-        assert!(!failures.too_many(&asker(1, "a@b"), now + CLIENT_WINDOW));
-        failures.count(asker(1, "a@b"), &is("a@b"), now);
-        assert!(!failures.too_many(&asker(1, "a@b"), now));
-    }
-
-    // proves: H23
-    #[test]
-    fn many_clients_do_not_have_more_tries_at_one_account_and_lock_nobody_out() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
-        failures.count(asker(200, "a@b"), &is("a@b"), now);
-        for client in 0..20 {
-            assert!(!failures.too_many(&asker(client, "a@b"), now));
-            failures.count(asker(client, "a@b"), &Authentication::IsNot, now);
-        }
-        assert!(failures.too_many(&asker(100, "a@b"), now));
-        assert!(!failures.too_many(&asker(100, "c@b"), now));
-        assert!(!failures.too_many(&asker(200, "a@b"), now));
-        assert!(!failures.too_many(&asker(100, "a@b"), now + ACCOUNT_WINDOW));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
-        for number in 0..10_100_u32 {
-            let client = IpAddr::from(number.to_be_bytes());
-            let account = Address::parse(&format!("a{number}@b")).ok();
-            failures.count(Asker { client, account: account.clone() }, &Authentication::IsNot, now);
-            failures.count(Asker { client: IpAddr::from([192, 0, 2, 1]), account }, &is("a@b"), now);
-        }
-        assert!(failures.clients.counts.len() <= REMEMBERED_MAX);
-        assert!(failures.accounts.counts.len() <= REMEMBERED_MAX);
-        assert!(failures.known.len() <= REMEMBERED_MAX);
     }
 }

@@ -17,6 +17,7 @@ pub mod expr;
 pub mod extensions;
 pub mod facts;
 pub mod gap;
+pub mod guesses;
 pub mod health;
 pub mod limits;
 pub mod mta_sts;

@@ -26,6 +26,17 @@ pub const LIST_PORTION_INTERVAL: Duration = Duration::from_millis(250);
 /// Attempts that come from one source address before another one has its turn.
 pub const SOURCE_KEPT_ATTEMPTS: u32 = 5;
 
+/// Wrong passwords from one client within [`GUESSES_CLIENT_WINDOW`] at most; more are not even looked at.
+pub const GUESSES_CLIENT_MAX: u32 = 5;
+/// How long a client's wrong passwords are remembered.
+pub const GUESSES_CLIENT_WINDOW: Duration = Duration::from_secs(60);
+/// Wrong passwords for one account within [`GUESSES_ACCOUNT_WINDOW`] at most, from clients that it never came from.
+pub const GUESSES_ACCOUNT_MAX: u32 = 20;
+/// How long the wrong passwords for an account are remembered.
+pub const GUESSES_ACCOUNT_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// Clients, accounts, and pairs of both that are remembered at most, each.
+pub const GUESSES_REMEMBERED_MAX: usize = 10_000;
+
 /// A time before which this program was not released (2026-11-24): no clock that is right says an earlier one.
 pub const RELEASED: Timestamp = Timestamp::from_millis(1_795_478_400_000);
 /// The greatest leap of the wall clock that is believed.
