@@ -7,7 +7,10 @@ use mta::World;
 use policy::Configuration;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
+use crate::audit::Audit;
 use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::methods;
@@ -19,6 +22,12 @@ pub struct Api {
     pub world: World,
     /// The configuration in force.
     pub configuration: watch::Receiver<Arc<Configuration>>,
+    /// Who may ask.
+    pub access: Access,
+    /// Who did what.
+    pub audit: Audit,
+    /// Owns calls that change something, so that none is cut in the middle when its client goes away.
+    pub tasks: TaskTracker,
 }
 
 impl Api {

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api;
 mod assets;
+pub mod audit;
 pub mod caller;
 pub mod error;
 mod health;
@@ -14,6 +15,8 @@ mod methods;
 mod metrics;
 mod schema;
 pub mod set_error;
+#[cfg(test)]
+mod testing;
 
 pub use api::Api;
 pub use caller::{Caller, Proof, Role};

@@ -4,24 +4,75 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::access::permissions;
+use crate::access::{self, permissions};
 use crate::api::Api;
+use crate::audit::{self, Act};
 use crate::caller::Caller;
 use crate::error::MethodError;
 
-/// Answers a call; `method` is `x:Object/verb`, the prefix may be left out.
+type Answer = Result<Value, MethodError>;
+
+/// Answers a call, if the caller may make it; `method` is `x:Object/verb`, the prefix may be left out. What changes
+/// something, and what is refused, is in the audit log before the answer is given.
 pub(crate) async fn call(
-    _api: &Api,
+    api: &Api,
     caller: &Caller,
-    _created: &mut BTreeMap<String, String>,
+    created: &mut BTreeMap<String, String>,
     method: &str,
-    _arguments: Value,
-) -> Result<Value, MethodError> {
+    arguments: Value,
+) -> Answer {
     let plain = method.strip_prefix("x:").unwrap_or(method);
     let (object, verb) = plain.split_once('/').ok_or_else(|| MethodError::unknown_method(method))?;
-    permissions::allow(caller, object, verb)?;
+    if let Err(refusal) = permissions::allow(caller, object, verb) {
+        let objects = audit::objects(object, &arguments, None);
+        let summary = refusal.description.clone().unwrap_or_default();
+        api.audit.record_refusal(Act { objects, summary, ..Act::of(caller, method, "refused") }).await;
+        return Err(refusal);
+    }
+    if !audit::changes(verb, &arguments) {
+        return dispatch(api, caller, created, (object, verb), arguments).await;
+    }
+    let owned = (api.clone(), caller.clone(), created.clone(), method.to_owned());
+    match api.tasks.spawn(changing(owned, arguments)).await {
+        Ok((answer, then_created)) => {
+            *created = then_created;
+            answer
+        }
+        Err(error) => {
+            tracing::error!(method, %error, "a method has panicked");
+            Err(MethodError::new("serverFail", "something went wrong here; the log says more"))
+        }
+    }
+}
+
+/// Runs to its end, whether anybody still waits for it or not.
+async fn changing(
+    (api, caller, mut created, method): (Api, Caller, BTreeMap<String, String>, String),
+    arguments: Value,
+) -> (Answer, BTreeMap<String, String>) {
+    let plain = method.strip_prefix("x:").unwrap_or(&method);
+    let (object, verb) = plain.split_once('/').unwrap_or((plain, ""));
+    let answer = dispatch(&api, &caller, &mut created, (object, verb), arguments.clone()).await;
+    let act = Act {
+        objects: audit::objects(object, &arguments, answer.as_ref().ok()),
+        summary: audit::summary(&arguments, &answer),
+        ..Act::of(&caller, &method, audit::outcome(&answer))
+    };
+    api.audit.record(act).await;
+    (answer, created)
+}
+
+async fn dispatch(
+    api: &Api,
+    caller: &Caller,
+    _created: &mut BTreeMap<String, String>,
+    (object, verb): (&str, &str),
+    arguments: Value,
+) -> Answer {
     match object {
+        "Administrator" | "ApiToken" => access::call(api, caller, object, verb, arguments).await,
+        "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
         // "QueuedMessage" | "QueueCause" | "QueueJob" => queue::call(api, caller, object, verb, arguments).await,
-        _ => Err(MethodError::unknown_method(method)),
+        _ => Err(MethodError::unknown_method(&format!("{object}/{verb}"))),
     }
 }

@@ -1,11 +1,15 @@
 //! Our certificates: read from PEM files, replaced while running, self-signed where none are given.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aws_lc_rs::digest;
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::aws_lc_rs as provider;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -48,6 +52,37 @@ impl ServerTls {
         Self::new(certified, None)
     }
 
+    /// With a certificate that is made for this name, and written to these files, unless they are there already: who has
+    /// looked at its fingerprint once finds the same after a restart.
+    pub fn kept_self_signed(hostname: &str, certificate: &Path, key: &Path) -> Result<Self, ServerTlsError> {
+        if !certificate.exists() || !key.exists() {
+            let unusable = |why: String| ServerTlsError { certificate: certificate.to_owned(), why };
+            let made = rcgen::generate_simple_self_signed([hostname.to_owned()])
+                .map_err(|error| unusable(error.to_string()))?;
+            write_private(key, &made.signing_key.serialize_pem())
+                .and_then(|()| write_private(certificate, &made.cert.pem()))
+                .map_err(|error| unusable(error.to_string()))?;
+        }
+        Self::from_files(certificate, key)
+    }
+
+    /// The same for the web: HTTP is spoken, not mail.
+    #[must_use]
+    pub fn for_web(self) -> Self {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        ServerTls { config: Arc::new(config), ..self }
+    }
+
+    /// The SHA-256 fingerprint of the certificate, as browsers show it.
+    pub fn fingerprint(&self) -> String {
+        let current = Arc::clone(&self.current.0.read().unwrap_or_else(PoisonError::into_inner));
+        let leaf = current.cert.first().map(|leaf| leaf.as_ref()).unwrap_or_default();
+        let digest = digest::digest(&digest::SHA256, leaf);
+        let bytes: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        bytes.join(":")
+    }
+
     /// Reads the files again. If they cannot be used, the old certificate stays.
     pub fn reload(&self) -> Result<(), ServerTlsError> {
         if let Some((certificate, key)) = &self.files {
@@ -64,7 +99,7 @@ impl ServerTls {
 
     fn new(certified: CertifiedKey, files: Option<(PathBuf, PathBuf)>) -> Result<Self, ServerTlsError> {
         let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
-        let versions = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let versions = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
             .with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| ServerTlsError {
             certificate: files.clone().map(|(certificate, _)| certificate).unwrap_or_default(),
@@ -96,6 +131,13 @@ impl ResolvesServerCert for Current {
     }
 }
 
+/// Nobody else reads a key.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, ServerTlsError> {
     let unusable = |why: String| ServerTlsError { certificate: certificate.to_owned(), why };
     let chain = CertificateDer::pem_file_iter(certificate)
@@ -111,7 +153,7 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, ServerTlsError> 
 
 /// Pairs chain and key, if they belong together.
 fn certify(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| error.to_string())
+    CertifiedKey::from_der(chain, key, &provider::default_provider()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -156,6 +198,19 @@ mod tests {
         std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
         assert!(ServerTls::from_files(&certificate, &key).is_err());
         assert!(ServerTls::from_files(Path::new("/nonexistent"), &key).is_err());
+    }
+
+    // proves: L1
+    #[test]
+    fn a_certificate_that_was_made_is_kept_with_its_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+        let first = ServerTls::kept_self_signed("mx.example.org", &certificate, &key).unwrap();
+        let second = ServerTls::kept_self_signed("mx.example.org", &certificate, &key).unwrap().for_web();
+        assert_eq!(first.fingerprint(), second.fingerprint());
+        assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0);
     }
 
     #[test]

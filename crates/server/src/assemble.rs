@@ -27,6 +27,7 @@ use store::{Access, LookupStores, SqliteOptions, SqliteStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wire::smtp::limits::{BareLineEnd, SessionLimits};
 
 use crate::clock::SteadyClock;
@@ -68,6 +69,7 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
     let server_tls = server_tls(boot, &configuration)?;
+    let hostname = configuration.hostname.as_str().to_owned();
     let listeners = Listeners::bind(listener_settings(boot), connection_limits(boot))?;
     let addresses = listeners.addresses();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
@@ -89,8 +91,14 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let (of_world, settings, kept, stop) = shared();
     delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
     delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
-    let api = Api { world: world.clone(), configuration: watched };
-    let management = management::start(boot, api).await?;
+    let api = Api {
+        world: world.clone(),
+        configuration: watched,
+        access: management::access(boot, &world).await?,
+        audit: management::audit(&world).await?,
+        tasks: TaskTracker::new(),
+    };
+    let management = management::start(boot, &hostname, api).await?;
     Ok(Server {
         addresses,
         world,
@@ -122,6 +130,11 @@ impl Server {
         self.management.address
     }
 
+    /// Where the first administrator comes in, if there is none.
+    pub(crate) fn setup_link(&self) -> Option<&str> {
+        self.management.setup_link.as_deref()
+    }
+
     /// Puts another configuration in force, whole.
     pub(crate) fn replace(&self, configuration: Configuration) {
         self.lookups.replace(&configuration.lookup_stores, &configuration.lookup_secrets);
@@ -133,7 +146,7 @@ impl Server {
         if let Some(tls) = &self.server_tls {
             tls.reload()?;
         }
-        Ok(())
+        self.management.reload_certificate()
     }
 
     /// Resolves only if a part has ended that should not have.

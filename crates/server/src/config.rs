@@ -259,11 +259,23 @@ pub(crate) struct Admin {
     pub(crate) certificate: Option<PathBuf>,
     /// Its key.
     pub(crate) key: Option<PathBuf>,
+    /// Whether a certificate is made where none is given: browsers warn of it, and its fingerprint is in the log.
+    pub(crate) self_signed: bool,
+    /// Names under which a browser may ask without TLS, besides those of this machine: those of a reverse proxy.
+    pub(crate) hosts: Vec<String>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Admin { enabled: true, bind: None, socket: None, certificate: None, key: None }
+        Admin {
+            enabled: true,
+            bind: None,
+            socket: None,
+            certificate: None,
+            key: None,
+            self_signed: false,
+            hosts: Vec::new(),
+        }
     }
 }
 

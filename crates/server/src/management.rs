@@ -3,8 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use admin::Api;
+use admin::access::Access;
+use admin::audit::Audit;
 use admin::http::{self, HttpLimits, Sockets};
-use anyhow::bail;
+use anyhow::{Context, bail};
+use mta::World;
+use mta::server_tls::ServerTls;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,29 +21,73 @@ const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCAL
 pub(crate) struct Management {
     /// The address that it got.
     pub(crate) address: Option<SocketAddr>,
+    /// Where the first administrator comes in, if there is none.
+    pub(crate) setup_link: Option<String>,
+    tls: Option<ServerTls>,
+    api: Api,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
 
 /// Begins to listen.
-pub(crate) async fn start(boot: &Boot, api: Api) -> anyhow::Result<Management> {
+pub(crate) async fn start(boot: &Boot, hostname: &str, api: Api) -> anyhow::Result<Management> {
     let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
     if !boot.admin.enabled {
-        return Ok(Management { address: None, tasks, stop });
+        return Ok(Management { address: None, setup_link: None, tls: None, api, tasks, stop });
     }
-    let sockets = sockets(boot).await?;
+    let tls = tls(boot, hostname)?;
+    let sockets = sockets(boot, tls.as_ref()).await?;
     let address = sockets.address();
-    tasks.spawn(http::run(sockets, api, HttpLimits::default(), stop.clone()));
-    Ok(Management { address, tasks, stop })
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let setup_link = match address {
+        Some(address) => admin::access::first_link(&api.access, &format!("{scheme}://{address}")).await?,
+        None => None,
+    };
+    tasks.spawn(http::run(sockets, api.clone(), HttpLimits::default(), stop.clone()));
+    Ok(Management { address, setup_link, tls, api, tasks, stop })
 }
 
-async fn sockets(boot: &Boot) -> anyhow::Result<Sockets> {
+/// Who may ask.
+pub(crate) async fn access(boot: &Boot, world: &World) -> anyhow::Result<Access> {
+    Access::open(world, boot.admin.hosts.clone()).await.context("cannot read who administers this server")
+}
+
+/// Who did what.
+pub(crate) async fn audit(world: &World) -> anyhow::Result<Audit> {
+    Audit::open(world).await.context("cannot read the audit log")
+}
+
+/// The certificate; passwords and tokens go over the network in no other way.
+fn tls(boot: &Boot, hostname: &str) -> anyhow::Result<Option<ServerTls>> {
     let address = boot.admin.bind.unwrap_or(ADDRESS);
-    if !address.ip().is_loopback() {
-        bail!("the management API may listen on {address} only with TLS");
+    let tls = match (&boot.admin.certificate, &boot.admin.key) {
+        (Some(certificate), Some(key)) => ServerTls::from_files(certificate, key)?,
+        (None, None) if boot.admin.self_signed => {
+            let place = |name: &str| boot.data_directory.join(name);
+            ServerTls::kept_self_signed(hostname, &place("admin-cert.pem"), &place("admin-key.pem"))?
+        }
+        (None, None) if address.ip().is_loopback() => return Ok(None),
+        (None, None) => bail!(
+            "the management API may listen on {address} only with TLS, lest passwords be read on the way: \
+             say `certificate` and `key` in [admin], or `self_signed = true`; or bind to 127.0.0.1"
+        ),
+        (Some(_), None) | (None, Some(_)) => bail!("[admin] needs both `certificate` and `key`, or neither"),
+    };
+    let tls = tls.for_web();
+    if boot.admin.certificate.is_none() {
+        let fingerprint = tls.fingerprint();
+        tracing::warn!(
+            fingerprint,
+            "the management API has a certificate that nobody vouches for; compare its SHA-256"
+        );
     }
+    Ok(Some(tls))
+}
+
+async fn sockets(boot: &Boot, tls: Option<&ServerTls>) -> anyhow::Result<Sockets> {
+    let address = boot.admin.bind.unwrap_or(ADDRESS);
     let path = boot.admin_socket();
-    match Sockets::bind(Some(address), None, Some(&path)).await {
+    match Sockets::bind(Some(address), tls.map(ServerTls::acceptor), Some(&path)).await {
         // Mail does not stand still because somebody else has the port that nobody chose.
         Err(error) if boot.admin.bind.is_none() => {
             tracing::warn!("{error}; only {} is there (say `bind` in [admin])", path.display());
@@ -54,5 +102,17 @@ impl Management {
     pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        self.api.tasks.close();
+        self.api.tasks.wait().await;
+        self.api.audit.settle(true).await;
+        self.api.access.close().await;
+    }
+
+    /// Reads the certificate again, if it came from a file.
+    pub(crate) fn reload_certificate(&self) -> anyhow::Result<()> {
+        if let Some(tls) = &self.tls {
+            tls.reload()?;
+        }
+        Ok(())
     }
 }

@@ -43,6 +43,7 @@ const TABLE: &[(&str, &str, Role)] = &[
     ("Administrator", "get", Admin),
     ("Administrator", "query", Admin),
     ("Administrator", "set", Admin),
+    ("Administrator", "link", Admin),
     ("ApiToken", "get", Admin),
     ("ApiToken", "query", Admin),
     ("ApiToken", "set", Admin),

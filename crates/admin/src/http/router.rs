@@ -31,6 +31,7 @@ pub(super) fn router(api: Api, limits: HttpLimits) -> Router {
         .route("/healthz/live", get(health::live))
         .route("/healthz/ready", get(health::ready))
         .fallback(assets::page)
+        .layer(middleware::from_fn_with_state(api.access.clone(), access::check_host))
         .layer(middleware::from_fn_with_state(shared, guard))
         .with_state(api)
 }

@@ -108,6 +108,12 @@ fn welcome(trial: &Trial, config: Option<&Path>, server: &Server) {
     if let Some(address) = server.management_address() {
         tracing::info!(%address, "the management API is here");
     }
+    if let Some(link) = server.setup_link() {
+        // Not a line of the log: whoever reads it is let in.
+        super::print(&format!(
+            "Nobody administers this server yet. Set the first password here, once, within 24 hours:\n\n  {link}\n\n"
+        ));
+    }
     if config.is_none() {
         super::print(&first_steps(trial, server, Paint::for_stdout()));
     }
