@@ -230,7 +230,9 @@ mod tests {
 
     #[test]
     fn nothing_outside_the_folder_and_nothing_hidden_is_found() {
-        for path in ["../package.json", "assets/../../package.json", ".gitignore", "", "index.html.gz", "a//b"] {
+        for path in
+            ["../package.json", "assets/../../package.json", ".gitignore", "", "index.html.gz", "a//b"]
+        {
             assert!(find(path).is_none(), "{path}");
         }
     }
