@@ -34,7 +34,7 @@ export function Palette({ opened, onClose }: { opened: boolean; onClose: () => v
       withCloseButton={false}
       padding={0}
       size="md"
-      aria-label="Go to"
+      attributes={{ content: { "aria-label": "Go to" } }}
       yOffset="12vh"
     >
       {opened && <Search onClose={onClose} />}

@@ -146,7 +146,7 @@ function Person({ me, help }: { me: Me; help: () => void }) {
     <Group gap={4} wrap="nowrap">
       <Menu position="top-start" width={200}>
         <Menu.Target>
-          <UnstyledButton className="person" aria-label={`${me.name}, ${me.role}: menu`}>
+          <UnstyledButton className="person">
             <span className="person-name">{me.name}</span>
             <Text span size="xs" c="dimmed">
               {me.role}

@@ -35,7 +35,7 @@ export function Chart({ label, times, lines }: { label: string; times: number[];
         height: HEIGHT,
         scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
         axes: [
-          axis,
+          { ...axis, values: (_, splits) => splits.map((at) => label24(at, splits)) },
           {
             ...axis,
             size: 48,
@@ -72,6 +72,16 @@ export function Chart({ label, times, lines }: { label: string; times: number[];
     (line) => `${line.name} ${line.values.reduce<number>((sum, value) => sum + (value ?? 0), 0)}`,
   );
   return <div ref={box} className="chart" role="img" aria-label={`${label}: ${sums.join(", ")}`} />;
+}
+
+/** The time of day, or the day where the marks stand a day apart or at midnight. */
+function label24(at: number, splits: number[]): string {
+  const date = new Date(at * 1_000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const apart = (splits[1] ?? at) - (splits[0] ?? at);
+  const midnight = date.getHours() === 0 && date.getMinutes() === 0;
+  return apart >= 86_400 || midnight ? day : `${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 function data(times: number[], lines: Line[]): uPlot.AlignedData {

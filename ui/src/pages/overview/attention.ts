@@ -43,7 +43,8 @@ export function concerns({ causes, pauses, hops, statistics, now }: Known): Conc
       to: `/queue?view=list&cause=${encodeURIComponent(cause.id)}`,
     });
   }
-  for (const hop of hops.filter((one) => one.state === "down")) {
+  const said = found.map((one) => one.sentence).join("\n");
+  for (const hop of hops.filter((one) => one.state === "down" && !said.includes(one.name))) {
     found.push({ id: `hop-${hop.id}`, weight: "bad", sentence: hop.sentence, to: "/queue" });
   }
   const held = statistics?.queue?.held ?? 0;

@@ -19,9 +19,9 @@ import type { NextHop, Statistics } from "./types";
 
 /** What can be looked at: its length and its step, both in seconds. */
 const SPANS = {
-  "1h": { seconds: 3_600, step: 60, words: "per minute, the last hour" },
-  "24h": { seconds: 86_400, step: 900, words: "per quarter of an hour, the last day" },
-  "7d": { seconds: 604_800, step: 3_600, words: "per hour, the last week" },
+  "1h": { seconds: 3_600, step: 60, words: "per minute, the last hour", half: "half hour" },
+  "24h": { seconds: 86_400, step: 900, words: "per quarter of an hour, the last day", half: "12 hours" },
+  "7d": { seconds: 604_800, step: 3_600, words: "per hour, the last week", half: "3½ days" },
 } as const;
 
 const REFRESH_MS = 5_000;
@@ -31,7 +31,7 @@ export default function Overview() {
   const [search, setSearch] = useSearchParams();
   const chosen = search.get("span") ?? "1h";
   const name = chosen in SPANS ? (chosen as keyof typeof SPANS) : "1h";
-  const { seconds, step, words } = SPANS[name];
+  const { seconds, step, words, half } = SPANS[name];
   const now = useNow();
   // To the step, so that the question stays the same for a while.
   const until = Math.floor(now.getTime() / 1_000 / step) * step;
@@ -42,7 +42,7 @@ export default function Overview() {
     { refreshMs: REFRESH_MS, keep: true },
   );
   const chart = useMemo(
-    () => linesOf(statistics.data, since, until, step),
+    () => linesOf(statistics.data, since, until - step, step),
     [statistics.data, since, until, step],
   );
   const causes = useCauses(TOP * 4);
@@ -92,7 +92,7 @@ export default function Overview() {
         {statistics.error && <Trouble error={statistics.error} />}
         <div className="tiles">
           {chart.lines.map((line) => (
-            <Tile key={line.name} name={line.name} values={line.values} span={name} />
+            <Tile key={line.name} name={line.name} values={line.values} span={name} half={half} />
           ))}
           <div className="tile">
             <Anchor component={Link} to="/queue?view=list" className="tile-number">
@@ -177,7 +177,8 @@ const OUTCOME_OF: Record<string, string> = {
   failed: "failed",
 };
 
-function Tile({ name, values, span }: { name: string; values: (number | null)[]; span: string }) {
+function Tile(props: { name: string; values: (number | null)[]; span: string; half: string }) {
+  const { name, values, span, half } = props;
   const { before, after } = halves(values);
   const total = before + after;
   const search = new URLSearchParams({ since: span });
@@ -188,14 +189,14 @@ function Tile({ name, values, span }: { name: string; values: (number | null)[];
         {total.toLocaleString("en")}
       </Anchor>
       <div className="tile-name">{name}</div>
-      <div className="tile-note">{change(before, after)}</div>
+      <div className="tile-note">{change(before, after, half)}</div>
     </div>
   );
 }
 
-function change(before: number, after: number): string {
-  if (before === after) return "steady";
-  if (before === 0) return "more than before";
+function change(before: number, after: number, half: string): string {
+  if (before === after) return `as in the ${half} before`;
+  if (before === 0) return `none in the ${half} before`;
   const percent = Math.round((100 * (after - before)) / before);
-  return `${percent > 0 ? "+" : "−"}${Math.abs(percent)} % in the second half`;
+  return `${percent >= 0 ? "+" : "−"}${Math.abs(percent)} % on the ${half} before`;
 }
