@@ -269,9 +269,10 @@ fn the_world_has_eight_seams_and_the_health_of_hosts() {
         body.lines().skip(1).map(str::trim).filter(|line| line.starts_with("pub ")).collect();
     assert_eq!(
         fields.len(),
-        9,
+        10,
         "World holds the seams store, resolver, transport, clock, web, lookups, secrets, the health of the hosts behind \
-         them, who listens to what happens (each part has something to say), and nothing else: {fields:?}"
+         them, who listens to what happens (each part has something to say), what operators have paused, and nothing else: \
+         {fields:?}"
     );
 }
 

@@ -9,6 +9,7 @@ use policy::bounce::Happening;
 use policy::expr::LookupAnswers;
 use policy::facts::Facts;
 use policy::limits::{CLAIM_LEASE, RECIPIENTS_PER_TRANSACTION_MAX};
+use policy::revise::Cancellation;
 use policy::route::{Choice, choose_route, explain_route, next_hop};
 use policy::settings::MtaRoute;
 use policy::{Configuration, NextHop, Trouble};
@@ -38,6 +39,8 @@ pub(crate) enum Next {
     Tell(Happening),
     /// Its time or its attempts are used up.
     Expire,
+    /// An operator gave it up.
+    Cancel(Cancellation),
     /// Its sender is to be told of the delay.
     Notice,
     /// Nothing yet.
@@ -65,6 +68,14 @@ pub(crate) fn next(
             return Choice::Decided(Next::Tell(Happening::Failed(trouble.clone())));
         }
         RecipientState::Pending => {}
+    }
+    if let Some(orders) = &progress.orders {
+        if let Some(cancellation) = &orders.cancelled {
+            return Choice::Decided(Next::Cancel(cancellation.clone()));
+        }
+        if orders.held.is_some() {
+            return Choice::Decided(Next::Wait);
+        }
     }
     if progress.expired(now) {
         return Choice::Decided(Next::Expire);
@@ -129,8 +140,8 @@ pub(crate) fn sort(claim: Claim, nexts: Vec<Next>) -> Sorted {
                 groups.entry(key).or_default().push(queued);
             }
             Next::Wait => sorted.early.push(queued.recipient.id),
-            Next::Tell(_) | Next::Expire | Next::Notice | Next::Stray(_) => {
-                sorted.errands.push((queued, next))
+            Next::Tell(_) | Next::Expire | Next::Cancel(_) | Next::Notice | Next::Stray(_) => {
+                sorted.errands.push((queued, next));
             }
         }
     }

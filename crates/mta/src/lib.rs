@@ -14,6 +14,7 @@ pub mod connect;
 pub mod connections;
 mod content;
 mod deliver;
+pub mod desk;
 pub mod events;
 pub mod gather;
 pub mod health;

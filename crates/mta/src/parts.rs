@@ -12,6 +12,7 @@ use policy::expr::LookupAnswers;
 use policy::gap::Gap;
 use policy::limits::{DELIVERY_GRACE, DELIVERY_MAX, SETTLE_MAX, STORE_BACKOFF_MIN};
 use policy::outcome::is_about_us;
+use policy::revise::cancelled;
 use policy::route::Choice;
 use policy::verdict::{expired, postponed};
 use policy::{AttemptOutcome, Configuration, NextHop, Progress, Trouble, Verdict};
@@ -318,6 +319,12 @@ pub(crate) async fn errand(
                 }
                 continue;
             }
+            Next::Cancel(cancellation) => {
+                if !cancellation.notify {
+                    decisions.silent.insert(queued.recipient.id);
+                }
+                Verdict::Failed(cancelled(&cancellation))
+            }
             Next::Expire => expired_or_given_back(means.gap, &envelope, &queued.progress),
             Next::Stray(trouble) => {
                 error!(id = %envelope.message, recipient = %queued.recipient.forward_path, why = trouble.text,
@@ -362,7 +369,7 @@ pub(crate) async fn put_off(means: Means, part: Part, down: Down) -> Ended {
             postponed(&queued.progress, down.trial, trouble)
         };
         put_off += 1;
-        decisions.decide_quietly(queued, verdict);
+        decisions.decide_quietly(queued, &part.delivery, verdict);
     }
     let settled = settle(&means, decisions).await;
     if settled.written && put_off > 0 {
@@ -399,6 +406,16 @@ pub(crate) async fn postpone(means: Means, part: Part, until: Timestamp, why: Tr
         decisions.decide(&means, queued, Some(&part.delivery), None, verdict, now);
     }
     Ended::new(*lease, settle(&means, decisions).await)
+}
+
+/// Takes a delivery out of the order of the queue, as its virtual queue or its next hop is paused.
+pub(crate) async fn park(means: Means, part: Part) -> Ended {
+    let mut decisions = part.decisions();
+    for queued in &part.delivery.recipients {
+        let verdict = Verdict::Retry(queued.progress.clone().parked());
+        decisions.decide_quietly(queued, &part.delivery, verdict);
+    }
+    Ended::new(part.delivery.lease, settle(&means, decisions).await)
 }
 
 /// Gives recipients back untried.

@@ -4,8 +4,10 @@
 //! `JoinSet`; the loop itself only decides. A claim becomes one or more parts (a delivery per next hop, an
 //! errand for what needs no attempt); when the last part has ended, one notification tells what is left to tell.
 
+mod changes;
 mod crashes;
 mod ending;
+mod pausing;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::attempt::Delivery;
 use crate::bounds::set_bounds;
 use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
+use crate::desk::Paused;
 use crate::events::{self, QueuePressure};
 use crate::health::{forget, record};
 use crate::heartbeat::beating;
@@ -64,7 +67,13 @@ async fn work(
     shutdown: CancellationToken,
 ) -> Result<(), StoreError> {
     forget(&means.world).await;
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return Ok(()),
+        recalled = means.world.desk.recall(&means.world) => recalled?,
+    }
     let mut state = State::new(means);
+    state.ordered();
     state.count_for_quotas();
     loop {
         state.start_deliveries();
@@ -75,6 +84,7 @@ async fn work(
             Event::Ended(id, Err(failure)) => state.crashed(id, &failure),
             Event::Configuration(configuration) => state.reconfigure(configuration),
             Event::Arrival | Event::Due => state.claim_wanted = true,
+            Event::Desk => state.ordered(),
         }
     }
 }
@@ -89,6 +99,8 @@ enum Event {
     Configuration(Arc<Configuration>),
     /// Something was accepted.
     Arrival,
+    /// An operator has paused or resumed something.
+    Desk,
     /// It is time to look.
     Due,
 }
@@ -107,12 +119,15 @@ enum Done {
     Told(bool),
     /// Counted the queue for its quotas.
     Counted,
+    /// Put back into the order of the queue what is not paused any more.
+    Unparked,
 }
 
 /// A task under way, and what is to be done if it crashes.
 enum Running {
     Claiming,
     Counting,
+    Unparking,
     Routing { lease: LeaseId, recipients: Vec<RecipientId> },
     Delivery(Place, Part),
     Errand { lease: LeaseId, recipients: Vec<RecipientId> },
@@ -138,6 +153,12 @@ struct State {
     claim_wanted: bool,
     claiming: bool,
     counting: bool,
+    paused: Arc<Paused>,
+    /// Whether it was looked since the start what waits for something that was paused.
+    looked_for_parked: bool,
+    unparking: bool,
+    /// What is paused has changed since it was last looked what waits for it.
+    unpark_wanted: bool,
     next_event: Timestamp,
     /// When we last began to claim.
     looked_at: Instant,
@@ -163,6 +184,10 @@ impl State {
             claim_wanted: true,
             claiming: false,
             counting: false,
+            paused: Arc::default(),
+            looked_for_parked: false,
+            unparking: false,
+            unpark_wanted: false,
             next_event: Timestamp::NEVER,
             looked_at: Instant::now(),
             relieved_at: None,
@@ -183,7 +208,7 @@ impl State {
     ) -> Event {
         let wake_at = self.wake_at();
         let listening = !self.claim_wanted;
-        let store = Arc::clone(&self.means.world.store);
+        let (store, desk) = (Arc::clone(&self.means.world.store), Arc::clone(&self.means.world.desk));
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Event::Shutdown,
@@ -192,6 +217,7 @@ impl State {
                 Err(failure) => Event::Ended(failure.id(), Err(failure)),
             },
             Ok(()) = changes.changed() => Event::Configuration(Arc::clone(&changes.borrow_and_update())),
+            () = desk.changed() => Event::Desk,
             () = store.arrival(), if listening => Event::Arrival,
             () = tokio::time::sleep_until(wake_at) => Event::Due,
         }
@@ -200,6 +226,9 @@ impl State {
     /// When to look again if nothing happens before.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
+        if self.paused.all().is_some() {
+            return now + CLAIM_INTERVAL_MAX;
+        }
         // What keeps us from claiming is the store, or that there is no room.
         if self.claim_wanted {
             return self.backed_off_until.filter(|until| *until > now).unwrap_or(now + RELIEF_INTERVAL);
@@ -212,7 +241,8 @@ impl State {
     /// Claims as much as there is room for, unless that is under way or the store needs a rest.
     fn claim(&mut self) {
         let rested = self.backed_off_until.is_none_or(|until| until <= Instant::now());
-        let idle = self.claim_wanted && !self.claiming && !self.stopping && rested;
+        let free = !self.stopping && self.paused.all().is_none();
+        let idle = self.claim_wanted && !self.claiming && free && rested;
         if !idle || self.tasks.len().saturating_sub(self.deliveries) > ERRANDS_MAX {
             return;
         }
@@ -270,6 +300,9 @@ impl State {
 
     /// Starts all that may start.
     fn start_deliveries(&mut self) {
+        if self.paused.all().is_some() {
+            return;
+        }
         while let Some(Started { place, delivery: part }) = self.scheduler.start(self.now()) {
             self.deliveries += 1;
             let cleared = parts::clear(&self.means, &part);
@@ -324,6 +357,7 @@ impl State {
             Done::Told(written) => self.stored(written),
             Done::Recorded => {}
             Done::Counted => self.counting = false,
+            Done::Unparked => self.unparked(),
         }
         Ok(())
     }
@@ -397,8 +431,11 @@ impl State {
     }
 
     fn offer(&mut self, virtual_queue: &str, part: Part) {
-        if self.stopping {
+        if self.stopping || self.paused.all().is_some() {
             return self.release(part.delivery.lease, part.ids());
+        }
+        if self.paused.covers(virtual_queue, &part.delivery.next_hop) {
+            return self.park(part);
         }
         let now = self.now();
         let delivery = Arc::clone(&part.delivery);
@@ -470,35 +507,6 @@ impl State {
         } else {
             self.backed_off_until = Some(Instant::now() + self.backoff);
             self.backoff = longer(self.backoff);
-        }
-    }
-
-    /// Routes of the old configuration hold for nothing that has not started.
-    fn reconfigure(&mut self, configuration: Arc<Configuration>) {
-        set_bounds(&mut self.scheduler, &configuration);
-        self.means.configuration = configuration;
-        self.count_for_quotas();
-        self.release_waiting();
-        self.claim_wanted = true;
-    }
-
-    /// Counts what the queue holds, if there are quotas that it is not counted for.
-    fn count_for_quotas(&mut self) {
-        let Means { world, quotas, configuration, .. } = self.means.clone();
-        if quotas.replace(&configuration) || quotas.is_uncounted() && !self.counting {
-            self.counting = true;
-            let counting = async move {
-                quotas.count(&world).await;
-                Done::Counted
-            };
-            let id = self.tasks.spawn(counting).id();
-            self.running.insert(id, Running::Counting);
-        }
-    }
-
-    fn release_waiting(&mut self) {
-        for part in self.scheduler.drain() {
-            self.release(part.delivery.lease, part.ids());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Judges outcomes and writes what became of recipients, with the notification that is due.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(crate) struct Decisions {
     /// Recipients that are still tried, and whose sender is told so.
     pub(crate) delayed: Vec<(Recipient, Progress)>,
     pub(crate) deposits: Vec<Deposit>,
+    /// Recipients whose sender is not told, as the operator who gave them up wanted.
+    pub(crate) silent: BTreeSet<RecipientId>,
     /// What is said about it in the log, once it is written.
     lines: Vec<Line>,
 }
@@ -53,6 +56,7 @@ impl Decisions {
             untold: Vec::new(),
             delayed: Vec::new(),
             deposits: Vec::new(),
+            silent: BTreeSet::new(),
             lines: Vec::new(),
         }
     }
@@ -71,11 +75,13 @@ impl Decisions {
             let line = line(&means.configuration, &self.envelope, queued, to, tried, &verdict, now);
             self.lines.push(line);
         }
+        let verdict = remembering(verdict, to);
         self.verdicts.push((queued.recipient.clone(), verdict));
     }
 
     /// The same, without a line of its own in the log.
-    pub(crate) fn decide_quietly(&mut self, queued: &QueuedRecipient, verdict: Verdict) {
+    pub(crate) fn decide_quietly(&mut self, queued: &QueuedRecipient, to: &Delivery, verdict: Verdict) {
+        let verdict = remembering(verdict, Some(to));
         self.verdicts.push((queued.recipient.clone(), verdict));
     }
 
@@ -86,6 +92,16 @@ impl Decisions {
         untold: Vec<(Recipient, Happening)>,
     ) -> Self {
         Decisions { untold, ..Self::none(lease, envelope, true) }
+    }
+}
+
+/// The same, with where the attempt went: people want to know why it waits.
+fn remembering(verdict: Verdict, to: Option<&Delivery>) -> Verdict {
+    match (verdict, to) {
+        (Verdict::Retry(progress), Some(to)) => {
+            Verdict::Retry(Progress { last_hop: Some(to.next_hop.clone()), ..progress })
+        }
+        (verdict, _) => verdict,
     }
 }
 
@@ -239,6 +255,7 @@ fn compose(
             }
             Verdict::Delivered(_) => None,
         };
+        let happening = happening.filter(|_| !decisions.silent.contains(&recipient.id));
         let told = happening.filter(|happening| wanted(configuration, envelope, &recipient, happening));
         let is_owed = told.is_some() && !decisions.alone;
         settlement.endings.push(Ending { recipient: recipient.id, verdict, owed: is_owed });

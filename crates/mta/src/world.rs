@@ -15,6 +15,7 @@ use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::events::{Events, Unheard};
+use crate::desk::Desk;
 use crate::health::Health;
 
 /// The seams, the health of what is behind them, and who listens: no configuration, no cache, no metrics.
@@ -38,6 +39,8 @@ pub struct World {
     pub health: Arc<Health>,
     /// Who listens to what happens.
     pub events: Arc<dyn Events>,
+    /// What operators have paused, for all who look into the queue.
+    pub desk: Arc<Desk>,
 }
 
 impl World {
@@ -59,6 +62,7 @@ impl World {
             secrets: absent,
             health: Arc::default(),
             events: Arc::new(Unheard),
+            desk: Arc::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::expr::{CheckedExpression, Place, Step};
+use crate::revise::RouteOrder;
 
 /// How an expression came to its result.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -26,7 +27,7 @@ pub struct Explained {
 pub struct ExplainedBranch {
     /// Its place in `match`; none for `else`.
     pub index: Option<usize>,
-    /// The condition as written; empty for `else`.
+    /// The condition as written, or who chose it; empty for `else`.
     pub condition: String,
     /// What it yields, as written.
     pub then: String,
@@ -39,10 +40,30 @@ pub struct ExplainedBranch {
 }
 
 impl Explained {
+    /// A route that an operator chose.
+    pub(crate) fn ordered(order: &RouteOrder, result: String) -> Self {
+        let RouteOrder { route, by, at } = order;
+        let branch = ExplainedBranch {
+            index: None,
+            condition: format!("operator {by} chose '{route}' at {at}"),
+            then: format!("'{route}'"),
+            value: route.clone(),
+            variables: Vec::new(),
+            fired: true,
+        };
+        Explained {
+            property: "route".to_owned(),
+            branches: vec![branch],
+            name: Some(route.clone()),
+            result,
+        }
+    }
+
     /// The branch that decided, with the values that it saw: `retry_num > 1 [retry_num = 2]`, or `else`.
     pub fn reason(&self) -> Option<String> {
         let branch = self.branches.iter().find(|branch| branch.fired)?;
-        let mut reason = if branch.index.is_some() { branch.condition.clone() } else { "else".to_owned() };
+        let is_said = branch.index.is_some() || !branch.condition.is_empty();
+        let mut reason = if is_said { branch.condition.clone() } else { "else".to_owned() };
         if !branch.variables.is_empty() {
             let seen = branch.variables.iter().map(|(name, value)| format!("{name} = {value}"));
             reason = format!("{reason} [{}]", seen.collect::<Vec<_>>().join(", "));
@@ -88,7 +109,8 @@ impl fmt::Display for ExplainedBranch {
                 write!(f, "{mark} {index}: if {} then {}", self.condition, self.then)?
             }
             Some(index) => write!(f, "{mark} {index}: if {}", self.condition)?,
-            None => write!(f, "{mark} else {}", self.then)?,
+            None if self.condition.is_empty() => write!(f, "{mark} else {}", self.then)?,
+            None => write!(f, "{mark} {}", self.condition)?,
         }
         if self.variables.is_empty() {
             return Ok(());

@@ -18,6 +18,15 @@ pub const PROMISE_KEPT_FOR: Duration = Duration::from_secs(30);
 /// Buckets of throttles at most, for clients and for deliveries; who finds no place is not counted.
 pub const BUCKETS_MAX: usize = 100_000;
 
+/// For how long a recipient is tried that had used up its time and is revived.
+pub const REVIVED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Recipients that one transaction revises.
+pub const REVISIONS_MAX: usize = 1_000;
+/// Virtual queues and next hops that are paused at once.
+pub const PAUSES_MAX: usize = 1_000;
+/// Characters of the reason of a hold.
+pub const HOLD_REASON_CHARS_MAX: usize = 500;
+
 /// Recipients of one message that are due at once; so many more follow after each [`LIST_PORTION_INTERVAL`].
 pub const LIST_PORTION: usize = 500;
 /// The wait between two portions of a long list, in which other mail has its turn.

@@ -8,6 +8,8 @@ use crate::limits::{
     JITTER_PERCENT_MAX, LIST_PORTION, LIST_PORTION_INTERVAL, NOTICES_KEPT_MAX, RETRY_DELAY_MIN,
 };
 use crate::outcome::{Trouble, TroubleKind};
+use crate::revise::{Hold, Orders};
+use crate::route::NextHop;
 use crate::settings::{DeliveryExpiration, MtaDeliverySchedule, NotifyFrom};
 
 /// How far a recipient is in its schedule. Kept by the store, changed only here and in `verdict`.
@@ -31,6 +33,10 @@ pub struct Progress {
     pub envelope_expiry: Option<Timestamp>,
     /// Whether the envelope set the one time of the delay notice (`BY=…;N`); no schedule changes it.
     pub envelope_notice: bool,
+    /// Where the last attempt went, or was to go.
+    pub last_hop: Option<NextHop>,
+    /// What operators have ordered; as a rule nothing.
+    pub orders: Option<Box<Orders>>,
 }
 
 /// When we give up on a recipient.
@@ -56,6 +62,8 @@ impl Progress {
             last: None,
             envelope_expiry: None,
             envelope_notice: false,
+            last_hop: None,
+            orders: None,
         }
     }
 
@@ -78,6 +86,8 @@ impl Progress {
             last: None,
             envelope_expiry: None,
             envelope_notice: false,
+            last_hop: None,
+            orders: None,
         }
     }
 
@@ -112,6 +122,12 @@ impl Progress {
 
     /// When something is to be done about the recipient next: an attempt, a delay notice, or giving up.
     pub fn next_event(&self) -> Timestamp {
+        match self.orders.as_deref() {
+            None => {}
+            Some(orders) if orders.cancelled.is_some() => return Timestamp::EPOCH,
+            Some(orders) if orders.held.is_some() || orders.parked => return Timestamp::NEVER,
+            Some(_) => {}
+        }
         let expiry = match self.expiry {
             Expiry::At(at) => at,
             Expiry::Attempts(_) => Timestamp::NEVER,
@@ -119,8 +135,27 @@ impl Progress {
         self.due.min(expiry).min(self.notify_due.unwrap_or(Timestamp::NEVER))
     }
 
+    /// Who holds it, if somebody does.
+    pub fn held(&self) -> Option<&Hold> {
+        self.orders.as_ref()?.held.as_ref()
+    }
+
+    /// How often operators have edited it.
+    pub fn edits(&self) -> u32 {
+        self.orders.as_ref().map_or(0, |orders| orders.edits)
+    }
+
+    /// Outside the order of the queue, until what it waits for is resumed.
+    pub fn parked(mut self) -> Self {
+        self.orders.get_or_insert_default().parked = true;
+        self
+    }
+
     /// Whether we give up now: the time is over, or the attempts are used up.
     pub fn expired(&self, now: Timestamp) -> bool {
+        if self.held().is_some() {
+            return false;
+        }
         match self.expiry {
             Expiry::At(at) => at <= now,
             Expiry::Attempts(attempts) => self.retry_num >= attempts,
@@ -137,13 +172,17 @@ impl Progress {
 
     /// Whether a delay notice is due.
     pub fn notice_due(&self, now: Timestamp) -> bool {
-        self.notify_due.is_some_and(|due| due <= now)
+        self.held().is_none() && self.notify_due.is_some_and(|due| due <= now)
     }
 
     /// After a delay notice: counted, and the next one set. Several that have become due in the meantime are one.
     pub fn noticed(mut self, schedule: &MtaDeliverySchedule, envelope: &Envelope, now: Timestamp) -> Self {
         let start = start(envelope.accepted_at, &envelope.parameters);
         self.notify_num = self.notify_num.saturating_add(1);
+        if let Some(orders) = &mut self.orders {
+            // What was ordered is done; the schedule says when the next one is due.
+            orders.notice_edit = 0;
+        }
         self.notify_due = match schedule.notify_from {
             _ if self.envelope_notice => None,
             NotifyFrom::Previous => notice_time(schedule, now, self.notify_num),
@@ -163,12 +202,19 @@ impl Progress {
         if self.virtual_queue != schedule.queue_id {
             self.virtual_queue.clone_from(&schedule.queue_id);
         }
-        self.expiry = match (expiry(schedule, start), self.envelope_expiry) {
+        let by_schedule = match (expiry(schedule, start), self.orders.as_deref()) {
+            (Expiry::At(at), Some(orders)) => Expiry::At(at.plus(orders.time_held)),
+            (by_schedule, _) => by_schedule,
+        };
+        let ordered = self.orders.as_ref().is_some_and(|orders| orders.expiry_edit > 0);
+        self.expiry = match (by_schedule, self.envelope_expiry) {
+            _ if ordered => self.expiry,
             (Expiry::At(at), Some(limit)) => Expiry::At(at.min(limit)),
             (Expiry::Attempts(_), Some(limit)) => Expiry::At(limit),
             (by_schedule, None) => by_schedule,
         };
-        if !self.envelope_notice {
+        let ordered_notice = self.orders.as_ref().is_some_and(|orders| orders.notice_edit > 0);
+        if !self.envelope_notice && !ordered_notice {
             let by_schedule = notice_time(schedule, start, self.notify_num);
             self.notify_due = match (schedule.notify_from, self.notify_due) {
                 (NotifyFrom::Previous, Some(due)) if self.notify_num > 0 => by_schedule.and(Some(due)),

@@ -13,6 +13,7 @@ pub use crate::explain::{Explained, ExplainedBranch};
 use crate::expr::{CheckedExpression, Evaluated, Interrupt, Lookup, LookupAnswers, Place, Scene, Value};
 use crate::facts::Facts;
 use crate::outcome::{Scope, Trouble, TroubleKind};
+use crate::revise::ordered_route;
 use crate::settings::{MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, RouteKind};
 
 /// Where one recipient goes now: the key of concurrency and of connection sharing.
@@ -70,12 +71,15 @@ struct Strategy<'a, T> {
     describe: fn(&T) -> String,
 }
 
-/// Which route the recipient takes.
+/// Which route the recipient takes: the one that an operator chose for it, as long as there is one, else by the strategy.
 pub fn choose_route(
     configuration: &Configuration,
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> Choice<Arc<MtaRoute>> {
+    if let Some((_, route)) = ordered_route(configuration, facts.progress) {
+        return Choice::Decided(Arc::clone(route));
+    }
     route_strategy(configuration).choose(configuration, facts, answers)
 }
 
@@ -85,6 +89,10 @@ pub fn explain_route(
     facts: &Facts<'_>,
     answers: &LookupAnswers,
 ) -> (Choice<Arc<MtaRoute>>, Explained) {
+    if let Some((order, route)) = ordered_route(configuration, facts.progress) {
+        let explained = Explained::ordered(order, describe::route(route));
+        return (Choice::Decided(Arc::clone(route)), explained);
+    }
     route_strategy(configuration).explain(configuration, facts, answers)
 }
 
@@ -259,6 +267,15 @@ fn name<'v>(value: Option<&'v Value<'_>>) -> Cow<'v, str> {
         Some(Value::Text(text)) => Cow::Borrowed(text),
         Some(Value::Integer(_) | Value::Float(_) | Value::List(_) | Value::Constant(_)) | None => {
             Cow::Borrowed(DEFAULT)
+        }
+    }
+}
+
+impl NextHop {
+    /// The name of the route.
+    pub fn route(&self) -> &str {
+        match self {
+            NextHop::Local { route } | NextHop::Mx { route, .. } | NextHop::Relay { route } => route,
         }
     }
 }

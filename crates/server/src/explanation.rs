@@ -168,6 +168,8 @@ pub(crate) fn first_progress(now: Timestamp) -> Progress {
         last: None,
         envelope_expiry: None,
         envelope_notice: false,
+        last_hop: None,
+        orders: None,
     }
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use mail::{Address, MessageId, RecipientId, Timestamp};
 use policy::Accepted;
 use store::{
-    Addition, Claim, Content, ContentWriter, KeyChange, KeyValues, LeaseId, MailboxEntry, Mailboxes, Queue,
-    Settlement, Spool, Store, StoreError,
+    Addition, Claim, Content, ContentWriter, KeyChange, KeyValues, LeaseId, Look, MailboxEntry, Mailboxes,
+    Queue, QueuedMessage, Revision, RevisionOutcome, See, Settlement, Spool, Store, StoreError,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -173,6 +173,28 @@ impl Queue for FaultyStore {
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
         self.before("list the queue").await?;
         self.inner.pending(after, limit).await
+    }
+
+    async fn revise(
+        &self,
+        revisions: Vec<Revision>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RevisionOutcome>, StoreError> {
+        self.before("revise").await?;
+        let outcomes = self.inner.revise(revisions, by, now).await?;
+        self.after("revise").await?;
+        Ok(outcomes)
+    }
+
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError> {
+        self.before("look at the queue").await?;
+        self.inner.messages(ids).await
+    }
+
+    async fn look(&self, look: Look, see: See) -> Result<(), StoreError> {
+        self.before("look at the queue").await?;
+        self.inner.look(look, see).await
     }
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use mail::{Address, MessageId, RecipientId, Timestamp};
 use policy::Accepted;
 use store::{
-    Addition, Claim, Content, ContentWriter, KeyChange, KeyValues, LeaseId, MailboxEntry, Mailboxes, Queue,
-    Settlement, Spool, Store, StoreError,
+    Addition, Claim, Content, ContentWriter, KeyChange, KeyValues, LeaseId, Look, MailboxEntry, Mailboxes,
+    Queue, QueuedMessage, Revision, RevisionOutcome, See, Settlement, Spool, Store, StoreError,
 };
 
 use crate::history::{ContentHash, Ended, Entered, Event, History, Told};
@@ -201,6 +201,24 @@ impl Queue for Witness {
 
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
         self.inner.pending(after, limit).await
+    }
+
+    async fn revise(
+        &self,
+        revisions: Vec<Revision>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RevisionOutcome>, StoreError> {
+        let outcomes = self.inner.revise(revisions, by, now).await?;
+        Ok(outcomes)
+    }
+
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError> {
+        self.inner.messages(ids).await
+    }
+
+    async fn look(&self, look: Look, see: See) -> Result<(), StoreError> {
+        self.inner.look(look, see).await
     }
 }
 

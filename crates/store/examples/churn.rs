@@ -84,6 +84,8 @@ fn message(now: Timestamp, size: usize) -> Result<Accepted, Failure> {
             last: None,
             envelope_expiry: None,
             envelope_notice: false,
+            last_hop: None,
+            orders: None,
         },
     };
     let origin = Origin {

@@ -17,6 +17,7 @@ pub mod lookup;
 pub mod mailboxes;
 pub mod memory;
 pub mod queue;
+pub mod revising;
 pub mod spool;
 pub mod sqlite;
 
@@ -32,6 +33,7 @@ pub use memory::MemoryStore;
 pub use queue::{
     Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement, enqueue,
 };
+pub use revising::{Change, Detail, Look, Order, QueuedMessage, Revision, RevisionOutcome, See, Sight};
 pub use spool::{Content, ContentFile, ContentWriter, PREFIX_BYTES_MAX, Spool};
 pub use sqlite::{SqliteOptions, SqliteReader, SqliteStore};
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mail::{Envelope, MessageId, Recipient, RecipientId, Timestamp};
+use policy::limits::REVISIONS_MAX;
 use policy::outcome::Delivered;
+use policy::revise::Standing;
 use policy::{Accepted, NewRecipient, Progress, Trouble, Verdict};
 
 use crate::StoreError;
 use crate::mailboxes::Deposit;
+use crate::revising::{Look, QueuedMessage, Revision, RevisionOutcome, See};
 use crate::spool::Content;
 
 /// The right to settle the recipients of one claim. New for each claim, never used twice (I6).
@@ -63,6 +66,17 @@ pub enum RecipientState {
     DeliveredUntold(Delivered),
     /// Given up; the notification is still to be written.
     FailedUntold(Trouble),
+}
+
+impl RecipientState {
+    /// The same without what is known of the end.
+    pub fn standing(&self) -> Standing {
+        match self {
+            RecipientState::Pending => Standing::Pending,
+            RecipientState::DeliveredUntold(_) => Standing::Delivered,
+            RecipientState::FailedUntold(_) => Standing::Failed,
+        }
+    }
 }
 
 /// What became of one recipient.
@@ -133,6 +147,15 @@ pub fn envelope(accepted: &Accepted, message: MessageId) -> Envelope {
     }
 }
 
+/// Refuses more revisions than one transaction takes.
+pub(crate) fn fits(revisions: &[Revision]) -> Result<(), StoreError> {
+    let (length, length_max) = (revisions.len(), REVISIONS_MAX);
+    if length > length_max {
+        return Err(StoreError::TooLong { what: "a set of revisions", length, length_max });
+    }
+    Ok(())
+}
+
 /// A fixed disorder, for the reference to show that no order was promised.
 pub(crate) fn scramble(id: u64) -> u64 {
     let mixed = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -177,4 +200,23 @@ pub trait Queue: Send + Sync {
     /// Recipients that have not ended, by message, oldest first, `limit` messages at most: for people who look.
     /// They are not leased ([`LeaseId::NONE`]).
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError>;
+
+    /// Revises recipients, all in one transaction: what each edit makes of one says `policy::revise`. At most
+    /// [`policy::limits::REVISIONS_MAX`]. Durable when it returns, and the queue manager looks at once.
+    ///
+    /// A claim of which nothing has begun loses its leases by it. Once one of its recipients has begun or is being
+    /// settled, all of them keep their leases: what is settled is merged with what was revised
+    /// ([`policy::revise::merged`]), and what was revised cannot begin under that lease any more.
+    async fn revise(
+        &self,
+        revisions: Vec<Revision>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RevisionOutcome>, StoreError>;
+
+    /// Messages with all that is known of their recipients, as far as there are such messages in the queue.
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError>;
+
+    /// Shows recipients that have not ended one after another, as they were at one moment; nothing waits for it.
+    async fn look(&self, look: Look, see: See) -> Result<(), StoreError>;
 }

@@ -26,6 +26,10 @@ impl State {
                 self.counting = false;
                 self.means.quotas.give_up_counting();
             }
+            Some(Running::Unparking) => {
+                error!(what, "what was paused could not be resumed");
+                self.unparking = false;
+            }
             Some(Running::Routing { lease, recipients }) => {
                 error!(what, ?lease, "routing crashed; the recipients are given back");
                 self.unsorted = self.unsorted.saturating_sub(recipients.len());

@@ -85,6 +85,8 @@ fn progress(last: Option<Trouble>) -> Progress {
         last,
         envelope_expiry: None,
         envelope_notice: false,
+        last_hop: None,
+        orders: None,
     }
 }
 

@@ -33,6 +33,8 @@ fn progress() -> Progress {
         last: None,
         envelope_expiry: None,
         envelope_notice: false,
+        last_hop: None,
+        orders: None,
     }
 }
 

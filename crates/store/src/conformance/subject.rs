@@ -89,6 +89,8 @@ pub(crate) fn progress(due: Timestamp) -> Progress {
         last: None,
         envelope_expiry: None,
         envelope_notice: false,
+        last_hop: None,
+        orders: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod key_values;
 mod mailboxes;
+mod revise;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,10 @@ use mail::{Address, MessageId, RecipientId, Timestamp};
 use policy::Accepted;
 use tokio::sync::Notify;
 
+use crate::queue::fits;
 use crate::{
-    Claim, Content, ContentWriter, LeaseId, MailboxEntry, Mailboxes, PREFIX_BYTES_MAX, Queue, Settlement,
-    Spool, StoreError,
+    Claim, Content, ContentWriter, LeaseId, Look, MailboxEntry, Mailboxes, PREFIX_BYTES_MAX, Queue,
+    QueuedMessage, Revision, RevisionOutcome, See, Settlement, Spool, StoreError,
 };
 use state::State;
 
@@ -113,6 +115,28 @@ impl Queue for MemoryStore {
 
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
         Ok(self.state()?.pending(after, limit))
+    }
+
+    async fn revise(
+        &self,
+        revisions: Vec<Revision>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RevisionOutcome>, StoreError> {
+        fits(&revisions)?;
+        let outcomes = self.state()?.revise(&revisions, by, now);
+        self.arrival.notify_one();
+        Ok(outcomes)
+    }
+
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError> {
+        Ok(self.state()?.queued_messages(ids))
+    }
+
+    async fn look(&self, look: Look, mut see: See) -> Result<(), StoreError> {
+        let seen = self.state()?.look(&look);
+        let _ = seen.into_iter().try_for_each(|sight| see(sight));
+        Ok(())
     }
 }
 

@@ -18,23 +18,27 @@ use crate::{Claim, LeaseId, QueuedRecipient, RecipientState, Settlement, StoreEr
 #[derive(Debug)]
 pub(super) struct State {
     ids: Ids,
-    messages: BTreeMap<MessageId, (Arc<Envelope>, Bytes)>,
-    recipients: BTreeMap<RecipientId, (MessageId, QueuedRecipient)>,
+    pub(super) messages: BTreeMap<MessageId, (Arc<Envelope>, Bytes)>,
+    pub(super) recipients: BTreeMap<RecipientId, (MessageId, QueuedRecipient)>,
+    /// Those that have ended while others of their message have not.
+    pub(super) ended: BTreeMap<RecipientId, (MessageId, QueuedRecipient)>,
     pub(super) mailboxes: MemoryMailboxes,
     pub(super) key_values: MemoryKeyValues,
 
     /// Grows with each crash.
     pub(super) life: u64,
     /// The latest time that anyone told us.
-    now: Timestamp,
-    leases: BTreeMap<RecipientId, Lease>,
+    pub(super) now: Timestamp,
+    pub(super) leases: BTreeMap<RecipientId, Lease>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Lease {
-    id: LeaseId,
+pub(super) struct Lease {
+    pub(super) id: LeaseId,
     until: Timestamp,
-    begun: bool,
+    pub(super) begun: bool,
+    /// It was revised since it was leased.
+    pub(super) revised: bool,
 }
 
 impl Default for State {
@@ -43,6 +47,7 @@ impl Default for State {
             ids: Ids::after(0),
             messages: BTreeMap::new(),
             recipients: BTreeMap::new(),
+            ended: BTreeMap::new(),
             mailboxes: MemoryMailboxes::default(),
             key_values: MemoryKeyValues::default(),
             life: 0,
@@ -71,8 +76,7 @@ impl State {
     }
 
     pub(super) fn claim(&mut self, now: Timestamp, length: Duration, limit: usize) -> Vec<Claim> {
-        self.now = self.now.max(now);
-        self.leases.retain(|_, lease| lease.until > now);
+        self.end_leases(now);
         let free = self.recipients.iter().filter(|(id, _)| !self.leases.contains_key(id));
         let mut due: Vec<_> =
             free.map(|(id, (_, queued))| (queued.next_event(), *id)).filter(|(at, _)| *at <= now).collect();
@@ -89,13 +93,19 @@ impl State {
                 claims.len() - 1
             });
             claims[at].recipients.push(queued);
-            let lease = Lease { id: claims[at].lease, until: now.plus(length), begun: false };
+            let lease = Lease { id: claims[at].lease, until: now.plus(length), begun: false, revised: false };
             self.leases.insert(id, lease);
         }
         for claim in &mut claims {
             claim.recipients.sort_by_key(|queued| scramble(queued.recipient.id.0));
         }
         claims
+    }
+
+    /// Ends leases that are over.
+    pub(super) fn end_leases(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.leases.retain(|_, lease| lease.until > now);
     }
 
     /// The lease on a recipient, if `lease` is the one and has not ended.
@@ -114,7 +124,9 @@ impl State {
     ) -> Result<(), StoreError> {
         self.now = self.now.max(now);
         for recipient in recipients {
-            self.held(lease, *recipient)?;
+            if self.held(lease, *recipient)?.revised {
+                return Err(StoreError::LeaseLost(lease));
+            }
         }
         for recipient in recipients {
             let held = self.held(lease, *recipient)?;
@@ -135,34 +147,41 @@ impl State {
 
     pub(super) fn settle(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
         self.check(settlement)?;
+        if self.overtaken(settlement) {
+            for ending in &settlement.endings {
+                self.leases.remove(&ending.recipient);
+            }
+            return Err(StoreError::LeaseLost(settlement.lease));
+        }
         let content = self.messages.get(&settlement.message).map(|(_, content)| content.clone());
         for deposit in &settlement.deposits {
             self.mailboxes.deposit(deposit, content.as_ref().expect("its recipient is held, so it is there"));
         }
         for ending in &settlement.endings {
             match (&ending.verdict, ending.owed) {
-                (Verdict::Retry(progress), _) => {
-                    self.leases.remove(&ending.recipient);
-                    self.row(ending.recipient).progress = progress.clone();
-                }
+                (Verdict::Retry(progress), _) => self.retried(ending.recipient, progress),
                 (Verdict::Delivered(delivered), true) => {
                     self.row(ending.recipient).state = RecipientState::DeliveredUntold(delivered.clone());
                 }
                 (Verdict::Failed(trouble), true) => {
                     self.row(ending.recipient).state = RecipientState::FailedUntold(trouble.clone());
                 }
-                (Verdict::Delivered(_) | Verdict::Failed(_), false) => self.end(ending.recipient),
+                (Verdict::Delivered(delivered), false) => {
+                    self.end(ending.recipient, RecipientState::DeliveredUntold(delivered.clone()));
+                }
+                (Verdict::Failed(trouble), false) => {
+                    self.end(ending.recipient, RecipientState::FailedUntold(trouble.clone()));
+                }
             }
         }
         for recipient in &settlement.told {
-            self.end(*recipient);
+            let state = self.row(*recipient).state.clone();
+            self.end(*recipient, state);
         }
         for notice in &settlement.notices {
             self.accept(&notice.accepted, notice.content.clone());
         }
-        if !self.recipients.values().any(|(message, _)| *message == settlement.message) {
-            self.messages.remove(&settlement.message);
-        }
+        self.remove_ended(settlement.message);
         Ok(())
     }
 
@@ -199,12 +218,22 @@ impl State {
         if right && deposited { Ok(()) } else { Err(lost) }
     }
 
-    fn row(&mut self, recipient: RecipientId) -> &mut QueuedRecipient {
+    pub(super) fn remove_ended(&mut self, message: MessageId) {
+        if !self.recipients.values().any(|(other, _)| *other == message) {
+            self.messages.remove(&message);
+            self.ended.retain(|_, (other, _)| *other != message);
+        }
+    }
+
+    pub(super) fn row(&mut self, recipient: RecipientId) -> &mut QueuedRecipient {
         &mut self.recipients.get_mut(&recipient).expect("held, so present").1
     }
 
-    fn end(&mut self, recipient: RecipientId) {
-        self.recipients.remove(&recipient);
+    pub(super) fn end(&mut self, recipient: RecipientId, state: RecipientState) {
+        if let Some((message, mut queued)) = self.recipients.remove(&recipient) {
+            queued.state = state;
+            self.ended.insert(recipient, (message, queued));
+        }
         self.leases.remove(&recipient);
     }
 

@@ -3,6 +3,7 @@
 //! While one commit syncs the next batch gathers by itself, so a busy store shares a sync among many and a quiet one
 //! lets nobody wait. If a batch breaks, each piece of it is tried alone, so that one does not harm its neighbours.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -14,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::database::{Fault, judge};
 use super::janitor::{Chore, copy_log};
 use super::shared::Shared;
-use super::write::{Effects, Place, Work, reserve_ids, write};
+use super::write::{Effects, Known, Place, Work, reserve_ids, write};
 use crate::StoreError;
 
 /// Pieces of work in one transaction.
@@ -51,12 +52,23 @@ pub(super) struct Committer {
     has_reserve: bool,
     /// Endings that found no room.
     parked: Vec<Job>,
+    known: Known,
 }
 
 impl Committer {
-    pub(super) fn new(shared: Arc<Shared>, db: Connection, chores: Sender<Chore>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, db: Connection, chores: Sender<Chore>, has_ended: bool) -> Self {
         let has_reserve = shared.room.make_reserve();
-        Committer { shared, db, chores, ids_reserved: 0, pages_asked: 0, has_reserve, parked: Vec::new() }
+        let known = Known { revised: HashSet::new(), has_ended };
+        Committer {
+            shared,
+            db,
+            chores,
+            ids_reserved: 0,
+            pages_asked: 0,
+            has_reserve,
+            parked: Vec::new(),
+            known,
+        }
     }
 
     /// Works until nobody can send more, then writes what waits and copies the whole log.
@@ -92,7 +104,10 @@ impl Committer {
         self.expect(&mut batch);
         match self.write(&batch) {
             Ok(effects) => self.done(batch, effects),
-            Err(error) => self.broken(batch, judge(&error)),
+            Err(error) => {
+                self.shared.ledger().give_up_revising();
+                self.broken(batch, judge(&error));
+            }
         }
     }
 
@@ -105,7 +120,7 @@ impl Committer {
             reserve_ids(&self.db, below)?;
         }
         for job in batch {
-            write(&self.db, &job.work, &mut effects)?;
+            write(&self.db, &job.work, &self.shared, &mut self.known, &mut effects)?;
         }
         self.db.prepare_cached("COMMIT")?.execute([])?;
         self.ids_reserved = reserve.unwrap_or(self.ids_reserved);
@@ -154,6 +169,7 @@ impl Committer {
             if let Work::Settle(settling) = &job.work {
                 ledger.settled(&settling.changes);
             }
+            arrived |= matches!(job.work, Work::Revise(_));
             for incoming in job.work.incoming() {
                 arrived = true;
                 match &incoming.content.place {
@@ -166,6 +182,9 @@ impl Committer {
                 let recipients = std::mem::take(&mut incoming.recipients);
                 ledger.enqueued(&incoming.envelope, recipients, incoming.fresh);
             }
+        }
+        for (recipient, next_event) in &effects.revised {
+            ledger.revised(*recipient, *next_event);
         }
         arrived
     }
@@ -187,7 +206,7 @@ impl Committer {
         for job in batch {
             match (&fault, &job.work) {
                 (Fault::Full, Work::Settle(_)) => self.park(job),
-                (Fault::Full, Work::Accept(_) | Work::SetAside(_) | Work::KeyValues(_)) => {
+                (Fault::Full, Work::Accept(_) | Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_)) => {
                     let full = self.shared.full();
                     self.refuse(job, full);
                 }
@@ -287,7 +306,7 @@ fn id_last(work: &Work) -> Option<u64> {
     match work {
         Work::Accept(incoming) => Some(incoming.id_last()),
         Work::Settle(settling) => settling.notices.iter().map(super::write::Incoming::id_last).max(),
-        Work::SetAside(_) | Work::KeyValues(_) => None,
+        Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) => None,
     }
 }
 

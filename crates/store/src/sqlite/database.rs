@@ -26,10 +26,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENTS_MAX: usize = 64;
 
 /// Each brings the schema from one version to the next; never changed once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/001-queue.sql"),
     include_str!("migrations/002-mailboxes.sql"),
     include_str!("migrations/003-key-values.sql"),
+    include_str!("migrations/004-ended.sql"),
 ];
 
 /// What an error of SQLite means for us.
@@ -186,10 +187,10 @@ mod tests {
         .unwrap();
         drop(old);
         let db = open_writer(directory.path(), &SqliteOptions::default()).unwrap();
-        assert_eq!(version(&db), 3);
+        assert_eq!(version(&db), 4);
         let content: Vec<u8> = db.query_row("SELECT content FROM message", [], |row| row.get(0)).unwrap();
         assert_eq!(content, b"hi");
-        for table in ["entry", "key_value"] {
+        for table in ["entry", "key_value", "ended"] {
             let sql = format!("SELECT count(*) FROM {table}");
             db.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap();
         }
@@ -203,7 +204,7 @@ mod tests {
         future.pragma_update(None, "user_version", 99).unwrap();
         drop(future);
         let error = open_writer(directory.path(), &SqliteOptions::default()).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error}");
     }
 
     // proves: A12

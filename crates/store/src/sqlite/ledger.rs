@@ -5,6 +5,8 @@
 //! has the rest. Of the table only the *frontier* is known: nothing free in it is due before the frontier, so a claim
 //! reads the index from there, once, and nothing is remembered per queued row.
 
+mod revising;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,8 @@ impl Candidate {
 enum Hold {
     /// In `fresh`, or about to be.
     Fresh,
+    /// It is being revised.
+    Revising,
     Leased(Lease),
 }
 
@@ -50,7 +54,11 @@ struct Lease {
     settling: bool,
     /// It has ended and owes a notification.
     untold: bool,
+    /// It was revised since it was leased.
+    revised: bool,
     message: MessageId,
+    /// Recipients that the message had at first; their ids follow its own.
+    recipients: u32,
     next_event: Timestamp,
 }
 
@@ -90,6 +98,14 @@ impl Change {
     }
 }
 
+/// A settlement that may be written.
+#[derive(Debug)]
+pub(super) struct Settling {
+    pub(super) changes: Vec<Change>,
+    /// Recipients that the message had at first.
+    pub(super) recipients: u32,
+}
+
 /// What is known of the queue without reading it.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -104,6 +120,8 @@ pub(super) struct Ledger {
     /// Recipients whose rows changed while scans were under way, with the last scan that may have seen them as they
     /// were. Later scans see them as they are, and must not pass over them: they have taken the frontier.
     touched: HashMap<RecipientId, u64>,
+    /// Recipients that are being revised.
+    revising: BTreeSet<RecipientId>,
 }
 
 impl Ledger {
@@ -117,6 +135,7 @@ impl Ledger {
             scans: BTreeMap::new(),
             scan_last: 0,
             touched: HashMap::new(),
+            revising: BTreeSet::new(),
         }
     }
 
@@ -167,13 +186,18 @@ impl Ledger {
 
     /// Ends leases that are over, and says from where the table must be read to know what is due, if at all.
     pub(super) fn start_claim(&mut self, now: Timestamp) -> Option<Scan> {
-        while let Some((_, recipient)) = self.ends.first().filter(|(until, _)| *until <= now).copied() {
-            self.free(recipient);
-        }
+        self.end_leases(now);
         let from = self.frontier.take_if(|frontier| frontier.0 <= now)?;
         self.scan_last += 1;
         self.scans.insert(self.scan_last, from);
         Some(Scan { number: self.scan_last, from })
+    }
+
+    /// Ends leases that are over.
+    pub(super) fn end_leases(&mut self, now: Timestamp) {
+        while let Some((_, recipient)) = self.ends.first().filter(|(until, _)| *until <= now).copied() {
+            self.free(recipient);
+        }
     }
 
     /// Gives up a scan that could not read.
@@ -236,7 +260,9 @@ impl Ledger {
             begun: false,
             settling: false,
             untold: queued.state != RecipientState::Pending,
+            revised: false,
             message: envelope.message,
+            recipients: u32::try_from(envelope.recipients.len()).unwrap_or(u32::MAX),
             next_event: queued.next_event(),
         };
         self.ends.insert((lease.until, queued.recipient.id));
@@ -260,7 +286,8 @@ impl Ledger {
         length: Duration,
     ) -> Result<(), StoreError> {
         for recipient in recipients {
-            if self.held(lease, *recipient)?.until <= now {
+            let held = self.held(lease, *recipient)?;
+            if held.until <= now || held.revised {
                 return Err(StoreError::LeaseLost(lease));
             }
         }
@@ -293,15 +320,31 @@ impl Ledger {
 
     /// Checks that a settlement may be written (I6), and keeps its recipients from everyone else until
     /// [`Ledger::settled`] or [`Ledger::unsettled`].
-    pub(super) fn start_settling(&mut self, settlement: &Settlement) -> Result<Vec<Change>, StoreError> {
+    pub(super) fn start_settling(&mut self, settlement: &Settlement) -> Result<Settling, StoreError> {
         let changes = self.changes(settlement)?;
+        if self.overtaken(settlement) {
+            settlement.endings.iter().for_each(|ending| self.free(ending.recipient));
+            return Err(StoreError::LeaseLost(settlement.lease));
+        }
+        let mut recipients = 0;
         for change in &changes {
             let held = self.held(settlement.lease, change.recipient()).expect("just found held");
-            held.settling = true;
+            (held.settling, recipients) = (true, held.recipients);
             let until = held.until;
             self.ends.remove(&(until, change.recipient()));
         }
-        Ok(changes)
+        Ok(Settling { changes, recipients })
+    }
+
+    /// Whether a settlement without an attempt gives up somebody who was revised since.
+    fn overtaken(&self, settlement: &Settlement) -> bool {
+        let leases = || {
+            settlement.endings.iter().filter_map(|ending| match self.holds.get(&ending.recipient) {
+                Some(Hold::Leased(lease)) => Some((lease, matches!(ending.verdict, Verdict::Failed(_)))),
+                Some(Hold::Fresh | Hold::Revising) | None => None,
+            })
+        };
+        leases().any(|(lease, fails)| lease.revised && fails) && !leases().any(|(lease, _)| lease.begun)
     }
 
     /// What the settlement does, recipient by recipient; `LeaseLost` if it may not.

@@ -14,12 +14,14 @@ mod janitor;
 mod key_values;
 mod ledger;
 mod lock;
+mod look;
 mod mailboxes;
 mod queue;
 mod read;
 mod reader;
 mod readers;
 mod record;
+mod revise;
 mod room;
 mod shared;
 mod spool;
@@ -92,6 +94,7 @@ impl SqliteStore {
             count => tracing::info!(count, "removed files of the spool that no message names"),
         }
         let id_last = write::id_last(&db).map_err(database::cannot("find the last id"))?;
+        let has_ended = write::has_ended(&db).map_err(database::cannot("read the queue"))?;
         let ledger = Ledger::new(Ids::after(id_last), read::frontier(&db)?);
         let room = Room::new(directory, options.free_bytes_min);
         let shared = Arc::new(Shared::new(directory.to_owned(), files, room, ledger));
@@ -99,7 +102,7 @@ impl SqliteStore {
         database::watch_log(&mut db, Arc::clone(&shared.log_pages))?;
         let (chores, chores_asked) = mpsc::channel();
         let (jobs, jobs_sent) = mpsc::channel();
-        let committer = Committer::new(Arc::clone(&shared), db, chores);
+        let committer = Committer::new(Arc::clone(&shared), db, chores, has_ended);
         let of_janitor = Arc::clone(&shared);
         let threads = vec![
             spawn("store-committer", move || committer.run(&jobs_sent))?,

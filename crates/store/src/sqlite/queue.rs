@@ -1,6 +1,6 @@
 //! The queue over the committer and the ledger.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,12 +9,16 @@ use policy::Accepted;
 use tokio::sync::oneshot;
 
 use super::committer::Job;
-use super::ledger::Change;
+use super::ledger::{self, Change};
+use super::revise::Revising;
 use super::shared::Shared;
 use super::write::{Incoming, Settling, Work};
-use super::{SqliteStore, WAITING_KIB_MAX, read, spool};
-use crate::queue::enqueue;
-use crate::{Claim, Content, LeaseId, Queue, Settlement, StoreError};
+use super::{SqliteStore, WAITING_KIB_MAX, look, read, spool};
+use crate::queue::{enqueue, fits};
+use crate::{
+    Claim, Content, LeaseId, Look, Queue, QueuedMessage, Revision, RevisionOutcome, See, Settlement,
+    StoreError,
+};
 
 /// What a piece of work takes of the waiting room at least.
 const WORK_KIB_MIN: usize = 4;
@@ -118,13 +122,13 @@ impl Queue for SqliteStore {
 
     async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
         self.shared.running()?;
-        let changes = self.shared.ledger().start_settling(&settlement)?;
+        let ledger::Settling { changes, recipients } = self.shared.ledger().start_settling(&settlement)?;
         let mut unsent = Unsent { shared: &self.shared, changes };
         let mut notices = Vec::with_capacity(settlement.notices.len());
         for notice in &settlement.notices {
             notices.push(self.incoming(&notice.accepted, Content::Memory(notice.content.clone())).await?);
         }
-        let settling = Settling::new(settlement, unsent.changes.clone(), notices);
+        let settling = Settling::new(settlement, unsent.changes.clone(), recipients, notices);
         let answered = self.submit(Work::Settle(settling)).await?;
         unsent.changes.clear();
         answer(answered).await
@@ -147,5 +151,30 @@ impl Queue for SqliteStore {
     async fn pending(&self, after: Option<MessageId>, limit: usize) -> Result<Vec<Claim>, StoreError> {
         self.shared.running()?;
         self.read(move |db, _| read::pending(db, after, limit)).await
+    }
+
+    async fn revise(
+        &self,
+        revisions: Vec<Revision>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RevisionOutcome>, StoreError> {
+        self.shared.running()?;
+        fits(&revisions)?;
+        let revising = Revising::new(revisions, by, now);
+        let outcomes = revising.outcomes();
+        self.write(Work::Revise(revising)).await?;
+        Ok(std::mem::take(&mut *outcomes.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError> {
+        self.shared.running()?;
+        let ids = ids.to_vec();
+        self.read(move |db, _| look::messages(db, &ids)).await
+    }
+
+    async fn look(&self, look: Look, mut see: See) -> Result<(), StoreError> {
+        self.shared.running()?;
+        self.read(move |db, _| look::look(db, &look, &mut see)).await
     }
 }

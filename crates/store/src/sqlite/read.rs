@@ -18,17 +18,17 @@ use super::write::{Unreadable, integer};
 use crate::{Claim, Content, LeaseId, QueuedRecipient, StoreError};
 
 /// A row of the recipient table.
-struct Row {
-    id: RecipientId,
-    message: MessageId,
-    wishes: Vec<u8>,
-    progress: Vec<u8>,
-    state: Option<Vec<u8>>,
+pub(super) struct Row {
+    pub(super) id: RecipientId,
+    pub(super) message: MessageId,
+    pub(super) wishes: Vec<u8>,
+    pub(super) progress: Vec<u8>,
+    pub(super) state: Option<Vec<u8>>,
 }
 
 const ROW: &str = "SELECT id, message, wishes, progress, state FROM recipient";
 
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
         id: RecipientId(row.get::<_, i64>(0)?.cast_unsigned()),
         message: MessageId(row.get::<_, i64>(1)?.cast_unsigned()),
@@ -76,7 +76,7 @@ impl Envelopes {
     }
 }
 
-fn queued(envelope: &Envelope, row: &Row) -> Result<QueuedRecipient, Damage> {
+pub(super) fn queued(envelope: &Envelope, row: &Row) -> Result<QueuedRecipient, Damage> {
     let place = row.id.0.checked_sub(row.message.0).and_then(|place| place.checked_sub(1));
     let place = place.and_then(|place| usize::try_from(place).ok());
     let forward_path = place.and_then(|place| envelope.recipients.get(place)).cloned();

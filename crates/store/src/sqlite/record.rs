@@ -1,5 +1,7 @@
 //! The records of the queue: envelope, recipient, progress, state. Tags are never used again for another thing.
 
+mod orders;
+
 use std::net::IpAddr;
 
 use mail::{
@@ -261,6 +263,12 @@ pub(super) fn write_progress(progress: &Progress) -> Vec<u8> {
         if progress.envelope_notice {
             w.number(10, 1);
         }
+        if let Some(next_hop) = &progress.last_hop {
+            w.nested(11, |w| orders::write_next_hop(w, next_hop));
+        }
+        if let Some(orders) = &progress.orders {
+            w.nested(12, |w| orders::write_orders(w, orders));
+        }
     })
 }
 
@@ -277,6 +285,8 @@ pub(super) fn read_progress(bytes: &[u8]) -> Result<Progress, Damage> {
         last: None,
         envelope_expiry: None,
         envelope_notice: false,
+        last_hop: None,
+        orders: None,
     };
     for field in Reader::record(bytes)? {
         match field? {
@@ -290,6 +300,8 @@ pub(super) fn read_progress(bytes: &[u8]) -> Result<Progress, Damage> {
             (8, value) => progress.last = Some(read_trouble(value.nested()?)?),
             (9, value) => progress.envelope_expiry = Some(time(value)?),
             (10, value) => progress.envelope_notice = flag(value)?,
+            (11, value) => progress.last_hop = Some(orders::read_next_hop(value.nested()?)?),
+            (12, value) => progress.orders = Some(Box::new(orders::read_orders(value.nested()?)?)),
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What is written for each piece of work: the SQL of the committer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mail::{Envelope, MessageId, RecipientId, Timestamp};
@@ -9,6 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::key_values::{self, KeyWork};
 use super::ledger::Change;
 use super::record;
+use super::revise::{self, Revising};
+use super::shared::Shared;
 use crate::spool::ContentFile;
 use crate::{Deposit, QueuedRecipient, RecipientState, Settlement};
 
@@ -74,6 +77,8 @@ impl Incoming {
 pub(super) struct Settling {
     pub(super) message: MessageId,
     pub(super) changes: Vec<Change>,
+    /// Recipients that the message had at first.
+    recipients: u32,
     /// The record that a change writes: a progress or a state.
     records: Vec<Option<Vec<u8>>>,
     deposits: Vec<Deposit>,
@@ -81,10 +86,15 @@ pub(super) struct Settling {
 }
 
 impl Settling {
-    pub(super) fn new(settlement: Settlement, changes: Vec<Change>, notices: Vec<Incoming>) -> Self {
+    pub(super) fn new(
+        settlement: Settlement,
+        changes: Vec<Change>,
+        recipients: u32,
+        notices: Vec<Incoming>,
+    ) -> Self {
         let of = |change: &Change| match change {
-            Change::End(_) => None,
-            Change::Retry(id, _) | Change::Untold(id) => {
+            Change::End(_) if recipients <= 1 => None,
+            Change::End(id) | Change::Retry(id, _) | Change::Untold(id) => {
                 let ending = settlement.endings.iter().find(|ending| ending.recipient == *id)?;
                 match ending.verdict.clone() {
                     Verdict::Retry(progress) => Some(record::write_progress(&progress)),
@@ -96,7 +106,14 @@ impl Settling {
             }
         };
         let records = changes.iter().map(of).collect();
-        Settling { message: settlement.message, changes, records, deposits: settlement.deposits, notices }
+        Settling {
+            message: settlement.message,
+            changes,
+            recipients,
+            records,
+            deposits: settlement.deposits,
+            notices,
+        }
     }
 }
 
@@ -115,6 +132,7 @@ pub(super) enum Work {
     Settle(Settling),
     SetAside(Vec<Unreadable>),
     KeyValues(KeyWork),
+    Revise(Revising),
 }
 
 impl Work {
@@ -123,7 +141,7 @@ impl Work {
         match self {
             Work::Accept(incoming) => std::slice::from_mut(incoming),
             Work::Settle(settling) => &mut settling.notices,
-            Work::SetAside(_) | Work::KeyValues(_) => &mut [],
+            Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) => &mut [],
         }
     }
 
@@ -134,6 +152,7 @@ impl Work {
             Work::Settle(settling) => 256 + settling.notices.iter().map(Incoming::bytes).sum::<usize>(),
             Work::SetAside(rows) => 256 * rows.len(),
             Work::KeyValues(work) => work.bytes(),
+            Work::Revise(revising) => revising.bytes(),
         }
     }
 }
@@ -145,13 +164,31 @@ pub(super) struct Effects {
     pub(super) gone: Vec<MessageId>,
     /// Files that nothing refers to any more.
     pub(super) files: Vec<String>,
+    /// Recipients whose next event is another than the ledger thinks; none if they are gone.
+    pub(super) revised: Vec<(RecipientId, Option<Timestamp>)>,
+}
+
+/// What the committer remembers from one transaction to the next.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Recipients that were revised while somebody held them: what is settled is merged with what is written.
+    pub(super) revised: HashSet<RecipientId>,
+    /// Whether there may be rows of recipients that have ended.
+    pub(super) has_ended: bool,
 }
 
 /// Writes one piece of work.
-pub(super) fn write(db: &Connection, work: &Work, effects: &mut Effects) -> Result<()> {
+pub(super) fn write(
+    db: &Connection,
+    work: &Work,
+    shared: &Shared,
+    known: &mut Known,
+    effects: &mut Effects,
+) -> Result<()> {
     match work {
         Work::Accept(incoming) => accept(db, incoming),
-        Work::Settle(settling) => settle(db, settling, effects),
+        Work::Settle(settling) => settle(db, settling, known, effects),
+        Work::Revise(revising) => revise::write(db, revising, shared, known, effects),
         Work::SetAside(rows) => rows.iter().try_for_each(|row| set_aside(db, row)),
         Work::KeyValues(work) => key_values::write(db, work),
     }
@@ -176,7 +213,7 @@ pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn millis(time: Timestamp) -> i64 {
+pub(super) fn millis(time: Timestamp) -> i64 {
     integer(time.as_millis())
 }
 
@@ -204,17 +241,23 @@ fn accept(db: &Connection, incoming: &Incoming) -> Result<()> {
     Ok(())
 }
 
-fn settle(db: &Connection, settling: &Settling, effects: &mut Effects) -> Result<()> {
+fn settle(db: &Connection, settling: &Settling, known: &mut Known, effects: &mut Effects) -> Result<()> {
     for deposit in &settling.deposits {
         self::deposit(db, settling.message, deposit)?;
     }
-    let mut ended = false;
+    let mut ended = Vec::new();
     for (change, record) in settling.changes.iter().zip(&settling.records) {
         let id = integer(change.recipient().0);
+        if !known.revised.is_empty() && known.revised.remove(&change.recipient()) {
+            if let (Change::Retry(recipient, _), Some(record)) = (change, record) {
+                ended.extend(revise::settle_revised(db, *recipient, record, effects)?);
+                continue;
+            }
+        }
         let rows = match change {
-            Change::End(_) => {
-                ended = true;
-                db.prepare_cached("DELETE FROM recipient WHERE id = ?1")?.execute([id])?
+            Change::End(recipient) => {
+                ended.push((*recipient, record.clone()));
+                continue;
             }
             Change::Retry(_, next_event) => db
                 .prepare_cached("UPDATE recipient SET next_event = ?2, progress = ?3 WHERE id = ?1")?
@@ -223,14 +266,64 @@ fn settle(db: &Connection, settling: &Settling, effects: &mut Effects) -> Result
                 .prepare_cached("UPDATE recipient SET next_event = 0, state = ?2 WHERE id = ?1")?
                 .execute(params![id, record])?,
         };
-        if rows != 1 {
-            tracing::error!(recipient = %change.recipient(), "a recipient that was held is not in the queue");
-        }
+        expect_one(rows, change.recipient());
     }
     for notice in &settling.notices {
         accept(db, notice)?;
     }
-    if ended { remove_ended(db, settling.message, effects) } else { Ok(()) }
+    end(db, settling.message, settling.recipients, &ended, known, effects)
+}
+
+fn expect_one(rows: usize, recipient: RecipientId) {
+    if rows != 1 {
+        tracing::error!(%recipient, "a recipient that was held is not in the queue");
+    }
+}
+
+/// Removes recipients that have ended, each with the state in which it did. As long as others of their message have
+/// not, they are kept aside for people to see.
+pub(super) fn end(
+    db: &Connection,
+    message: MessageId,
+    recipients: u32,
+    ended: &[(RecipientId, Option<Vec<u8>>)],
+    known: &mut Known,
+    effects: &mut Effects,
+) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let range = || (integer(message.0), integer(message.0.saturating_add(u64::from(recipients))));
+    let left: i64 = if recipients > 1 {
+        let (first, last) = range();
+        db.prepare_cached("SELECT count(*) FROM recipient WHERE id > ?1 AND id <= ?2")?
+            .query_row([first, last], |row| row.get(0))?
+    } else {
+        0
+    };
+    let some_stay = usize::try_from(left).unwrap_or(0) > ended.len();
+    for (recipient, state) in ended {
+        let id = integer(recipient.0);
+        if some_stay {
+            let sql = "INSERT OR REPLACE INTO ended
+                       SELECT id, message, wishes, progress, coalesce(?2, state) FROM recipient
+                       WHERE id = ?1 AND coalesce(?2, state) IS NOT NULL";
+            db.prepare_cached(sql)?.execute(params![id, state])?;
+            known.has_ended = true;
+        }
+        let rows = db.prepare_cached("DELETE FROM recipient WHERE id = ?1")?.execute([id])?;
+        expect_one(rows, *recipient);
+    }
+    if !some_stay && recipients > 1 && known.has_ended {
+        let (first, last) = range();
+        db.prepare_cached("DELETE FROM ended WHERE id > ?1 AND id <= ?2")?.execute([first, last])?;
+    }
+    remove_ended(db, message, effects)
+}
+
+/// Whether there are recipients that have ended while others of their message have not.
+pub(super) fn has_ended(db: &Connection) -> Result<bool> {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM ended)", [], |row| row.get(0))
 }
 
 /// Removes a message if neither a recipient nor a mailbox entry refers to it any more. The ids of a message's

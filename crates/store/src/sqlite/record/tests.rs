@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use policy::NextHop;
+use policy::revise::{Cancellation, Hold, Orders, RouteOrder};
 
 fn any_address() -> impl Strategy<Value = Address> {
     let local = "[a-zA-Z0-9 .\"\\\\@+é=-]{1,20}".prop_map(|plain| {
@@ -52,8 +54,9 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
 fn any_progress() -> impl Strategy<Value = Progress> {
     let expiry = prop_oneof![any_time().prop_map(Expiry::At), any::<u32>().prop_map(Expiry::Attempts)];
     let times = (any_time(), option::of(any_time()), option::of(any_time()));
-    (any::<(u32, u32, String, bool)>(), times, expiry, option::of(any_trouble())).prop_map(
-        |(counts, (due, notify_due, envelope_expiry), expiry, last)| {
+    let ordered = (option::of(any_next_hop()), option::of(any_orders().prop_map(Box::new)));
+    (any::<(u32, u32, String, bool)>(), times, expiry, option::of(any_trouble()), ordered).prop_map(
+        |(counts, (due, notify_due, envelope_expiry), expiry, last, (last_hop, orders))| {
             let (retry_num, notify_num, virtual_queue, envelope_notice) = counts;
             Progress {
                 retry_num,
@@ -65,6 +68,53 @@ fn any_progress() -> impl Strategy<Value = Progress> {
                 last,
                 envelope_expiry,
                 envelope_notice,
+                last_hop,
+                orders,
+            }
+        },
+    )
+}
+
+fn any_next_hop() -> impl Strategy<Value = NextHop> {
+    let domain = any_address().prop_map(|address| address.domain);
+    prop_oneof![
+        any::<String>().prop_map(|route| NextHop::Local { route }),
+        (any::<String>(), domain).prop_map(|(route, domain)| NextHop::Mx { route, domain }),
+        any::<String>().prop_map(|route| NextHop::Relay { route }),
+    ]
+}
+
+fn any_orders() -> impl Strategy<Value = Orders> {
+    let held = (any::<(String, String, bool)>(), any_time()).prop_map(|((by, reason, counts), at)| Hold {
+        by,
+        at,
+        reason,
+        counts,
+    });
+    let route =
+        (any::<(String, String)>(), any_time()).prop_map(|((by, route), at)| RouteOrder { route, by, at });
+    let cancelled =
+        (any::<(String, bool)>(), any_time()).prop_map(|((by, notify), at)| Cancellation { by, at, notify });
+    let numbers = any::<(u32, u32, u32, u32, u32, u32, bool)>();
+    (numbers, option::of(held), option::of(route), option::of(cancelled)).prop_map(
+        |(
+            (edits, due_edit, count_edit, notice_edit, expiry_edit, held_for, parked),
+            held,
+            route,
+            cancelled,
+        )| {
+            let time_held = std::time::Duration::from_millis(held_for.into());
+            Orders {
+                edits,
+                due_edit,
+                count_edit,
+                notice_edit,
+                expiry_edit,
+                held,
+                time_held,
+                route,
+                cancelled,
+                parked,
             }
         },
     )
