@@ -51,12 +51,7 @@ impl Explained {
             variables: Vec::new(),
             fired: true,
         };
-        Explained {
-            property: "route".to_owned(),
-            branches: vec![branch],
-            name: Some(route.clone()),
-            result,
-        }
+        Explained { property: "route".to_owned(), branches: vec![branch], name: Some(route.clone()), result }
     }
 
     /// The branch that decided, with the values that it saw: `retry_num > 1 [retry_num = 2]`, or `else`.

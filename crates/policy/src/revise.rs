@@ -330,7 +330,8 @@ impl Revision {
         self.standing = Standing::Pending;
         self.progress.due = now;
         let time_over = matches!(self.progress.expiry, Expiry::At(at) if at <= now);
-        let attempts_over = matches!(self.progress.expiry, Expiry::Attempts(max) if self.progress.retry_num >= max);
+        let attempts_over =
+            matches!(self.progress.expiry, Expiry::Attempts(max) if self.progress.retry_num >= max);
         if time_over {
             self.progress.expiry = Expiry::At(now.plus(REVIVED_FOR));
         }
