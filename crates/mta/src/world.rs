@@ -14,8 +14,8 @@ use policy::settings::{Secret, SecretReference};
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::events::{Events, Unheard};
 use crate::desk::Desk;
+use crate::events::{Events, Unheard};
 use crate::health::Health;
 
 /// The seams, the health of what is behind them, and who listens: no configuration, no cache, no metrics.
