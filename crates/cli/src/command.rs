@@ -8,7 +8,7 @@ use crate::desk::{Desk, json_text};
 use crate::failure::Failure;
 use crate::house::House;
 use crate::paint::Paint;
-use crate::{revisions, verbs};
+use crate::{apply, revisions, verbs};
 
 /// The commands that ask a server.
 #[derive(clap::Subcommand, Debug)]
@@ -29,6 +29,14 @@ pub enum Command {
     Set(Asked<verbs::set::SetArgs>),
     /// Take settings objects away, all or none.
     Delete(Asked<verbs::delete::Args>),
+    /// Make the settings what a file says, as one revision or not at all.
+    ///
+    /// waypost apply routes.ndjson --dry-run
+    Apply(Asked<apply::Args>),
+    /// Write all settings as a settings file (JSON); secrets are masked.
+    Export(Asked<apply::export::Args>),
+    /// Write the settings as operations for `apply`, without secrets.
+    Snapshot(Asked<apply::export::SnapshotArgs>),
     /// List the revisions of the settings: who changed what, when, why.
     History(Asked<revisions::HistoryArgs>),
     /// Say what differs between two revisions, in sentences.
@@ -53,8 +61,22 @@ pub struct Asked<A: clap::Args> {
 /// The groups of `waypost --help`, each with its commands.
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Run", &["serve", "check", "demo", "version"]),
-    ("Look", &["explain", "next-hops", "mailbox", "history", "diff", "get", "query", "describe"]),
-    ("Change", &["create", "set", "delete", "rollback", "confirm", "dkim"]),
+    (
+        "Look",
+        &[
+            "explain",
+            "next-hops",
+            "mailbox",
+            "history",
+            "diff",
+            "get",
+            "query",
+            "describe",
+            "export",
+            "snapshot",
+        ],
+    ),
+    ("Change", &["create", "set", "delete", "apply", "rollback", "confirm", "dkim"]),
     ("Queue and mail", &["queue", "send"]),
 ];
 
@@ -104,6 +126,9 @@ impl Command {
             Command::Create(asked) => verbs::set::create(desk, &asked.args).await,
             Command::Set(asked) => verbs::set::set(desk, &asked.args).await,
             Command::Delete(asked) => verbs::delete::run(desk, &asked.args).await,
+            Command::Apply(asked) => apply::run(desk, &asked.args).await,
+            Command::Export(asked) => apply::export::export(desk, &asked.args).await,
+            Command::Snapshot(asked) => apply::export::snapshot(desk, &asked.args).await,
             Command::History(asked) => revisions::history(desk, &asked.args).await,
             Command::Diff(asked) => revisions::diff(desk, &asked.args).await,
             Command::Rollback(asked) => revisions::rollback(desk, &asked.args).await,
@@ -128,6 +153,9 @@ impl Command {
             Command::Create(Asked { server, output, .. }) => (server, *output),
             Command::Set(Asked { server, output, .. }) => (server, *output),
             Command::Delete(Asked { server, output, .. }) => (server, *output),
+            Command::Apply(Asked { server, output, .. }) => (server, *output),
+            Command::Export(Asked { server, output, .. }) => (server, *output),
+            Command::Snapshot(Asked { server, output, .. }) => (server, *output),
             Command::History(Asked { server, output, .. }) => (server, *output),
             Command::Diff(Asked { server, output, .. }) => (server, *output),
             Command::Rollback(Asked { server, output, .. }) => (server, *output),

@@ -3,6 +3,7 @@
 //! `command.rs` lists the commands, `client` asks the server, `desk.rs` is where a command works. What a server or a
 //! peer says never reaches the terminal raw: it goes through `paint::shown`.
 
+mod apply;
 mod args;
 pub mod client;
 mod command;
@@ -11,6 +12,7 @@ mod failure;
 mod house;
 mod objects;
 pub mod paint;
+mod progress;
 mod render;
 mod revisions;
 mod schema;

@@ -26,6 +26,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Nothing has changed.
+    pub(crate) const fn nothing() -> Self {
+        Outcome {
+            dry_run: false,
+            revision: None,
+            differences: Vec::new(),
+            warnings: Vec::new(),
+            confirm_by: None,
+        }
+    }
+
     /// Of the answer to a method that changes settings; the server is asked for what the answer does not say.
     pub(crate) async fn of(desk: &Desk<'_>, change: &Change, answer: &Value) -> Result<Self, Failure> {
         let mut outcome = Outcome {
