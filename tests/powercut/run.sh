@@ -36,7 +36,7 @@ case ${1:-} in
   # Everything that is queued goes out; then the queue is empty.
   for _ in $(seq 300); do
     kill -0 $waypost 2>/dev/null || { tail -5 "$STATE/check.log"; exit 1; }
-    left=$("$WAYPOST" queue list --json --config "$STATE/waypost.toml" | wc -l) || left=unknown
+    left=$("$WAYPOST" queue list --json --config "$STATE/waypost.toml" | { grep -c '"recipient":' || true; }) || left=unknown
     [ "$left" = 0 ] && break
     sleep 0.2
   done

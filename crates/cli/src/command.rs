@@ -8,7 +8,7 @@ use crate::desk::{Desk, json_text};
 use crate::failure::Failure;
 use crate::house::House;
 use crate::paint::Paint;
-use crate::{apply, revisions, verbs};
+use crate::{apply, next_hops, queue, revisions, verbs};
 
 /// The commands that ask a server.
 #[derive(clap::Subcommand, Debug)]
@@ -19,6 +19,13 @@ pub enum Command {
     Query(Asked<verbs::query::Args>),
     /// Say which types of objects there are, and which properties they have.
     Describe(Asked<verbs::describe::Args>),
+    /// Say which next hops and hosts are down, since when, and when they are tried again.
+    NextHops(Asked<next_hops::Args>),
+    /// See what waits, why, and do something about it.
+    ///
+    /// waypost queue causes
+    /// waypost queue retry --where "rcpt_domain == 'example.org'"
+    Queue(Asked<queue::Args>),
     /// Make a settings object.
     ///
     /// waypost create route/relay name=smarthost address=relay.example.org port=587
@@ -129,6 +136,8 @@ impl Command {
             Command::Apply(asked) => apply::run(desk, &asked.args).await,
             Command::Export(asked) => apply::export::export(desk, &asked.args).await,
             Command::Snapshot(asked) => apply::export::snapshot(desk, &asked.args).await,
+            Command::NextHops(asked) => next_hops::run(desk, &asked.server, &asked.args).await,
+            Command::Queue(asked) => queue::run(desk, &asked.server, &asked.args).await,
             Command::History(asked) => revisions::history(desk, &asked.args).await,
             Command::Diff(asked) => revisions::diff(desk, &asked.args).await,
             Command::Rollback(asked) => revisions::rollback(desk, &asked.args).await,
@@ -156,6 +165,8 @@ impl Command {
             Command::Apply(Asked { server, output, .. }) => (server, *output),
             Command::Export(Asked { server, output, .. }) => (server, *output),
             Command::Snapshot(Asked { server, output, .. }) => (server, *output),
+            Command::NextHops(Asked { server, output, .. }) => (server, *output),
+            Command::Queue(Asked { server, output, .. }) => (server, *output),
             Command::History(Asked { server, output, .. }) => (server, *output),
             Command::Diff(Asked { server, output, .. }) => (server, *output),
             Command::Rollback(Asked { server, output, .. }) => (server, *output),

@@ -152,8 +152,8 @@ impl Waypost {
     /// Recipients that have not ended: one JSON object each.
     #[track_caller]
     pub fn queue(&self) -> Vec<Value> {
-        let lines = self.print(&["queue", "list", "--config", "waypost.toml", "--json"]);
-        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+        let rows = self.print(&["queue", "list", "--config", "waypost.toml", "--json"]);
+        serde_json::from_str(&rows).expect("an array of JSON objects")
     }
 
     /// The inbox of an account as a table, one line a message.

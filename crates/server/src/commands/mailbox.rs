@@ -1,7 +1,7 @@
 //! `waypost mailbox`: what lies in the mailboxes of the local store?
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -59,6 +59,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Where these say it is.
+    pub(super) fn of(config: Option<&Path>, data: Option<&Path>) -> Self {
+        Place { config: config.map(Path::to_owned), data: data.map(Path::to_owned) }
+    }
+
     /// Opens the store for reading.
     pub(super) fn open(&self) -> anyhow::Result<SqliteReader> {
         let directory = match &self.data {

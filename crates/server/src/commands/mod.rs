@@ -54,10 +54,6 @@ enum Command {
     Send(send::Args),
     /// Look into the mailboxes of the local store, also while the server runs.
     Mailbox(mailbox::Args),
-    /// Say which next hops and hosts are down, also while the server runs.
-    NextHops(next_hops::Args),
-    /// Look into the queue, also while the server runs.
-    Queue(queue::Args),
     /// Make keys that sign a domain's mail, and see whether DNS has their other half.
     Dkim(dkim::Args),
     /// One message, four recipients, four ways, over real sockets on this machine.
@@ -92,8 +88,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Send(args) => return send::run(&args),
         Command::Mailbox(args) => mailbox::run(&args),
-        Command::NextHops(args) => next_hops::run(&args),
-        Command::Queue(args) => queue::run(&args),
         Command::Dkim(args) => dkim::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Version => version::run(),

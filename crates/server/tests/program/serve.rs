@@ -107,7 +107,8 @@ fn mail_that_cannot_be_delivered_yet_is_kept_over_a_restart() {
     server.line_with("\"deferred\"");
     assert!(server.end().success());
     let queue = place.waypost(&["queue", "list", "--config", "waypost.toml", "--json"]).exits(0);
-    let row: serde_json::Value = serde_json::from_str(queue.out.trim()).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&queue.out).unwrap();
+    let row = &rows[0];
     assert_eq!((&row["recipient"], &row["attempts"]), (&"dora@away.example".into(), &1.into()), "{row}");
     assert!(row["lastError"].as_str().unwrap().contains("127.0.0.1"), "{row}");
     assert!(place.serve().end().success());
