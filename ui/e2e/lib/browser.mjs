@@ -18,6 +18,9 @@ export const SHOTS = process.env.WAYPOST_SHOTS ?? resolve(HERE, "../shots");
 export const WIDE = { width: 1280, height: 900 };
 export const NARROW = { width: 360, height: 760 };
 
+/** Pixels of a picture; more cannot be looked at. */
+const SHOT_HEIGHT_MAX = 2_200;
+
 /** @returns {Promise<import("playwright-core").Browser>} */
 export function launch() {
   return chromium.launch({
@@ -182,7 +185,12 @@ export async function shoot(page, name) {
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.emulateMedia({ colorScheme });
       await calm(page);
-      await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.screenshot({
+        path: join(SHOTS, `${name}-${width}-${colorScheme}.png`),
+        fullPage: true,
+        clip: { x: 0, y: 0, width: viewport.width, height: Math.min(height, SHOT_HEIGHT_MAX) },
+      });
     }
     if (viewport === NARROW) await fits(page);
   }
@@ -198,4 +206,20 @@ export async function shoot(page, name) {
 export async function fits(page) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (over > 0) throw new Error(`${page.url()} is ${over} px wider than the window`);
+}
+
+/**
+ * Looks at a page as it is: axe in both schemes, pictures, and nothing wrong so far.
+ *
+ * @param {import("playwright-core").Page} page
+ * @param {Watch} watch
+ * @param {string} name
+ */
+export async function look(page, watch, name) {
+  await accessible(page);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await accessible(page);
+  await page.emulateMedia({ colorScheme: "light" });
+  await shoot(page, name);
+  await watch.clean();
 }

@@ -124,10 +124,8 @@ export class Waypost {
   }
 
   #admin() {
-    const origin = this.said().match(/https?:\/\/127\.0\.0\.1:\d+/)?.[0];
-    if (origin) return origin;
-    const port = this.#port("admin");
-    return port && `http://127.0.0.1:${port}`;
+    const line = this.log.find((entry) => entry.message === "the management API is here");
+    return line && `http://${line.address}`;
   }
 }
 

@@ -70,7 +70,7 @@ export default function Answer({ report }: { report: Report }) {
           <Foreign text={report.trouble} />
         </Alert>
       )}
-      {report.hosts.length > 0 && <Hosts hosts={report.hosts} nextHop={report.nextHop} />}
+      {report.accepted && report.hosts.length > 0 && <Hosts hosts={report.hosts} nextHop={report.nextHop} />}
       {report.wouldWrite.length > 0 && (
         <Text size="sm" c="dimmed" mt={6}>
           Real mail would also write to lookup stores: <Foreign text={report.wouldWrite.join("; ")} />

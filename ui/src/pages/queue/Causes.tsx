@@ -6,13 +6,14 @@ import { Foreign } from "@/foreign/Foreign";
 import { useCauses, weight } from "@/mail/causes";
 import { searchOf } from "@/mail/queue_filter";
 import type { QueueCause } from "@/mail/types";
-import { When } from "@/mail/When";
+import { useNow, When } from "@/mail/When";
 import { Trouble } from "@/shell/Trouble";
 import { ACTIONS, type ActionInfo } from "./actions";
 import type { Wanted } from "./Queue";
 
 /** Actions that stand beside a cause; the others are in its menu. */
 const NEAR = ["retry", "hold", "reroute"];
+const NEAR_HELD = ["release", "reroute", "cancel"];
 
 export default function Causes({ may, act }: { may: boolean; act: (wanted: Wanted) => void }) {
   const causes = useCauses();
@@ -50,6 +51,9 @@ export default function Causes({ may, act }: { may: boolean; act: (wanted: Wante
 
 function Cause({ cause, may, act }: { cause: QueueCause; may: boolean; act: (wanted: Wanted) => void }) {
   const list = `/queue?${searchOf({ cause: cause.id }, new URLSearchParams("view=list"))}`;
+  const near = cause.kind.toLowerCase().includes("held") ? NEAR_HELD : NEAR;
+  const now = useNow();
+  const due = cause.nextTrial !== null && Date.parse(cause.nextTrial) <= now.getTime();
   const press = (info: ActionInfo) =>
     act({
       action: info.action,
@@ -69,11 +73,7 @@ function Cause({ cause, may, act }: { cause: QueueCause; may: boolean; act: (wan
             since <When at={cause.since} both />
           </span>
         )}
-        {cause.nextTrial && (
-          <span>
-            next trial <When at={cause.nextTrial} both />
-          </span>
-        )}
+        {cause.nextTrial && <span>next trial {due ? "is due" : <When at={cause.nextTrial} both />}</span>}
         {cause.oldest && (
           <span>
             oldest queued <When at={cause.oldest} />
@@ -85,7 +85,7 @@ function Cause({ cause, may, act }: { cause: QueueCause; may: boolean; act: (wan
           Show
         </Button>
         {may &&
-          ACTIONS.filter((info) => NEAR.includes(info.action)).map((info) => (
+          ACTIONS.filter((info) => near.includes(info.action)).map((info) => (
             <Button key={info.action} size="compact-sm" variant="default" onClick={() => press(info)}>
               {`${info.verb} ${cause.messages.toLocaleString("en")}`}
             </Button>
@@ -98,7 +98,7 @@ function Cause({ cause, may, act }: { cause: QueueCause; may: boolean; act: (wan
               </Button>
             </Menu.Target>
             <Menu.Dropdown>
-              {ACTIONS.filter((info) => !NEAR.includes(info.action)).map((info) => (
+              {ACTIONS.filter((info) => !near.includes(info.action)).map((info) => (
                 <Menu.Item
                   key={info.action}
                   color={info.danger ? "red" : undefined}
