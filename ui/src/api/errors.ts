@@ -29,6 +29,8 @@ export class Problem extends Error {
   readonly kind: ProblemKind;
   readonly type: string;
   readonly advice: string | null;
+  /** What else the server said, such as the findings of settings that it refuses. */
+  details: Record<string, unknown> | undefined;
 
   constructor(kind: ProblemKind, type: string, message: string, advice: string | null = null) {
     super(message);
@@ -66,7 +68,14 @@ export function methodProblem(
 ): Problem {
   const type = error.type ?? "serverFail";
   const kind = type === "forbidden" ? "forbidden" : "method";
-  return new Problem(kind, type, error.description ?? `${method}: ${type}`, METHOD_ADVICE[type] ?? null);
+  const problem = new Problem(
+    kind,
+    type,
+    error.description ?? `${method}: ${type}`,
+    METHOD_ADVICE[type] ?? null,
+  );
+  problem.details = error as Record<string, unknown>;
+  return problem;
 }
 
 /** A whole request that was refused: a problem document (RFC 7807), or something else that is no answer. */
