@@ -102,9 +102,27 @@ export type Attempt = {
   dialogue: DialogueLine[];
   nextAttempt: At | null;
   revision: number | null;
+  trouble?: string | null;
+  status?: string | null;
+  reused?: boolean;
+  duplicateRisk?: boolean;
 };
 
-export type HistoryRecipient = { address: string; state: string; attempts: Attempt[] };
+/** What was done about a message besides attempts: held, released, cancelled, rescheduled, rerouted, bounced. */
+export type HistoryEvent = {
+  event: string;
+  at: At;
+  by?: string | null;
+  reason?: string | null;
+  to?: string | null;
+};
+
+export type HistoryRecipient = {
+  address: string;
+  state: string;
+  attempts: Attempt[];
+  events?: HistoryEvent[];
+};
 
 export type HistoryMessage = {
   id: string;
@@ -113,4 +131,5 @@ export type HistoryMessage = {
   size: number;
   origin: unknown;
   recipients: HistoryRecipient[];
+  events?: HistoryEvent[];
 };

@@ -164,7 +164,17 @@ function More(props: {
         label="Last error"
         placeholder="none"
         clearable
-        data={["dns", "connection", "tls", "dane", "mtaSts", "greylist", "reply", "rate", "concurrency"]}
+        data={[
+          "dns",
+          "unexpected-reply",
+          "connection",
+          "tls",
+          "dane",
+          "mta-sts",
+          "rate",
+          "concurrency",
+          "io",
+        ]}
         value={draft.lastError ?? null}
         onChange={(lastError) => set({ lastError: lastError ?? undefined })}
       />

@@ -43,6 +43,11 @@ export default function History() {
               ? `The last ${messages.length.toLocaleString("en")}`
               : `${total.toLocaleString("en")} ${total === 1 ? "message" : "messages"}, newest first`}
           </Text>
+          {history.data?.pages.some((page) => page.cut) && (
+            <Text size="sm" c="dimmed">
+              The search was stopped before its end: ask for a shorter time, or for a whole address.
+            </Text>
+          )}
           <HistoryRows messages={messages} />
           {history.hasNextPage && (
             <Group justify="center" mt="sm">

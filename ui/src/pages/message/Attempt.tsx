@@ -94,6 +94,12 @@ function Details({ attempt }: { attempt: Attempt }) {
           </Fact>
         )}
         {attempt.durationMs !== null && <Fact name="Took">{span(attempt.durationMs)}</Fact>}
+        {attempt.trouble && (
+          <Fact name="Kind of trouble">
+            <Foreign text={[attempt.trouble, attempt.status].filter(Boolean).join(", ")} max={80} />
+          </Fact>
+        )}
+        {attempt.reused && <Fact name="Connection">a kept one</Fact>}
         {attempt.nextAttempt && (
           <Fact name="Next attempt">
             <When at={attempt.nextAttempt} both />
@@ -107,6 +113,11 @@ function Details({ attempt }: { attempt: Attempt }) {
           </Fact>
         )}
       </dl>
+      {attempt.duplicateRisk && (
+        <p className="in-doubt">
+          The other side may have taken the message although we never heard so: a second copy is possible.
+        </p>
+      )}
       <Why reason={attempt.reason} />
       {attempt.dialogue.length > 0 ? (
         <>

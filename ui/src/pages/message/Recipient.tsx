@@ -12,7 +12,8 @@ import { searchOf } from "@/pages/explain/question";
 import { client } from "@/shell/client";
 import { done, report } from "@/shell/report";
 import AttemptView from "./Attempt";
-import type { KnownRecipient } from "./merge";
+import { EventView } from "./Event";
+import { type KnownRecipient, steps } from "./merge";
 import { OUTCOME_COLOUR } from "./outcome";
 
 export default function Recipient(props: {
@@ -24,6 +25,7 @@ export default function Recipient(props: {
 }) {
   const { recipient, may } = props;
   const { queued } = recipient;
+  const timeline = steps(recipient);
   const waits = queued && !["Completed", "PermanentFailure"].includes(queued.status["@type"]);
   const why = searchOf({
     from: props.from,
@@ -68,20 +70,24 @@ export default function Recipient(props: {
         </Group>
       </Group>
       {queued && <Queued queued={queued} />}
-      {recipient.attempts.length === 0 ? (
+      {timeline.length === 0 ? (
         <Text size="sm" c="dimmed" mt={4}>
           No attempt is recorded.
         </Text>
       ) : (
-        <ol className="timeline" aria-label="Attempts, newest first">
-          {recipient.attempts.map((attempt, index) => (
-            <AttemptView
-              key={`${attempt.at}-${index}`}
-              attempt={attempt}
-              number={recipient.attempts.length - index}
-              open={props.open && index === 0}
-            />
-          ))}
+        <ol className="timeline" aria-label="What happened, newest first">
+          {timeline.map((step, index) =>
+            "event" in step ? (
+              <EventView key={`${step.event.at}-${index}`} event={step.event} />
+            ) : (
+              <AttemptView
+                key={`${step.attempt.at}-${index}`}
+                attempt={step.attempt}
+                number={step.number}
+                open={props.open && step.number === recipient.attempts.length}
+              />
+            ),
+          )}
         </ol>
       )}
     </section>

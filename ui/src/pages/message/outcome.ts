@@ -10,4 +10,5 @@ export const OUTCOME_COLOUR: Record<string, string> = {
   held: "orange",
   postponed: "gray",
   queued: "blue",
+  unknown: "gray",
 };
