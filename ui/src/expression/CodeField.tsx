@@ -26,6 +26,7 @@ export interface CodeFieldProps {
   label: string;
   disabled?: boolean;
   hint?: string;
+  onEnter?: () => void;
 }
 
 /** Milliseconds without typing after which completions are fetched. */
@@ -107,7 +108,13 @@ function extensions(latest: { current: CodeFieldProps }, editable: Compartment) 
       { key: "Tab", run: acceptCompletion },
       { key: "Alt-/", run: startCompletion },
       ...completionKeymap,
-      { key: "Enter", run: () => true },
+      {
+        key: "Enter",
+        run: () => {
+          latest.current.onEnter?.();
+          return true;
+        },
+      },
       ...historyKeymap,
       ...defaultKeymap,
     ]),

@@ -1,43 +1,62 @@
-// A filter in the language of routing; the server says what is wrong with it while it is typed.
+// A filter in the language of routing; the server completes it and says what is wrong with it while it is typed.
 
-import { TextInput } from "@mantine/core";
+import { Input } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useMethod } from "@/api/hooks";
+import type { Finding, Findings } from "@/expression/ask";
+import "@/expression/expression.css";
+
+const CodeField = lazy(() => import("@/expression/CodeField"));
 
 /** Milliseconds of silence after which the server is asked. */
-const SILENCE_MS = 200;
+const SILENCE_MS = 300;
+const HOME = { object: "QueuedMessage", property: "expression" };
+const NONE: Finding[] = [];
+const HINT = "rcpt_domain == 'example.org' && retry_num > 3";
 
-type Checked = { errors: { message: string; hint?: string | null; start?: number; end?: number }[] };
-
+/** What the server finds right is applied at once. */
 export function FilterExpression(props: { value: string; set: (value: string | undefined) => void }) {
-  const [text, setText] = useState(props.value);
-  useEffect(() => setText(props.value), [props.value]);
+  const { value, set } = props;
+  const [text, setText] = useState(value);
+  const typed = useRef(value);
+  useEffect(() => {
+    if (value === typed.current) return;
+    typed.current = value;
+    setText(value);
+  }, [value]);
   const [still] = useDebouncedValue(text.trim(), SILENCE_MS);
-  const checked = useMethod<Checked>(
+  const checked = useMethod<Findings>(
     "x:Expression/check",
-    { object: "QueuedMessage", property: "expression", text: still },
+    { ...HOME, text: still },
     { enabled: still !== "" },
   );
-  const wrong = still === "" ? undefined : checked.data?.errors[0];
-  const apply = () => {
-    if (!wrong && text.trim() !== props.value) props.set(text.trim() === "" ? undefined : text.trim());
-  };
+  const errors = still === "" ? NONE : (checked.data?.errors ?? NONE);
+  const right = still === "" || (checked.data !== undefined && errors.length === 0);
+  useEffect(() => {
+    if (!right || still !== text.trim() || still === value) return;
+    typed.current = still;
+    set(still || undefined);
+  }, [right, still, text, value, set]);
+  const wrong = errors[0];
   return (
-    <TextInput
+    <Input.Wrapper
       className="queue-expression"
       label="Expression"
-      placeholder="rcpt_domain == 'example.org' && retry_num > 3"
-      spellCheck={false}
-      autoComplete="off"
-      styles={{ input: { fontFamily: "var(--mono)" } }}
-      value={text}
-      error={wrong && `${wrong.message}${wrong.hint ? ` — ${wrong.hint}` : ""}`}
-      onChange={(event) => setText(event.currentTarget.value)}
-      onBlur={apply}
-      onKeyDown={(event) => {
-        if (event.key === "Enter") apply();
-      }}
-    />
+      labelElement="div"
+      error={wrong && `${wrong.message}${wrong.hint ? `: ${wrong.hint}` : ""}`}
+    >
+      <Suspense fallback={<div className="code queue-code-waits" />}>
+        <CodeField
+          value={text}
+          onChange={setText}
+          home={HOME}
+          errors={errors}
+          warnings={checked.data?.warnings ?? NONE}
+          label="Expression"
+          hint={HINT}
+        />
+      </Suspense>
+    </Input.Wrapper>
   );
 }

@@ -27,11 +27,14 @@ export default function Queue() {
 
   const change = useCallback(
     (next: QueueView) =>
-      setSearch((before) => {
-        const after = searchOf(next, before);
-        if (!isAll(next)) after.set("view", "list");
-        return after;
-      }),
+      setSearch(
+        (before) => {
+          const after = searchOf(next, before);
+          after.set("view", "list");
+          return after;
+        },
+        { replace: true },
+      ),
     [setSearch],
   );
   const show = (next: string) =>
