@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 mod conformance;
+pub mod history;
 mod ids;
 pub mod key_values;
 pub mod lookup;
