@@ -14,6 +14,7 @@ use crate::audit::Audit;
 use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::methods;
+use crate::observer::Observer;
 
 /// The management API: answers method calls.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Api {
     pub audit: Audit,
     /// Owns calls that change something, so that none is cut in the middle when its client goes away.
     pub tasks: TaskTracker,
+    /// Who listens to what happens, and remembers it.
+    pub observer: Arc<Observer>,
 }
 
 impl Api {

@@ -54,8 +54,8 @@ struct Filter {
 }
 
 async fn query(api: &Api, arguments: Value) -> Result<Value, MethodError> {
-    let arguments: QueryArguments =
-        serde_json::from_value(arguments).map_err(|error| MethodError::invalid_arguments(error.to_string()))?;
+    let arguments: QueryArguments = serde_json::from_value(arguments)
+        .map_err(|error| MethodError::invalid_arguments(error.to_string()))?;
     let filter = arguments.filter.unwrap_or_default();
     let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
     let anchor = arguments.anchor.as_deref().map(id).transpose()?;
@@ -68,17 +68,21 @@ async fn query(api: &Api, arguments: Value) -> Result<Value, MethodError> {
     search.before = [search.before, anchor].into_iter().flatten().min();
     let named = filter.text.as_deref().filter(|_| first).and_then(|text| id(text.trim()).ok());
     let history = history(api)?;
-    let page = work(api, move |observer_history| {
-        let mut page = observer_history.search(&search)?;
-        // A text may also be the id of a message.
-        if let Some(id) = named
-            && !page.messages.contains(&id)
-            && !observer_history.entries(&[id])?.is_empty()
-        {
-            page.messages.insert(0, id);
-        }
-        Ok(page)
-    }, history)
+    let page = work(
+        api,
+        move |observer_history| {
+            let mut page = observer_history.search(&search)?;
+            // A text may also be the id of a message.
+            if let Some(id) = named
+                && !page.messages.contains(&id)
+                && !observer_history.entries(&[id])?.is_empty()
+            {
+                page.messages.insert(0, id);
+            }
+            Ok(page)
+        },
+        history,
+    )
     .await?;
     let ids: Vec<String> = page.messages.iter().map(ToString::to_string).collect();
     let total = (first && !page.more && !page.cut).then_some(ids.len());
@@ -131,7 +135,9 @@ fn moment(text: &str) -> Result<Timestamp, MethodError> {
 /// The id that stands for a message.
 fn id(text: &str) -> Result<MessageId, MethodError> {
     let parsed = u64::from_str_radix(text, 16).ok().filter(|_| text.len() <= 16 && !text.starts_with('+'));
-    parsed.map(MessageId).ok_or_else(|| MethodError::invalid_arguments(format!("'{text}' is no id of a message")))
+    parsed
+        .map(MessageId)
+        .ok_or_else(|| MethodError::invalid_arguments(format!("'{text}' is no id of a message")))
 }
 
 #[derive(Deserialize, Default)]
@@ -142,8 +148,8 @@ struct GetArguments {
 }
 
 async fn get(api: &Api, arguments: Value) -> Result<Value, MethodError> {
-    let GetArguments { ids, properties } =
-        serde_json::from_value(arguments).map_err(|error| MethodError::invalid_arguments(error.to_string()))?;
+    let GetArguments { ids, properties } = serde_json::from_value(arguments)
+        .map_err(|error| MethodError::invalid_arguments(error.to_string()))?;
     let ids = ids.ok_or_else(|| MethodError::invalid_arguments("say which ids: all would be too many"))?;
     if ids.len() > GET_MAX {
         return Err(MethodError::new("requestTooLarge", format!("{GET_MAX} messages at once")));

@@ -10,15 +10,19 @@ pub mod audit;
 pub mod caller;
 pub mod error;
 mod health;
+mod history;
 pub mod http;
 mod methods;
 mod metrics;
+pub mod observer;
 mod schema;
 pub mod set_error;
+mod statistics;
 #[cfg(test)]
 mod testing;
 
 pub use api::Api;
 pub use caller::{Caller, Proof, Role};
 pub use error::MethodError;
+pub use observer::{Observer, ObserverFiles};
 pub use set_error::{SetError, SetErrorKind};

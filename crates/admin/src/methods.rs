@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::audit::{self, Act};
 use crate::caller::Caller;
 use crate::error::MethodError;
+use crate::{history, statistics};
 
 type Answer = Result<Value, MethodError>;
 
@@ -71,6 +72,8 @@ async fn dispatch(
 ) -> Answer {
     match object {
         "Administrator" | "ApiToken" => access::call(api, caller, object, verb, arguments).await,
+        "MessageHistory" => history::call(api, verb, arguments).await,
+        "Statistics" => statistics::call(api, verb, arguments).await,
         "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
         // "QueuedMessage" | "QueueCause" | "QueueJob" => queue::call(api, caller, object, verb, arguments).await,
         _ => Err(MethodError::unknown_method(&format!("{object}/{verb}"))),

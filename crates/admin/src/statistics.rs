@@ -35,13 +35,14 @@ pub(crate) async fn call(api: &Api, verb: &str, arguments: Value) -> Result<Valu
     if verb != "get" {
         return Err(MethodError::unknown_method(&format!("x:Statistics/{verb}")));
     }
-    let Arguments { since, step } =
-        serde_json::from_value(arguments).map_err(|error| MethodError::invalid_arguments(error.to_string()))?;
+    let Arguments { since, step } = serde_json::from_value(arguments)
+        .map_err(|error| MethodError::invalid_arguments(error.to_string()))?;
     let now = api.world.clock.now();
     let (now_minute, step) = (now.as_secs() / 60, (step.unwrap_or(MINUTE_MILLIS) / MINUTE_MILLIS).max(1));
     let since = match since {
-        Some(text) => Timestamp::parse_rfc3339(&text)
-            .ok_or_else(|| MethodError::invalid_arguments(format!("'{text}' is no point in time (RFC 3339)")))?,
+        Some(text) => Timestamp::parse_rfc3339(&text).ok_or_else(|| {
+            MethodError::invalid_arguments(format!("'{text}' is no point in time (RFC 3339)"))
+        })?,
         None => now.plus_seconds(-3600),
     };
     let first = (since.as_secs() / 60 / step).saturating_mul(step).max(now_minute.saturating_sub(POINTS_MAX));

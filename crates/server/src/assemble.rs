@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin::Api;
+use admin::{Api, Observer, ObserverFiles};
 use anyhow::Context;
 use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
@@ -50,6 +50,7 @@ pub(crate) struct Server {
     listeners: JoinSet<()>,
     queue_manager: JoinSet<()>,
     management: Management,
+    observer: Arc<Observer>,
 }
 
 /// Opens the store and the sockets, and starts to work.
@@ -62,7 +63,9 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let resolver: Arc<dyn Resolver> = Arc::new(resolver);
     let transport = Arc::new(TcpTransport);
     let web = web(boot, &resolver, transport.clone(), &client_tls);
+    let observer = Arc::new(Observer::new(&observer_files(boot)));
     let world = World::new(Arc::new(store), resolver, transport, Arc::new(clock))
+        .with_events(observer.events())
         .with_web(web)
         .with_lookups(lookups.clone())
         .with_secrets(secrets(boot));
@@ -73,6 +76,7 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let listeners = Listeners::bind(listener_settings(boot), connection_limits(boot))?;
     let addresses = listeners.addresses();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
+    observer.start(world.clock.clone(), watched.clone()).context("cannot start a thread")?;
     let quotas = Quotas::new(&watched.borrow());
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
 
@@ -97,6 +101,7 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
         access: management::access(boot, &world).await?,
         audit: management::audit(&world).await?,
         tasks: TaskTracker::new(),
+        observer: observer.clone(),
     };
     let management = management::start(boot, &hostname, api).await?;
     Ok(Server {
@@ -111,6 +116,7 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
         listeners: listening,
         queue_manager: delivering,
         management,
+        observer,
     })
 }
 
@@ -139,6 +145,11 @@ impl Server {
     pub(crate) fn replace(&self, configuration: Configuration) {
         self.lookups.replace(&configuration.lookup_stores, &configuration.lookup_secrets);
         self.configuration.send_replace(Arc::new(configuration));
+    }
+
+    /// Opens the event log anew, after somebody has moved it away.
+    pub(crate) fn reopen_event_log(&self) {
+        self.observer.reopen();
     }
 
     /// Reads the certificate again, if it came from a file.
@@ -171,6 +182,9 @@ impl Server {
         self.delivery.cancel();
         while self.queue_manager.join_next().await.is_some() {}
         self.connections.close().await;
+        let observer = self.observer;
+        // It may wait for the disk, and must not hold up what still runs.
+        let _ = tokio::task::spawn_blocking(move || observer.stop()).await;
     }
 }
 
@@ -189,6 +203,11 @@ pub(crate) fn lookups(tls: &ClientTls, configuration: &Configuration, access: Ac
     let stores = LookupStores::new(access, Arc::new(tls.clone()));
     stores.replace(&configuration.lookup_stores, &configuration.lookup_secrets);
     Arc::new(stores)
+}
+
+/// Where those who listen write to.
+fn observer_files(boot: &Boot) -> ObserverFiles {
+    ObserverFiles { directory: Some(boot.data_directory.clone()), events: boot.log.events.clone() }
 }
 
 fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {

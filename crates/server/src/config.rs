@@ -215,11 +215,13 @@ pub(crate) struct Log {
     pub(crate) format: LogFormat,
     /// What is logged, such as `info` or `info,mta=debug`.
     pub(crate) level: String,
+    /// A file that gets each event as one line of JSON; opened anew at SIGHUP.
+    pub(crate) events: Option<PathBuf>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Log { format: LogFormat::Text, level: "info".to_owned() }
+        Log { format: LogFormat::Text, level: "info".to_owned(), events: None }
     }
 }
 
@@ -308,6 +310,7 @@ impl Boot {
             .iter_mut()
             .chain(&mut boot.trusted_roots)
             .chain(&mut boot.dns.trust_anchors)
+            .chain(&mut boot.log.events)
             .chain(&mut boot.admin.socket)
             .chain(&mut boot.admin.certificate)
             .chain(&mut boot.admin.key)

@@ -134,7 +134,12 @@ impl Message {
         let known = self.recipients.iter().position(|known| known.address == address);
         let place = known.unwrap_or_else(|| {
             let address = address.to_owned();
-            self.recipients.push(Recipient { address, state: "queued", attempts: Vec::new(), events: Vec::new() });
+            self.recipients.push(Recipient {
+                address,
+                state: "queued",
+                attempts: Vec::new(),
+                events: Vec::new(),
+            });
             self.recipients.len() - 1
         });
         &mut self.recipients[place]
@@ -148,8 +153,7 @@ impl Message {
             Err(_) => None,
         };
         let waits = claim.iter().flat_map(|claim| &claim.recipients);
-        let waiting: Vec<String> =
-            waits.map(|queued| queued.recipient.forward_path.to_string()).collect();
+        let waiting: Vec<String> = waits.map(|queued| queued.recipient.forward_path.to_string()).collect();
         if let Some(claim) = &claim {
             self.queued = true;
             let envelope = &claim.envelope;

@@ -19,7 +19,12 @@ pub(super) struct EventLog {
 
 impl EventLog {
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        EventLog { path, file: Mutex::default(), reopen: AtomicBool::new(true), unwell: AtomicBool::default() }
+        EventLog {
+            path,
+            file: Mutex::default(),
+            reopen: AtomicBool::new(true),
+            unwell: AtomicBool::default(),
+        }
     }
 
     pub(super) fn is_wanted(&self) -> bool {

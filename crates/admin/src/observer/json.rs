@@ -1,9 +1,7 @@
 //! An event as JSON, as the event log, webhooks and traces have it. `docs/observability.md` describes it.
 
 use mail::Envelope;
-use mta::events::{
-    Attempt, ConnectionChange, Dialogue, Event, Operator, Outcome, PutOff, Refused,
-};
+use mta::events::{Attempt, ConnectionChange, Dialogue, Event, Operator, Outcome, PutOff, Refused};
 use policy::settings::WebHookEvent;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +29,8 @@ pub(crate) fn value(event: &Event) -> Value {
     match event {
         Event::Accepted(envelope) => {
             let recipients: Vec<String> = envelope.recipients.iter().map(ToString::to_string).collect();
-            let own = json!({"event": "accepted", "at": millis(envelope.accepted_at), "recipients": recipients});
+            let own =
+                json!({"event": "accepted", "at": millis(envelope.accepted_at), "recipients": recipients});
             with(own, of_message(envelope))
         }
         Event::Refused(refused) => of_refusal(refused),
@@ -82,9 +81,7 @@ pub(crate) fn origin(envelope: &Envelope) -> Value {
 
 /// The lines of a dialogue.
 pub(crate) fn lines(dialogue: &Dialogue) -> Value {
-    let line = |line: &mta::events::DialogueLine| {
-        json!({"at": millis(line.at), "side": line.side.name(), "line": line.line})
-    };
+    let line = |line: &mta::events::DialogueLine| json!({"at": millis(line.at), "side": line.side.name(), "line": line.line});
     dialogue.lines.iter().map(line).collect()
 }
 

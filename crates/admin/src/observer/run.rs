@@ -79,7 +79,9 @@ impl Run {
         let dialogues = if keeps { settings.dialogues } else { Dialogues::None };
         self.bus.want(Wanted { events: true, dialogues });
         if let Some(history) = &self.history {
-            let age = Duration::from_secs(u64::try_from(settings.days).unwrap_or(u64::MAX).saturating_mul(DAY_SECONDS));
+            let age = Duration::from_secs(
+                u64::try_from(settings.days).unwrap_or(u64::MAX).saturating_mul(DAY_SECONDS),
+            );
             let keep = Keep { age, bytes: u64::try_from(settings.bytes).unwrap_or(u64::MAX) };
             history.keep(keep, self.clock.now());
             history.receivers(current.webhooks.keys().cloned().collect());
@@ -129,7 +131,11 @@ impl Run {
         for (receiver, bodies) in std::mem::take(&mut self.told) {
             let count = bodies.len();
             if !history.post(&receiver, bodies) {
-                tracing::error!(webhook = receiver, events = count, "events are not told: the disk is too slow");
+                tracing::error!(
+                    webhook = receiver,
+                    events = count,
+                    "events are not told: the disk is too slow"
+                );
             }
         }
     }
@@ -157,7 +163,10 @@ impl Run {
         let dropped = self.bus.dropped();
         if dropped > self.dropped {
             let events = dropped - self.dropped;
-            tracing::warn!(events, "events came faster than they could be told; some are not in history and statistics");
+            tracing::warn!(
+                events,
+                "events came faster than they could be told; some are not in history and statistics"
+            );
             self.dropped = dropped;
         }
     }

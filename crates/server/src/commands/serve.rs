@@ -88,6 +88,7 @@ async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> any
 
 /// Puts the settings in force as they are now; if they have errors, the old ones stay.
 fn reload(server: &Server, boot: &Boot) {
+    server.reopen_event_log();
     // A file that is gone for a moment must not make this a server without domains.
     match usable(boot, false) {
         Some(configuration) => {
