@@ -1,7 +1,9 @@
 //! HTTPS: one request over one connection, through our own DNS and our own transport. Certificates are verified.
 
+mod reach;
+
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -18,8 +20,9 @@ use rustls_pki_types::ServerName;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+pub use self::reach::Reach;
 use crate::client_tls::ClientTls;
-use crate::world::{Resolver, Stream, Transport, Web, WebAnswer, WebLimits};
+use crate::world::{Resolver, Stream, Telling, Transport, Web, WebAnswer, WebLimits};
 
 /// Addresses of a web server that are tried.
 const ADDRESSES_MAX: usize = 4;
@@ -78,11 +81,54 @@ impl Https {
         exchange(stream, request, limits.body_bytes_max).await
     }
 
+    async fn telling(&self, telling: Telling<'_>, limits: WebLimits) -> io::Result<WebAnswer> {
+        let Telling { url, fields, body, reach } = telling;
+        let uri: Uri = url.parse().map_err(|_| refused(format!("'{url}' is no URL")))?;
+        let authority = uri.authority().ok_or_else(|| refused(format!("'{url}' is no URL")))?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let secured = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if reach == Reach::Loopback => false,
+            _ => return Err(refused(format!("'{url}' is no https URL"))),
+        };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::builder().method(Method::POST).uri(path);
+        let named = authority.as_str().rsplit('@').next().unwrap_or_default();
+        request = request.header(HOST, named).header(USER_AGENT, "Waypost");
+        request = request.header(CONTENT_TYPE, "application/json");
+        for (name, value) in fields {
+            request = request.header(*name, value);
+        }
+        let body = Full::new(Bytes::from(body));
+        let request = request.body(body).map_err(|error| refused(error.to_string()))?;
+        let port = authority.port_u16().unwrap_or(if secured { self.rules.port } else { 80 });
+        // The address is looked at after the lookup and used as it is: a name cannot lead elsewhere meanwhile.
+        let addresses = match (reach, host.eq_ignore_ascii_case("localhost")) {
+            (Reach::Loopback, true) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            _ => self.looked_up(host, |ip| reach.allows(ip)).await?,
+        };
+        let stream = self.connect_to(host, port, addresses, secured).await?;
+        exchange(stream, request, limits.body_bytes_max).await
+    }
+
     async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {
+        // Never such as only this machine or its own link has.
+        let addresses = self.looked_up(host, |ip| mx::is_allowed(ip, &self.rules)).await?;
+        self.connect_to(host, port, addresses, true).await
+    }
+
+    async fn connect_to(
+        &self,
+        host: &str,
+        port: u16,
+        addresses: Vec<IpAddr>,
+        secured: bool,
+    ) -> io::Result<Box<dyn Stream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| refused(error.to_string()))?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no usable address"));
-        for ip in self.addresses(host).await?.into_iter().take(ADDRESSES_MAX) {
+        for ip in addresses.into_iter().take(ADDRESSES_MAX) {
             match self.transport.connect(SocketAddr::new(ip, port), None).await {
+                Ok(stream) if !secured => return Ok(stream),
                 Ok(stream) => {
                     let secured = TlsConnector::from(self.tls.verifying()).connect(name, stream).await?;
                     return Ok(Box::new(secured));
@@ -93,8 +139,8 @@ impl Https {
         Err(last)
     }
 
-    /// The addresses of a host; never such as only this machine or its own link has.
-    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+    /// Those of the addresses of a host that may be asked.
+    async fn looked_up(&self, host: &str, allowed: impl Fn(IpAddr) -> bool) -> io::Result<Vec<IpAddr>> {
         let mut found = Vec::new();
         let mut failed = None;
         if let Ok(ip) = host.parse() {
@@ -109,7 +155,7 @@ impl Https {
                 }
             }
         }
-        found.retain(|ip| mx::is_allowed(*ip, &self.rules));
+        found.retain(|ip| allowed(*ip));
         match failed {
             Some(why) if found.is_empty() => {
                 Err(io::Error::other(format!("cannot look up the addresses of {host}: {why}")))
@@ -187,5 +233,9 @@ impl Web for Https {
         limits: WebLimits,
     ) -> io::Result<WebAnswer> {
         in_time(limits, self.request(Method::POST, url, Some((content_type, body)), limits)).await
+    }
+
+    async fn tell(&self, telling: Telling<'_>, limits: WebLimits) -> io::Result<WebAnswer> {
+        in_time(limits, self.telling(telling, limits)).await
     }
 }

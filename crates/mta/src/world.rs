@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::desk::Desk;
 use crate::events::{Events, Unheard};
 use crate::health::Health;
+use crate::web::Reach;
 
 /// The seams, the health of what is behind them, and who listens: no configuration, no cache, no metrics.
 #[derive(Clone)]
@@ -119,6 +120,23 @@ pub trait Web: Send + Sync {
         body: Vec<u8>,
         limits: WebLimits,
     ) -> io::Result<WebAnswer>;
+    /// Posts what the settings ask for, no further than they permit.
+    async fn tell(&self, _telling: Telling<'_>, _limits: WebLimits) -> io::Result<WebAnswer> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A body that is posted to where the settings say.
+#[derive(Clone, Debug)]
+pub struct Telling<'a> {
+    /// Where to: `https://…`, or `http://…` on this machine.
+    pub url: &'a str,
+    /// Fields of the head, besides those that every request has.
+    pub fields: &'a [(&'static str, String)],
+    /// What is told.
+    pub body: Vec<u8>,
+    /// Which addresses the server may have.
+    pub reach: Reach,
 }
 
 /// How much of an answer is waited for, and how long.
