@@ -14,10 +14,8 @@ pub const COOKIE_PLAIN: &str = "waypost";
 
 /// Whether the request was made by a page of another site.
 pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    if let Some(site) = text(headers, "sec-fetch-site") {
-        if !matches!(site, "same-origin" | "none") {
-            return true;
-        }
+    if text(headers, "sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return true;
     }
     let Some(origin) = text(headers, header::ORIGIN.as_str()) else {
         // A field that cannot be read is nobody's honest origin.

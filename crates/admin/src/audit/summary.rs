@@ -9,7 +9,7 @@ const READING: &[&str] =
     &["get", "query", "check", "complete", "diff", "export", "describe", "echo", "changes"];
 /// Properties whose values say what was meant and are no secrets.
 const TELLING: &[&str] =
-    &["comment", "reason", "action", "@type", "name", "nextHop", "number", "role", "route"];
+    &["comment", "description", "reason", "action", "@type", "name", "nextHop", "number", "role", "route"];
 /// Bytes of one value at most.
 const VALUE_BYTES_MAX: usize = 80;
 
