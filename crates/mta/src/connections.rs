@@ -146,6 +146,14 @@ impl Connections {
         }
     }
 
+    /// Others with the same rules and certificates, of which nothing is felt by those who use these: none is kept, and
+    /// what passes over them, is refused or fails counts for nothing else.
+    pub(crate) fn for_probe(&self) -> Self {
+        let limits = ConnectionLimits { idle_max: 0, ..self.limits };
+        let own = Connections::new(limits, self.rules.clone(), self.tls.clone());
+        Connections { sts: Arc::clone(&self.sts), ..own }
+    }
+
     /// The rules for MX hosts.
     pub fn rules(&self) -> &MxRules {
         &self.rules

@@ -27,6 +27,7 @@ pub mod mta_sts;
 mod notices;
 mod pace;
 mod parts;
+pub mod probe;
 pub mod queue_manager;
 pub mod quotas;
 pub mod resolve;

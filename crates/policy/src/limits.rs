@@ -35,6 +35,9 @@ pub const LIST_PORTION_INTERVAL: Duration = Duration::from_millis(250);
 /// Attempts that come from one source address before another one has its turn.
 pub const SOURCE_KEPT_ATTEMPTS: u32 = 5;
 
+/// How long the test of a route may take.
+pub const PROBE_MAX: Duration = Duration::from_secs(90);
+
 /// Wrong passwords from one client within [`GUESSES_CLIENT_WINDOW`] at most; more are not even looked at.
 pub const GUESSES_CLIENT_MAX: u32 = 5;
 /// How long a client's wrong passwords are remembered.

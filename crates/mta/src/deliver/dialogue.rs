@@ -97,6 +97,9 @@ pub(crate) async fn drive(
                 }
             }
             Step::Receive(stage) => {
+                if let Some(stages) = transcript.stages() {
+                    stages.awaiting(stage);
+                }
                 let replies = client.replies();
                 let deadline = match awaited {
                     Some((at, deadline)) if at == replies => deadline,

@@ -53,6 +53,11 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
+    /// Of a message that is not in the spool.
+    pub(crate) fn given(content: Content) -> Self {
+        Contents { accepted: Some(content), made: None }
+    }
+
     /// What a peer that offers this is sent for these forward-paths. All of them can be said to it.
     pub(crate) async fn offer<'p>(
         &mut self,

@@ -1,5 +1,6 @@
 //! From host to host, until each recipient has its outcome or no host is left.
 
+mod probing;
 mod reach;
 
 use std::collections::VecDeque;
@@ -26,8 +27,10 @@ use super::tls_notes;
 use crate::attempt::{Delivery, Way};
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::events::{Dialogue, Dialogues, Transcript};
+use crate::probe::ProbeStage;
 use crate::world::World;
 use crate::{hosts, mta_sts, secrets};
+use probing::stage_of;
 use reach::Passed;
 
 /// One delivery on its way from host to host.
@@ -46,6 +49,8 @@ pub(crate) struct Remote<'a> {
     passed: Vec<Passed>,
     /// What is said to all hosts.
     transcript: Transcript,
+    /// Whether it ends before the content.
+    only_asks: bool,
 }
 
 /// One recipient, and what is known about it so far.
@@ -89,6 +94,7 @@ impl<'a> Remote<'a> {
             seed: delivery.recipients.first().map_or(0, |first| hosts::seed(&delivery.envelope, first)),
             passed: Vec::new(),
             transcript: Transcript::begin(world.events.wanted().dialogues, world.clock.now()),
+            only_asks: false,
         }
     }
 
@@ -129,6 +135,7 @@ impl<'a> Remote<'a> {
     }
 
     async fn try_hosts(&mut self) -> Result<(), Trouble> {
+        self.enter(ProbeStage::Resolve, "");
         let next_hop = &self.delivery.next_hop;
         let route = hosts::route(self.configuration, next_hop)?;
         let rules = self.connections.rules();
@@ -157,6 +164,9 @@ impl<'a> Remote<'a> {
 
     /// Notes what a host ran into for these places: the next host may do better.
     fn note(&mut self, places: &[usize], trouble: &Trouble) {
+        if !places.is_empty() {
+            self.tell_failure(None, trouble);
+        }
         for &place in places {
             let place = &mut self.places[place];
             let trouble = trouble.clone();
@@ -169,6 +179,7 @@ impl<'a> Remote<'a> {
 
     /// Ends these places.
     fn end(&mut self, places: &[usize], outcome: &AttemptOutcome) {
+        self.tell(None, outcome);
         for &place in places {
             self.places[place].outcome = Some(outcome.clone());
         }
@@ -178,6 +189,7 @@ impl<'a> Remote<'a> {
     async fn at_host(&mut self, route: &MtaRoute, host: &Host, proofs: &Proofs) -> ControlFlow<()> {
         let rules = self.connections.rules();
         let pending = self.pending();
+        self.enter(ProbeStage::Resolve, "");
         let found = match hosts::find(self.world, route, host, rules).await {
             Ok(found) => found,
             Err(trouble) => {
@@ -185,6 +197,7 @@ impl<'a> Remote<'a> {
                 return ControlFlow::Continue(());
             }
         };
+        self.tell_found(host, &found);
         // Those that follow are of equal or worse preference (RFC 5321 section 5.1).
         if !mx::is_configured(host.role) && mx::is_ourselves(&found.addresses, rules) {
             self.note_loop(&pending);
@@ -286,6 +299,9 @@ impl<'a> Remote<'a> {
         patience: &Patience,
         group: &[usize],
     ) -> Vec<usize> {
+        if self.only_asks {
+            connection.client.only_ask();
+        }
         let mut todo = group.to_vec();
         let mut content_sent = false;
         while !todo.is_empty() {
@@ -387,13 +403,20 @@ impl<'a> Remote<'a> {
                 again.push(place);
                 continue;
             }
+            let stage = stage_of(&answer);
             let judgement = match (answer, &transacted.fault) {
                 (Answer::Unanswered(..), Some(fault)) => of_fault(fault, &key.host),
                 (answer, _) => self.judgement(place, answer, key, offered, *content_sent),
             };
             match judgement {
-                Judgement::Final(outcome) => self.places[place].outcome = Some(outcome),
-                Judgement::NextHost(trouble) => self.note(&[place], &trouble),
+                Judgement::Final(outcome) => {
+                    self.tell(stage, &outcome);
+                    self.places[place].outcome = Some(outcome);
+                }
+                Judgement::NextHost(trouble) => {
+                    self.tell_failure(stage, &trouble);
+                    self.note(&[place], &trouble);
+                }
             }
         }
         again

@@ -11,6 +11,7 @@ use super::smtp::NoConnection;
 use crate::client_tls::Trust;
 use crate::connections::{ConnectionKey, Connections};
 use crate::events::Transcript;
+use crate::probe::ProbeStage;
 use crate::world::Stream;
 
 /// Whether this connection gives STARTTLS a try, or goes without it after it was refused.
@@ -56,11 +57,17 @@ pub(crate) async fn handshake(
     key: &ConnectionKey,
     (patience, transcript): (&Patience, &Transcript),
 ) -> Result<(Box<dyn Stream>, String), NoConnection> {
+    if let Some(stages) = transcript.stages() {
+        stages.enter(ProbeStage::Tls, "");
+    }
     let trust = trust(&key.tls);
     let shaking = connections.tls().handshake(stream, &key.host, &trust, key.proofs.identity.as_ref());
     let failure = match timeout_at(patience.deadline(patience.tls), shaking).await {
         Ok(Ok(secured)) => {
             transcript.note(|| secured.1.clone());
+            if let Some(stages) = transcript.stages() {
+                stages.detail(&secured.1);
+            }
             return Ok(secured);
         }
         Ok(Err(error)) => TlsFailure { result: error.result, reason: error.text },

@@ -23,6 +23,7 @@ use super::secure::{Upgrade, handshake, may_go_without, start_tls};
 use crate::attempt::Way;
 use crate::connections::{Connection, ConnectionKey, Connections};
 use crate::events::{Transcript, masked};
+use crate::probe::ProbeStage;
 use crate::world::{Stream, World};
 
 /// Bytes read at once.
@@ -152,6 +153,9 @@ async fn connect(
         Some(source) => format!("connecting to {} {} from {source}", key.host, key.address),
         None => format!("connecting to {} {}", key.host, key.address),
     });
+    if let Some(stages) = transcript.stages() {
+        stages.enter(ProbeStage::Connect, &format!("{} {}", key.host, key.address));
+    }
     let connecting = async {
         match &key.address {
             Endpoint::Tcp(address) => world.transport.connect(*address, key.source).await,

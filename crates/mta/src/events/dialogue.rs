@@ -1,6 +1,6 @@
 //! What was said between a peer and us in one attempt: bounded, without secrets, without content.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +10,7 @@ use policy::settings::Secret;
 use tokio::time::Instant;
 
 use super::Dialogues;
+use crate::probe::Stages;
 
 /// Bytes of the beginning of a dialogue that are kept.
 const HEAD_BYTES_MAX: usize = 1024;
@@ -63,8 +64,12 @@ pub struct Dialogue {
 }
 
 /// Records a dialogue while it goes on, if anybody may want it.
-#[derive(Debug, Default)]
-pub(crate) struct Transcript(Option<Box<Mutex<Recording>>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Transcript {
+    recording: Option<Arc<Mutex<Recording>>>,
+    /// Somebody watches the stages.
+    stages: Option<Stages>,
+}
 
 #[derive(Debug)]
 struct Recording {
@@ -92,8 +97,17 @@ impl Transcript {
     /// Begins, if dialogues are kept at all.
     pub(crate) fn begin(kept: Dialogues, now: Timestamp) -> Self {
         if kept == Dialogues::None {
-            return Transcript(None);
+            return Transcript::default();
         }
+        Transcript { recording: Some(Self::recording(now)), stages: None }
+    }
+
+    /// Begins for somebody who watches.
+    pub(crate) fn watched(now: Timestamp, stages: Stages) -> Self {
+        Transcript { recording: Some(Self::recording(now)), stages: Some(stages) }
+    }
+
+    fn recording(now: Timestamp) -> Arc<Mutex<Recording>> {
         let recording = Recording {
             began: Instant::now(),
             began_at: now,
@@ -103,7 +117,7 @@ impl Transcript {
             cut: false,
             secrets: Vec::new(),
         };
-        Transcript(Some(Box::new(Mutex::new(recording))))
+        Arc::new(Mutex::new(recording))
     }
 
     /// We said this. While we prove who we are, only the command and the mechanism are written down.
@@ -145,14 +159,19 @@ impl Transcript {
         });
     }
 
+    /// The stages, if somebody watches them.
+    pub(crate) fn stages(&self) -> Option<&Stages> {
+        self.stages.as_ref()
+    }
+
     /// What was said, if that is to be kept.
     pub(crate) fn dialogue(&self) -> Option<Dialogue> {
-        let recording = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let recording = self.recording.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         Some(recording.dialogue())
     }
 
     fn with(&self, act: impl FnOnce(&mut Recording)) {
-        if let Some(recording) = &self.0 {
+        if let Some(recording) = &self.recording {
             act(&mut recording.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }

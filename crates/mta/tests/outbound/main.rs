@@ -6,6 +6,7 @@ mod mta_sts;
 mod peer;
 mod policy_host;
 mod pools;
+mod probe;
 mod relays;
 mod routes;
 mod stage;

@@ -183,6 +183,8 @@ pub struct Client {
     peer_name: String,
     /// A transaction was begun and not ended: RSET goes before the next one.
     reset_due: bool,
+    /// A transaction ends when all recipients are answered.
+    only_asks: bool,
     replies: u64,
     setup_trouble: Option<SetupTrouble>,
     answers: Vec<Answer>,
@@ -204,10 +206,16 @@ impl Client {
             capabilities: Capabilities::default(),
             peer_name: String::new(),
             reset_due: false,
+            only_asks: false,
             replies: 0,
             setup_trouble: None,
             answers: Vec::new(),
         }
+    }
+
+    /// From now on transactions end before DATA and BDAT: [`Answer::Taken`] means that the recipient would be.
+    pub fn only_ask(&mut self) {
+        self.only_asks = true;
     }
 
     /// What is to be done next. May be asked again; only what is told changes it.

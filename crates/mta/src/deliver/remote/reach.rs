@@ -102,7 +102,7 @@ impl Remote<'_> {
         if let Some(reserved) = reserved.filter(|_| !matches!(connection, Err(NoConnection::Ours(_)))) {
             reserved.keep();
         }
-        if let Some(change) = self.learn(&key, &connection) {
+        if let Some(change) = self.learn(&key, &connection).filter(|_| !self.only_asks) {
             record(self.world, change).await;
         }
         match connection {

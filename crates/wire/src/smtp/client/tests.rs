@@ -189,6 +189,37 @@ fn pipelining_makes_it_two_writes() {
 }
 
 #[test]
+fn who_only_asks_ends_before_the_content() {
+    for (offers, script) in [
+        (
+            PIPELINED,
+            "C: MAIL FROM:<from@example.org>\nC: RCPT TO:<a@example.net>\nC: RCPT TO:<b@example.net>\nS: 250 ok\nS: 251 ok\nS: 550 no\n= ready",
+        ),
+        (
+            CHUNKED,
+            "C: MAIL FROM:<from@example.org>\nC: RCPT TO:<a@example.net>\nC: RCPT TO:<b@example.net>\nS: 250 ok\nS: 251 ok\nS: 550 no\n= ready",
+        ),
+        (
+            PLAIN,
+            "C: MAIL FROM:<from@example.org>\nS: 250 ok\nC: RCPT TO:<a@example.net>\nS: 251 ok\nC: RCPT TO:<b@example.net>\nS: 550 no\n= ready",
+        ),
+    ] {
+        let mut client = ready(Protocol::Smtp, offers);
+        client.only_ask();
+        for reset in [false, true] {
+            begin(&mut client, &envelope(), &recipients(&["a", "b"])).expect("able");
+            let script = match reset {
+                true if offers.is_empty() => format!("C: RSET\nS: 250 ok\n{script}"),
+                true => format!("C: RSET\n{}", script.replacen("S: ", "S: 250 ok\nS: ", 1)),
+                false => script.to_owned(),
+            };
+            play(&mut client, &script);
+            assert_eq!(answers(&mut client), "taken 251, RCPT TO 550", "{script}");
+        }
+    }
+}
+
+#[test]
 fn chunking_sends_the_content_after_the_replies() {
     let mut client = ready(Protocol::Smtp, CHUNKED);
     begin(&mut client, &envelope(), &recipients(&["a"])).expect("able");

@@ -23,6 +23,8 @@ pub(super) struct Transaction {
     framing: Framing,
     lmtp: bool,
     pipelining: bool,
+    /// Neither DATA nor content follows.
+    only_asks: bool,
     /// All commands, one after the other, and where each ends.
     script: Vec<u8>,
     commands: Vec<(Stage, usize)>,
@@ -61,9 +63,10 @@ impl Client {
         let framing = if offered.chunking { Framing::Chunk } else { Framing::Dot };
         let lmtp = self.protocol == Protocol::Lmtp;
         let mut transaction = Transaction::new(framing, lmtp, offered.pipelining, request.recipients.len());
+        transaction.only_asks = self.only_asks;
         transaction.write_script(offered, request, std::mem::take(&mut self.reset_due));
         self.output.clear();
-        if framing == Framing::Chunk {
+        if framing == Framing::Chunk && !self.only_asks {
             self.output.extend_from_slice(format!("BDAT {} LAST\r\n", request.content_bytes).as_bytes());
         }
         self.answers.clear();
@@ -195,6 +198,7 @@ impl Transaction {
             framing,
             lmtp,
             pipelining,
+            only_asks: false,
             script: Vec::with_capacity(128 + 64 * recipients),
             commands: Vec::with_capacity(recipients + 3),
             launched: 0,
@@ -216,7 +220,7 @@ impl Transaction {
         for forward in request.recipients {
             self.add(Stage::Rcpt, &rcpt_command(offered, request, forward));
         }
-        if self.framing == Framing::Dot {
+        if self.framing == Framing::Dot && !self.only_asks {
             self.add(Stage::Data, "DATA\r\n");
         }
     }
@@ -259,10 +263,10 @@ impl Transaction {
     /// Launches the next flight or turns to the content; false if there is nothing more to do.
     fn go_on(&mut self) -> bool {
         let rest = self.commands.len() - self.launched;
-        let data_is_next = rest == 1 && self.framing == Framing::Dot;
+        let data_is_next = rest == 1 && self.framing == Framing::Dot && !self.only_asks;
         // Within a flight nothing is known yet; between flights, what is pointless is left out.
         let pointless = self.mail_refused || (data_is_next && self.accepted.is_empty());
-        if pointless || (rest == 0 && self.accepted.is_empty()) {
+        if pointless || (rest == 0 && (self.accepted.is_empty() || self.only_asks)) {
             return false;
         }
         if rest == 0 {
@@ -300,7 +304,12 @@ impl Transaction {
             return;
         }
         match severity {
-            Severity::Positive => self.accepted.push(place),
+            Severity::Positive => {
+                self.accepted.push(place);
+                if self.only_asks {
+                    self.answers[place] = Some(Answer::Taken(reply));
+                }
+            }
             _ => self.answers[place] = Some(Answer::Refused(Stage::Rcpt, reply)),
         }
     }
