@@ -14,7 +14,7 @@ use mail::{
     Address, ContentTraits, Envelope, MessageId, Notify, Origin, Parameters, Recipient, RecipientId,
     ReversePath, Source, Timestamp,
 };
-use policy::retry::{Expiry, Progress};
+use policy::retry::Progress;
 use policy::route::next_hop;
 use policy::settings::MtaRoute;
 use policy::{AttemptOutcome, Configuration, NextHop};
@@ -123,17 +123,7 @@ fn delivery(route: &MtaRoute, reverse_path: ReversePath, forward_path: Address, 
         recipients: vec![forward_path.clone()],
     };
     let recipient = Recipient { id: RecipientId(0), forward_path, original: None, notify: Notify::NEVER };
-    let progress = Progress {
-        retry_num: 0,
-        due: now,
-        notify_num: 0,
-        notify_due: None,
-        expiry: Expiry::At(now.plus(std::time::Duration::from_secs(3600))),
-        virtual_queue: String::new(),
-        last: None,
-        envelope_expiry: None,
-        envelope_notice: false,
-    };
+    let progress = Progress::unscheduled(now);
     Delivery {
         lease: LeaseId::NONE,
         envelope: Arc::new(envelope),
