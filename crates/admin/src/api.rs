@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::audit::Audit;
 use crate::caller::Caller;
 use crate::error::MethodError;
+use crate::explain::Surroundings;
 use crate::methods;
 use crate::observer::Observer;
 
@@ -23,6 +24,8 @@ pub struct Api {
     pub world: World,
     /// The configuration in force.
     pub configuration: watch::Receiver<Arc<Configuration>>,
+    /// What the boot file says that bears on decisions.
+    pub surroundings: Arc<Surroundings>,
     /// Who may ask.
     pub access: Access,
     /// Who did what.

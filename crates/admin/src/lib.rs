@@ -9,6 +9,7 @@ mod assets;
 pub mod audit;
 pub mod caller;
 pub mod error;
+pub mod explain;
 mod health;
 mod history;
 pub mod http;

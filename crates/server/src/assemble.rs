@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::explain::{Door, Surroundings};
 use admin::{Api, Observer, ObserverFiles};
 use anyhow::Context;
 use mta::client_tls::ClientTls;
@@ -95,8 +96,10 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     let (of_world, settings, kept, stop) = shared();
     delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
     delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
+    let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
     let api = Api {
         world: world.clone(),
+        surroundings,
         configuration: watched,
         access: management::access(boot, &world).await?,
         audit: management::audit(&world).await?,
@@ -256,6 +259,20 @@ pub(crate) fn mx_rules(boot: &Boot, configuration: &Configuration) -> MxRules {
         allow_loopback: boot.mx.allow_loopback,
         own_names: vec![configuration.hostname.as_str().to_owned()],
         own_addresses,
+    }
+}
+
+/// What the boot file says that bears on decisions.
+pub(crate) fn surroundings(boot: &Boot, configuration: &Configuration) -> Surroundings {
+    let door = |listener: &Listener| Door {
+        name: listener.name.clone(),
+        port: listener.bind.port(),
+        submission: listener.submission,
+    };
+    Surroundings {
+        admission: admission_rules(boot),
+        mx: mx_rules(boot, configuration),
+        doors: boot.listeners.iter().map(door).collect(),
     }
 }
 

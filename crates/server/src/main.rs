@@ -18,7 +18,6 @@ mod shutdown;
 mod source_names;
 mod submit;
 mod trial;
-mod withheld;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

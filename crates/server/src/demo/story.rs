@@ -12,8 +12,10 @@ use super::ending::{Ending, Place};
 use super::witness::Line;
 use crate::assemble::{Server, mx_rules};
 use crate::clock::SystemClock;
-use crate::explanation::plan::HostReport;
-use crate::explanation::{self, Sketch, Subject};
+use admin::explain::subject::{envelope, first_progress};
+use admin::explain::{HostReport, Sketch, Subject, plan as plans};
+
+use crate::explanation;
 use cli::paint::{Paint, Table, shown};
 
 /// What stands before a line that goes on.
@@ -199,12 +201,12 @@ async fn ask(cast: &Cast, server: &Server, ending: &Ending) -> Option<Asked> {
     let configuration = server.configuration();
     let now = SystemClock.now();
     let forward_path = Address::parse(ending.recipient).ok()?;
-    let envelope = explanation::envelope(&Sketch {
+    let envelope = envelope(&Sketch {
         reverse_path: SENDER,
         authenticated_as: Some(SENDER),
         ..Sketch::new(&forward_path, now)
     })?;
-    let mut progress = explanation::first_progress(now);
+    let mut progress = first_progress(now);
     progress.retry_num = ending.attempts;
     let subject = Subject {
         configuration: &configuration,
@@ -220,7 +222,7 @@ async fn ask(cast: &Cast, server: &Server, ending: &Ending) -> Option<Asked> {
         Ok(decided) => {
             let hop = next_hop(&decided, &forward_path);
             let rules = mx_rules(&cast.boot, &configuration);
-            explanation::plan::hosts(&subject, &decided, &hop, &rules).await.unwrap_or_default()
+            plans::hosts(&subject, &decided, &hop, &rules).await.unwrap_or_default()
         }
         Err(_) => Vec::new(),
     };

@@ -150,7 +150,7 @@ fn settings_with_errors_explain_nothing() {
 fn a_listener_for_submission_asks_for_authentication() {
     let place = Place::with(SETTINGS);
     let boot = std::fs::read_to_string(place.path("waypost.toml")).unwrap();
-    place.write("waypost.toml", &boot.replace("bind =", "submission = true\nbind ="));
+    place.write("waypost.toml", &boot.replace("[[listener]]", "[[listener]]\nsubmission = true"));
     let explain =
         ["explain", "--config", "waypost.toml", "--from", "a@b.example", "--to", "ann@home.example"];
     assert!(place.waypost(&explain).exits(0).out.contains("530 5.7.0"));

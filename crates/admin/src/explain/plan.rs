@@ -8,44 +8,48 @@ use mta::mta_sts::StsPolicies;
 use policy::mx::{Host, HostRole, MxRules};
 use policy::plan::{Gathered, PlannedHost, TlsRequirement, planned_host};
 use policy::route::Explained;
-use policy::settings::{MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, TlsLevel};
+use policy::settings::{
+    MtaConnectionStrategy, MtaRoute, MtaTlsStrategy, RelayProtocol, RelayRoute, RouteKind, TlsLevel,
+};
 use policy::tls::{DaneWord, Demander, HopTls, TlsReason};
 use policy::tls_outcome::StsFinding;
 use policy::{NextHop, Trouble};
 use serde::Serialize;
 
-use super::Subject;
+use super::subject::Subject;
 
 /// One host of the plan, fit to be shown.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct HostReport {
+pub struct HostReport {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Where the name comes from.
-    pub(crate) origin: String,
+    pub origin: String,
     /// Its addresses in order.
-    pub(crate) addresses: Vec<IpAddr>,
+    pub addresses: Vec<IpAddr>,
     /// Its port.
-    pub(crate) port: u16,
+    pub port: u16,
     /// `smtp` or `lmtp`.
-    pub(crate) protocol: &'static str,
+    pub protocol: &'static str,
     /// The security it must have; empty if there is trouble before that.
-    pub(crate) tls: String,
+    pub tls: String,
     /// Why.
-    pub(crate) tls_because: String,
+    pub tls_because: String,
     /// The user name for AUTH.
-    pub(crate) username: Option<String>,
+    pub username: Option<String>,
     /// How the TLS strategy was chosen.
-    pub(crate) tls_strategy: Option<Explained>,
+    pub tls_strategy: Option<Explained>,
     /// How the connection strategy was chosen.
-    pub(crate) connection_strategy: Option<Explained>,
+    pub connection_strategy: Option<Explained>,
+    /// From which addresses, and under which name.
+    pub source: Option<String>,
     /// Why the host would not be tried.
-    pub(crate) trouble: Option<String>,
+    pub trouble: Option<String>,
 }
 
 /// The hosts of a route for one recipient; why there are none otherwise. A Local route has none.
-pub(crate) async fn hosts(
+pub async fn hosts(
     subject: &Subject<'_>,
     route: &MtaRoute,
     next_hop: &NextHop,
@@ -98,6 +102,7 @@ async fn host_report(
         username: relay.and_then(|relay| relay.auth_username.clone()),
         tls_strategy: None,
         connection_strategy: None,
+        source: None,
         trouble: None,
     };
     if let Err(trouble) = fill(subject, route, host, rules, domain, &mut report).await {
@@ -122,7 +127,8 @@ async fn fill(
     let strategy = strategy.map_err(text)?;
     let (connection, explained) = subject.connection(route, &host.name).await;
     report.connection_strategy = Some(explained);
-    connection.map_err(text)?;
+    let connection = connection.map_err(text)?;
+    report.source = Some(source_words(&connection));
     let proofs = mta::secrets::proofs(subject.world, route).await.map_err(text)?;
     let sts = match domain {
         Some((domain, policies)) => {
@@ -143,6 +149,16 @@ async fn fill(
     Ok(())
 }
 
+/// From where a connection strategy connects.
+fn source_words(connection: &MtaConnectionStrategy) -> String {
+    let from: Vec<String> = connection.source_ips.iter().map(|source| source.source_ip.to_string()).collect();
+    let from = if from.is_empty() { "any address of this machine".to_owned() } else { from.join(" or ") };
+    match &connection.ehlo_hostname {
+        Some(name) => format!("{from}, as {name}"),
+        None => from,
+    }
+}
+
 fn origin(role: HostRole) -> String {
     match role {
         HostRole::Mx { preference } => format!("MX record, preference {preference}"),
@@ -154,7 +170,7 @@ fn origin(role: HostRole) -> String {
 }
 
 /// Where a next hop is, in words.
-pub(crate) fn next_hop_words(next_hop: &NextHop) -> String {
+pub fn next_hop_words(next_hop: &NextHop) -> String {
     match next_hop {
         NextHop::Local { .. } => "a mailbox of this server".to_owned(),
         NextHop::Mx { domain, .. } => format!("the MX hosts of {domain}"),

@@ -1,0 +1,91 @@
+//! `x:Explanation/get`: why does a message go there? The pure decisions, asked with their reasons.
+
+pub mod plan;
+pub mod question;
+pub mod report;
+pub mod subject;
+mod withheld;
+
+use std::sync::Arc;
+
+use mta::World;
+use policy::Configuration;
+use policy::admit::AdmissionRules;
+use policy::mx::MxRules;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::error::MethodError;
+
+pub use plan::HostReport;
+pub use question::Question;
+pub use report::Report;
+pub use subject::{Sketch, Subject};
+use withheld::Withheld;
+
+/// Recipients in one question at most.
+pub const RECIPIENTS_MAX: usize = 20;
+
+/// What the boot file says that bears on decisions.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Who may relay.
+    pub admission: AdmissionRules,
+    /// How MX hosts are found; its own names are those of the configuration.
+    pub mx: MxRules,
+    /// The listeners, in the order of the boot file.
+    pub doors: Vec<Door>,
+}
+
+/// A listener, as far as it bears on decisions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Door {
+    /// Its name.
+    pub name: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether clients must authenticate.
+    pub submission: bool,
+}
+
+impl Surroundings {
+    /// The listener that a message comes to: the first one unless it is named.
+    fn door(&self, name: Option<&str>) -> Result<Option<&Door>, String> {
+        let Some(name) = name else { return Ok(self.doors.first()) };
+        let found = self.doors.iter().find(|door| door.name == name);
+        found.map(Some).ok_or_else(|| format!("there is no listener `{name}`"))
+    }
+
+    fn mx_rules(&self, configuration: &Configuration) -> MxRules {
+        MxRules { own_names: vec![configuration.hostname.as_str().to_owned()], ..self.mx.clone() }
+    }
+}
+
+/// What would become of each recipient. Nothing is written, and nothing is sent. An error: the question makes no sense.
+pub async fn explain(
+    world: &World,
+    surroundings: &Surroundings,
+    configuration: &Configuration,
+    question: &Question,
+) -> Result<Vec<Report>, String> {
+    let withheld = Arc::new(Withheld::new(Arc::clone(&world.lookups)));
+    let world = world.clone().with_lookups(withheld.clone());
+    let mut reports = Vec::with_capacity(question.to.len());
+    for to in &question.to {
+        let report = report::report(&world, surroundings, configuration, question, to).await?;
+        reports.push(Report { would_write: withheld.take(), ..report });
+    }
+    Ok(reports)
+}
+
+/// Answers `get`.
+pub(crate) async fn call(api: &Api, verb: &str, arguments: Value) -> Result<Value, MethodError> {
+    if verb != "get" {
+        return Err(MethodError::unknown_method(&format!("Explanation/{verb}")));
+    }
+    let question = Question::from_arguments(&arguments).map_err(MethodError::invalid_arguments)?;
+    let configuration = api.configuration.borrow().clone();
+    let reports = explain(&api.world, &api.surroundings, &configuration, &question).await;
+    let list = reports.map_err(MethodError::invalid_arguments)?;
+    Ok(json!({ "list": list }))
+}
