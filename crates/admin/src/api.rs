@@ -16,6 +16,7 @@ use crate::error::MethodError;
 use crate::explain::Surroundings;
 use crate::methods;
 use crate::observer::Observer;
+use crate::queue::Jobs;
 
 /// The management API: answers method calls.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Api {
     pub tasks: TaskTracker,
     /// Who listens to what happens, and remembers it.
     pub observer: Arc<Observer>,
+    /// The jobs on the queue that run.
+    pub jobs: Jobs,
 }
 
 impl Api {

@@ -14,6 +14,7 @@ mod health;
 mod history;
 pub mod http;
 mod methods;
+pub mod queue;
 mod metrics;
 pub mod observer;
 mod schema;

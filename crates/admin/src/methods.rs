@@ -9,7 +9,7 @@ use crate::api::Api;
 use crate::audit::{self, Act};
 use crate::caller::Caller;
 use crate::error::MethodError;
-use crate::{explain, history, statistics};
+use crate::{explain, history, queue, statistics};
 
 type Answer = Result<Value, MethodError>;
 
@@ -76,7 +76,9 @@ async fn dispatch(
         "Statistics" => statistics::call(api, verb, arguments).await,
         "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
         "Explanation" => explain::call(api, verb, arguments).await,
-        // "QueuedMessage" | "QueueCause" | "QueueJob" => queue::call(api, caller, object, verb, arguments).await,
+        "QueuedMessage" | "QueueCause" | "QueueJob" | "Pause" | "NextHop" => {
+            queue::call(api, caller, object, verb, arguments).await
+        }
         _ => Err(MethodError::unknown_method(&format!("{object}/{verb}"))),
     }
 }

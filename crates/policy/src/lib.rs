@@ -6,6 +6,7 @@
 pub mod admit;
 pub mod authenticity;
 pub mod bounce;
+pub mod cause;
 pub mod check;
 pub mod clock;
 pub mod configuration;
@@ -25,6 +26,7 @@ pub mod mx;
 pub mod outcome;
 pub mod plan;
 mod property;
+pub mod queue_filter;
 pub mod quota;
 pub mod registry;
 pub mod relay;

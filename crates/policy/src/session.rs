@@ -63,6 +63,12 @@ impl<'a> Variables<'a> for SessionFacts<'a> {
             | Variable::DmarcPolicy
             | Variable::ArcResult
             | Variable::FromDomain
+            | Variable::NextHop
+            | Variable::Age
+            | Variable::Held
+            | Variable::Status
+            | Variable::Cause
+            | Variable::InDoubt
             | Variable::RetryNum
             | Variable::NotifyNum
             | Variable::ExpiresIn

@@ -84,6 +84,7 @@ fn every_expression_example_compiles() {
             Some("tls" | "connection") => Context::Host,
             Some("throttle") => Context::Throttle,
             Some("quota") => Context::Quota,
+            Some("queued") => Context::Queued,
             Some("client") => Context::RcptTo,
             Some(other) => panic!("{at}: no context {other}"),
         };

@@ -104,6 +104,7 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
         access: management::access(boot, &world).await?,
         audit: management::audit(&world).await?,
         tasks: TaskTracker::new(),
+        jobs: admin::queue::Jobs::default(),
         observer: observer.clone(),
     };
     let management = management::start(boot, &hostname, api).await?;

@@ -326,6 +326,25 @@ impl Checked {
         }
     }
 
+    /// Whether it may ask something that must be looked up.
+    pub(super) fn asks_outside(&self) -> bool {
+        match self {
+            Checked::Lookup(..) => true,
+            Checked::Constant(_) | Checked::Variable(_) | Checked::Capture(_) | Checked::System(_) => false,
+            Checked::Matches(_, part)
+            | Checked::IsLocalDomain(part)
+            | Checked::IsLocalAddress(part)
+            | Checked::Not(part)
+            | Checked::Negate(part) => part.asks_outside(),
+            Checked::Any(parts) | Checked::All(parts) | Checked::List(parts) | Checked::Call(_, parts) => {
+                parts.iter().any(Checked::asks_outside)
+            }
+            Checked::Binary(_, operands) | Checked::Index(operands) => {
+                operands.iter().any(Checked::asks_outside)
+            }
+        }
+    }
+
     /// Whether it comes to the same value whatever the facts.
     pub(super) fn is_constant(&self) -> bool {
         match self {

@@ -105,6 +105,11 @@ impl Formula {
         self.checked.is_constant()
     }
 
+    /// Whether it may ask something that must be looked up.
+    pub fn asks_outside(&self) -> bool {
+        self.checked.asks_outside()
+    }
+
     /// Its value.
     pub fn evaluate<'a>(&'a self, scene: Scene<'a>) -> Result<Value<'a>, Interrupt> {
         Evaluation::new(scene).run(&self.checked)

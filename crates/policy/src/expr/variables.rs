@@ -37,6 +37,8 @@ pub enum Context {
     Quota,
     /// The sender's authenticity was looked at.
     Authenticity,
+    /// A recipient that is in the queue, as an operator looks for it.
+    Queued,
 }
 
 impl Context {
@@ -55,6 +57,7 @@ impl Context {
             Context::Throttle => "outbound throttles",
             Context::Quota => "queue quotas",
             Context::Authenticity => "authenticity of the sender",
+            Context::Queued => "filters of the queue",
         }
     }
 
@@ -73,6 +76,7 @@ impl Context {
             Context::Throttle => "throttle",
             Context::Quota => "quota",
             Context::Authenticity => "authenticity",
+            Context::Queued => "queued",
         }
     }
 
@@ -91,7 +95,7 @@ impl Context {
     }
 }
 
-const CONTEXTS: [Context; 12] = [
+const CONTEXTS: [Context; 13] = [
     Context::Recipient,
     Context::Host,
     Context::Sender,
@@ -104,6 +108,7 @@ const CONTEXTS: [Context; 12] = [
     Context::Throttle,
     Context::Quota,
     Context::Authenticity,
+    Context::Queued,
 ];
 
 macro_rules! variables {
@@ -150,10 +155,11 @@ const D: u16 = 1 << Context::RcptDomain as u16;
 const B: u16 = 1 << Context::Throttle as u16;
 const Q: u16 = 1 << Context::Quota as u16;
 const V: u16 = 1 << Context::Authenticity as u16;
+const K: u16 = 1 << Context::Queued as u16;
 /// Of a client's session.
 const CLIENT: u16 = C | E | M | T | V;
 /// Of an attempt.
-const ATTEMPT: u16 = R | H | B;
+const ATTEMPT: u16 = R | H | B | K;
 /// Of an attempt, and the same as long as the message is queued.
 const LASTING: u16 = ATTEMPT | Q;
 
@@ -193,9 +199,9 @@ variables! {
     /// Bytes.
     Size = "size", Number, LASTING;
     /// The name of the route.
-    Route = "route", Text, H | B;
+    Route = "route", Text, H | B | K;
     /// Its kind: `local`, `mx` or `relay`.
-    RouteType = "route_type", Text, H | B;
+    RouteType = "route_type", Text, H | B | K;
     /// The host being tried.
     Mx = "mx", Text, H | B;
     /// The peer's address.
@@ -232,6 +238,18 @@ variables! {
     ArcResult = "arc_result", Text, V;
     /// The domain in From.
     FromDomain = "from_domain", Text, V;
+    /// Where the last attempt went, such as `relay via smarthost`; empty before the first.
+    NextHop = "next_hop", Text, K;
+    /// Seconds since the message was accepted.
+    Age = "age", Number, K;
+    /// Whether an operator holds it.
+    Held = "held", Number, K;
+    /// `scheduled`, `deferred`, `failed` or `delivered`.
+    Status = "status", Text, K;
+    /// The kind of what it waits for, such as `down` or `greylisted`.
+    Cause = "cause", Text, K;
+    /// Whether the peer may have it without our knowing.
+    InDoubt = "in_doubt", Number, K;
 }
 
 impl Variable {
@@ -334,7 +352,13 @@ impl<'a> Variables<'a> for Facts<'a> {
             | Variable::DmarcResult
             | Variable::DmarcPolicy
             | Variable::ArcResult
-            | Variable::FromDomain => Value::text(""),
+            | Variable::FromDomain
+            | Variable::NextHop
+            | Variable::Age
+            | Variable::Held
+            | Variable::Status
+            | Variable::Cause
+            | Variable::InDoubt => Value::text(""),
         }
     }
 }
