@@ -79,18 +79,24 @@ fn ids(arguments: &Map<String, Value>) -> Result<Option<Vec<String>>, MethodErro
 
 /// Leaves of an object what was asked for.
 fn only(object: Value, arguments: &Map<String, Value>) -> Value {
-    let (Some(wanted), Value::Object(members)) = (arguments.get("properties").and_then(Value::as_array), &object)
+    let (Some(wanted), Value::Object(members)) =
+        (arguments.get("properties").and_then(Value::as_array), &object)
     else {
         return object;
     };
     let is_wanted = |name: &str| name == "id" || wanted.iter().any(|one| one.as_str() == Some(name));
-    members.iter().filter(|(name, _)| is_wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    members
+        .iter()
+        .filter(|(name, _)| is_wanted(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The answer of a `/get`: those that were asked for of all that are there.
 fn got(all: Vec<(String, Value)>, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let Some(ids) = ids(arguments)? else {
-        let list: Vec<_> = all.into_iter().take(OBJECTS_MAX).map(|(_, value)| only(value, arguments)).collect();
+        let list: Vec<_> =
+            all.into_iter().take(OBJECTS_MAX).map(|(_, value)| only(value, arguments)).collect();
         return Ok(json!({ "list": list, "notFound": [] }));
     };
     let (mut list, mut not_found) = (Vec::new(), Vec::new());

@@ -70,6 +70,8 @@ const TABLE: &[(&str, &str, Role)] = &[
     ("QueuedMessage", "get", Viewer),
     ("QueuedMessage", "query", Viewer),
     ("QueuedMessage", "set", Operator),
+    // Whoever only looks sees no mail.
+    ("QueuedMessage", "download", Operator),
     ("QueueCause", "get", Viewer),
     ("QueueCause", "query", Viewer),
     ("QueueJob", "get", Viewer),

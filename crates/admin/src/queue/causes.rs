@@ -93,7 +93,10 @@ async fn groups(api: &Api, around: &Arc<Surroundings>) -> Result<Vec<(String, Gr
             id = cause.id();
         }
         let group = groups.entry(id).or_insert_with(|| Group::new(cause));
-        group.take(&sight, if group.cause.kind == CauseKind::Paused { Timestamp::NEVER } else { progress.due });
+        group.take(
+            &sight,
+            if group.cause.kind == CauseKind::Paused { Timestamp::NEVER } else { progress.due },
+        );
         ControlFlow::Continue(())
     };
     api.world.store.look(Look::all(Detail::Progress), Box::new(see)).await?;

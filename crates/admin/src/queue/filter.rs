@@ -50,10 +50,12 @@ impl Filter {
                 return Err(MethodError::new("unsupportedFilter", only));
             }
             let conditions = members.get("conditions").and_then(Value::as_array);
-            let conditions = conditions.ok_or_else(|| MethodError::invalid_arguments("conditions are missing"))?;
+            let conditions =
+                conditions.ok_or_else(|| MethodError::invalid_arguments("conditions are missing"))?;
             for condition in conditions {
                 let members = condition.as_object();
-                let members = members.ok_or_else(|| MethodError::invalid_arguments("a condition is no object"))?;
+                let members =
+                    members.ok_or_else(|| MethodError::invalid_arguments("a condition is no object"))?;
                 if members.contains_key("operator") {
                     return Err(MethodError::new("unsupportedFilter", "conditions cannot be nested"));
                 }
@@ -84,7 +86,10 @@ impl Filter {
                 let compiled = QueueFilter::compile(&text()?).map_err(|error| {
                     let hint = error.hint.map_or_else(String::new, |hint| format!(" ({hint})"));
                     let place = format!("characters {} to {}", error.span.start, error.span.end);
-                    MethodError::new("unsupportedFilter", format!("expression, {place}: {}{hint}", error.message))
+                    MethodError::new(
+                        "unsupportedFilter",
+                        format!("expression, {place}: {}{hint}", error.message),
+                    )
                 })?;
                 self.expression = Some(compiled);
             }
@@ -94,11 +99,6 @@ impl Filter {
             }
         }
         Ok(())
-    }
-
-    /// Whether it means all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.detail() == Detail::Keys && self.due.is_empty()
     }
 
     /// How much must be read of a recipient to say whether it is meant.

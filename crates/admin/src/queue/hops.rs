@@ -62,5 +62,7 @@ pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Val
 /// `x:NextHop/query`.
 pub(super) async fn query(api: &Api) -> Result<Value, MethodError> {
     let ids: Vec<_> = all(api).await.into_iter().map(|(id, _)| id).collect();
-    Ok(json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }))
+    Ok(
+        json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }),
+    )
 }

@@ -59,14 +59,19 @@ impl Jobs {
 /// `x:QueueJob/get`.
 pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let jobs = record::all(api).await.map_err(|why| unavailable(&why))?;
-    got(jobs.into_iter().map(|job| (job.id.clone(), job.document(api.world.clock.now()))).collect(), arguments)
+    got(
+        jobs.into_iter().map(|job| (job.id.clone(), job.document(api.world.clock.now()))).collect(),
+        arguments,
+    )
 }
 
 /// `x:QueueJob/query`: the latest first.
 pub(super) async fn query(api: &Api) -> Result<Value, MethodError> {
     let jobs = record::all(api).await.map_err(|why| unavailable(&why))?;
     let ids: Vec<_> = jobs.into_iter().map(|job| job.id).collect();
-    Ok(json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }))
+    Ok(
+        json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }),
+    )
 }
 
 /// `x:QueueJob/set`: create begins one or tells what it would do, destroy stops one.

@@ -37,9 +37,8 @@ pub(super) async fn query(api: &Api, arguments: &Map<String, Value>) -> Result<V
     let page = page(arguments)?;
     let around = Surroundings::of(api).await;
     // Only a page from the beginning can do without the rest.
-    let enough = (page.anchor.is_none() && page.position >= 0 && !page.total).then(|| {
-        usize::try_from(page.position).unwrap_or(usize::MAX).saturating_add(page.limit)
-    });
+    let enough = (page.anchor.is_none() && page.position >= 0 && !page.total)
+        .then(|| usize::try_from(page.position).unwrap_or(usize::MAX).saturating_add(page.limit));
     let messages = matching(api, filter, &around, sorted, enough).await.map_err(|why| unavailable(&why))?;
     let first = page.first(&messages)?;
     let ids: Vec<_> =
@@ -75,9 +74,9 @@ impl Page {
 fn page(arguments: &Map<String, Value>) -> Result<Page, MethodError> {
     let number = |name: &str, default: i64| match arguments.get(name) {
         None | Some(Value::Null) => Ok(default),
-        Some(value) => {
-            value.as_i64().ok_or_else(|| MethodError::invalid_arguments(format!("{name} must be a whole number")))
-        }
+        Some(value) => value
+            .as_i64()
+            .ok_or_else(|| MethodError::invalid_arguments(format!("{name} must be a whole number"))),
     };
     let limit = number("limit", i64::try_from(OBJECTS_MAX).unwrap_or(i64::MAX))?;
     let limit =
@@ -114,7 +113,8 @@ fn sorted(sort: Option<&Value>) -> Result<Sorted, MethodError> {
 
 /// A message's id as it is written everywhere.
 pub(super) fn message_id(text: &str) -> Option<MessageId> {
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase());
+    let plain =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase());
     plain.then(|| u64::from_str_radix(text, 16).ok().map(MessageId)).flatten()
 }
 

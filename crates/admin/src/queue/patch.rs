@@ -19,13 +19,23 @@ use crate::set_error::{SetError, SetErrorKind};
 
 /// Properties of a message that nobody can change.
 const OF_MESSAGE: &[&str] = &[
-    "id", "createdAt", "nextNotify", "returnPath", "receivedFromIp", "receivedViaPort", "flags", "size", "blobId",
-    "envId", "priority", "authenticatedAs", "listener",
+    "id",
+    "createdAt",
+    "nextNotify",
+    "returnPath",
+    "receivedFromIp",
+    "receivedViaPort",
+    "flags",
+    "size",
+    "blobId",
+    "envId",
+    "priority",
+    "authenticatedAs",
+    "listener",
 ];
 /// Properties of a recipient that nobody can change.
-const OF_RECIPIENT: &[&str] = &[
-    "queueName", "flags", "orcpt", "nextHop", "route", "reason", "inDoubt", "cause", "why", "held",
-];
+const OF_RECIPIENT: &[&str] =
+    &["queueName", "flags", "orcpt", "nextHop", "route", "reason", "inDoubt", "cause", "why", "held"];
 
 /// `x:QueuedMessage/set`. Our own argument `notify` says whether senders are told of what is cancelled or destroyed.
 pub(super) async fn set(
@@ -245,7 +255,9 @@ fn of_recipient(
             let each = members.iter().map(|(name, value)| property(queued, path, name, value, now));
             each.filter_map(Result::transpose).collect()
         }
-        ([], _) => Err(SetError::new(SetErrorKind::InvalidPatch, "a recipient is an object or null").at(path)),
+        ([], _) => {
+            Err(SetError::new(SetErrorKind::InvalidPatch, "a recipient is an object or null").at(path))
+        }
         ([name], value) => Ok(property(queued, path, name, value, now)?.into_iter().collect()),
         (["expires", member], value) => {
             let mut expires = match queued.progress.expiry {
@@ -295,7 +307,9 @@ fn property(
 
 fn time(path: &str, value: &Value) -> Result<Timestamp, SetError> {
     let time = value.as_str().and_then(Timestamp::parse_rfc3339);
-    time.ok_or_else(|| SetError::invalid_property(path, "It must be a date and time such as 2026-11-24T08:45:10Z"))
+    time.ok_or_else(|| {
+        SetError::invalid_property(path, "It must be a date and time such as 2026-11-24T08:45:10Z")
+    })
 }
 
 fn expiry(path: &str, value: &Value) -> Result<Expiry, SetError> {
@@ -304,7 +318,8 @@ fn expiry(path: &str, value: &Value) -> Result<Expiry, SetError> {
         Some("Ttl") => Ok(Expiry::At(time(path, value.get("expiresAt").unwrap_or(&Value::Null))?)),
         Some("Attempts") => {
             let attempts = value.get("expiresAttempts").and_then(Value::as_u64);
-            let attempts = attempts.and_then(|attempts| u32::try_from(attempts).ok()).filter(|count| *count > 0);
+            let attempts =
+                attempts.and_then(|attempts| u32::try_from(attempts).ok()).filter(|count| *count > 0);
             attempts.map(Expiry::Attempts).ok_or_else(wrong)
         }
         _ => Err(SetError::invalid_property(path, "Missing or invalid '@type' property in object")),

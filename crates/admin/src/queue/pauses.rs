@@ -44,11 +44,13 @@ pub(super) fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, Me
 /// `x:Pause/query`.
 pub(super) fn query(api: &Api) -> Result<Value, MethodError> {
     let ids: Vec<_> = all(api).into_iter().map(|(id, _)| id).collect();
-    Ok(json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }))
+    Ok(
+        json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }),
+    )
 }
 
 /// Pauses or resumes as an action of `x:Action/set` says; none if it is another kind of action.
-pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Result<Value, SetError>> {
+pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Result<String, SetError>> {
     let kind = action.get("@type").and_then(Value::as_str)?;
     let (pauses, pause) = match kind {
         "PauseMtaQueue" => (true, Ok(Pause::All)),
@@ -66,7 +68,7 @@ pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Re
     Some(change(api, caller, pauses, pause).await)
 }
 
-async fn change(api: &Api, caller: &Caller, pauses: bool, pause: Pause) -> Result<Value, SetError> {
+async fn change(api: &Api, caller: &Caller, pauses: bool, pause: Pause) -> Result<String, SetError> {
     let (desk, world) = (&api.world.desk, &api.world);
     if let (true, Pause::VirtualQueue(name)) = (pauses, &pause)
         && !api.configuration.borrow().virtual_queues.contains_key(name)
@@ -80,10 +82,10 @@ async fn change(api: &Api, caller: &Caller, pauses: bool, pause: Pause) -> Resul
     } else {
         desk.resume(world, &pause).await
     };
-    let was = changed.map_err(|why| SetError::new(SetErrorKind::ServerFail, why.to_string()))?;
+    changed.map_err(|why| SetError::new(SetErrorKind::ServerFail, why.to_string()))?;
     let done = if pauses { "paused" } else { "resumed" };
     tracing::warn!(target: "queue", by = caller.name, what = words(&pause), done, "an operator has changed what is paused");
-    Ok(json!({ "id": id, "changed": was }))
+    Ok(id)
 }
 
 fn named(action: &Value, property: &str) -> Result<String, SetError> {

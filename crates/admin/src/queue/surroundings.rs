@@ -41,11 +41,8 @@ impl Surroundings {
     pub(super) fn cause(&self, progress: &Progress, standing: Standing) -> Cause {
         let pause = self.paused.over(&progress.virtual_queue, progress.last_hop.as_ref());
         let what = pause.map(|(pause, _)| words(pause));
-        let pause = pause.zip(what.as_ref()).map(|((_, by), what)| PauseInForce {
-            what,
-            by: &by.by,
-            since: by.at,
-        });
+        let pause =
+            pause.zip(what.as_ref()).map(|((_, by), what)| PauseInForce { what, by: &by.by, since: by.at });
         let down = if self.down.is_empty() {
             None
         } else {

@@ -47,7 +47,8 @@ impl Order {
                     return Err(SetError::new(SetErrorKind::TooLarge, why).at("ids"));
                 }
                 let ids: Option<Vec<_>> = ids.iter().map(|id| id.as_str().and_then(message_id)).collect();
-                let mut ids = ids.ok_or_else(|| SetError::invalid_property("ids", "this is no id of a message"))?;
+                let mut ids =
+                    ids.ok_or_else(|| SetError::invalid_property("ids", "this is no id of a message"))?;
                 ids.sort_unstable();
                 Target::Messages(ids)
             }
@@ -95,7 +96,8 @@ fn edits(
         "retry" => Ok(vec![Edit::Due(now)]),
         "reschedule" => {
             let at = wanted.get("at").and_then(Value::as_str).and_then(Timestamp::parse_rfc3339);
-            let at = at.ok_or_else(|| SetError::invalid_property("at", "say when, such as 2026-11-24T08:45:10Z"))?;
+            let at =
+                at.ok_or_else(|| SetError::invalid_property("at", "say when, such as 2026-11-24T08:45:10Z"))?;
             Ok(vec![Edit::Due(at)])
         }
         "hold" => {

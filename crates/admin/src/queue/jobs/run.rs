@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{MessageId, RecipientId, Timestamp};
-use policy::revise::Before;
 use policy::Progress;
+use policy::revise::Before;
 use serde_json::{Value, json};
 use store::{Detail, Look, QueuedRecipient, RevisionOutcome, Sight, StoreError};
 
@@ -114,17 +114,16 @@ async fn sights(
     Ok(std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
-async fn by_id(
-    api: &Api,
-    ids: &[MessageId],
-    after: Option<RecipientId>,
-) -> Result<Vec<Sight>, StoreError> {
+async fn by_id(api: &Api, ids: &[MessageId], after: Option<RecipientId>) -> Result<Vec<Sight>, StoreError> {
     let mut found = Vec::new();
     // A recipient's id follows its message's, so a message before the last recipient may have more.
     let first = after.map_or(0, |after| ids.partition_point(|id| id.0 < after.0).saturating_sub(1));
     for some in ids[first..].chunks(50) {
         for message in api.world.store.messages(some).await? {
-            let rest = message.pending.into_iter().filter(|queued| after.is_none_or(|after| queued.recipient.id > after));
+            let rest = message
+                .pending
+                .into_iter()
+                .filter(|queued| after.is_none_or(|after| queued.recipient.id > after));
             let sight = |queued: QueuedRecipient| Sight {
                 next_event: queued.next_event(),
                 recipient: queued.recipient.id,
@@ -204,7 +203,8 @@ pub(super) async fn preview(api: &Api, order: &Order) -> Result<Value, StoreErro
     let (messages, recipients) = count(api, order).await?;
     let around = Surroundings::of(api).await;
     let some = sights(api, order, None, &around).await?;
-    let sample: Vec<_> = some.iter().take(SAMPLE_MAX).filter_map(|sight| shown(sight, order, &around)).collect();
+    let sample: Vec<_> =
+        some.iter().take(SAMPLE_MAX).filter_map(|sight| shown(sight, order, &around)).collect();
     Ok(json!({ "count": messages, "recipients": recipients, "sample": sample }))
 }
 
