@@ -129,7 +129,7 @@ pub struct Output {
 /// How settings are changed.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "How it is changed")]
-pub struct Change {
+pub(crate) struct Change {
     /// What it is for; kept with the revision.
     #[arg(long, short = 'm', value_name = "TEXT")]
     pub comment: Option<String>,

@@ -67,7 +67,7 @@ fn value_text(value: &Value, kind: &Kind, depth: usize) -> String {
     match (kind, value) {
         (_, Value::Null) => "-".to_owned(),
         (Kind::Duration, Value::Number(millis)) => {
-            millis.as_i64().map_or_else(|| millis.to_string(), |millis| time::exact(millis))
+            millis.as_i64().map_or_else(|| millis.to_string(), time::exact)
         }
         (Kind::Size(_), Value::Number(bytes)) => bytes.as_u64().map_or_else(|| bytes.to_string(), size),
         (Kind::Expression { .. }, Value::Object(members)) => expression(members),

@@ -9,17 +9,17 @@ const DAY: i64 = 24 * HOUR;
 
 /// A point in time: milliseconds since 1970, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Instant(pub i64);
+pub(crate) struct Instant(pub(crate) i64);
 
 impl Instant {
     /// Now.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Instant(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Reads RFC 3339, such as `2026-11-24T14:05:00Z`, with any offset.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let number = |from: usize, to: usize| -> Option<i64> {
             let digits = text.get(from..to)?;
@@ -40,7 +40,7 @@ impl Instant {
     }
 
     /// RFC 3339 in UTC, to the second.
-    pub fn rfc3339(self) -> String {
+    pub(crate) fn rfc3339(self) -> String {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
         let of_day = self.0.rem_euclid(DAY);
         let (hour, minute, second) = (of_day / HOUR, of_day % HOUR / MINUTE, of_day % MINUTE / SECOND);
@@ -48,12 +48,12 @@ impl Instant {
     }
 
     /// The time of day in UTC, such as `14:05:00`.
-    pub fn clock(self) -> String {
+    pub(crate) fn clock(self) -> String {
         self.rfc3339().get(11..19).unwrap_or_default().to_owned()
     }
 
     /// As people read it next to others: `now`, `in 5 min`, `3 h ago`.
-    pub fn from(self, now: Instant) -> String {
+    pub(crate) fn from(self, now: Instant) -> String {
         match self.0.saturating_sub(now.0) {
             -999..1000 => "now".to_owned(),
             ahead @ 1000.. => format!("in {}", span(ahead)),
@@ -109,7 +109,7 @@ const fn civil_from_days(days: i64) -> (i64, i64, i64) {
 }
 
 /// A duration in the largest unit that says enough: `850 ms`, `90 s`, `15 min`, `3 h`, `5 d`.
-pub fn span(millis: i64) -> String {
+pub(crate) fn span(millis: i64) -> String {
     match millis {
         ..1000 => format!("{millis} ms"),
         1000..120_000 => format!("{} s", millis / SECOND),
@@ -120,7 +120,7 @@ pub fn span(millis: i64) -> String {
 }
 
 /// A duration to the last millisecond, as [`duration`] reads it: `2h30m`.
-pub fn exact(mut millis: i64) -> String {
+pub(crate) fn exact(mut millis: i64) -> String {
     let mut out = String::new();
     for (unit, name) in [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1, "ms")] {
         if millis >= unit {
@@ -132,7 +132,7 @@ pub fn exact(mut millis: i64) -> String {
 }
 
 /// Reads `90s`, `10m`, `2h30m`, `3d`, `500ms`: milliseconds, more than 0.
-pub fn duration(text: &str) -> Result<i64, String> {
+pub(crate) fn duration(text: &str) -> Result<i64, String> {
     let wrong = || format!("`{text}` is not a duration: write it as 30s, 10m, 2h30m or 3d");
     let mut rest = text.trim();
     let mut sum: i64 = 0;
@@ -156,7 +156,7 @@ pub fn duration(text: &str) -> Result<i64, String> {
 }
 
 /// Reads a point in time: RFC 3339, or a duration from now (`10m`, `+2h`), or `now`.
-pub fn point(text: &str, now: Instant) -> Result<Instant, String> {
+pub(crate) fn point(text: &str, now: Instant) -> Result<Instant, String> {
     if text == "now" {
         return Ok(now);
     }
@@ -171,7 +171,7 @@ pub fn point(text: &str, now: Instant) -> Result<Instant, String> {
 }
 
 /// Reads a point in the past: RFC 3339, or a duration back from now (`10m`, `2h`).
-pub fn past(text: &str, now: Instant) -> Result<Instant, String> {
+pub(crate) fn past(text: &str, now: Instant) -> Result<Instant, String> {
     match Instant::parse(text) {
         Some(at) => Ok(at),
         None => point(text.trim_start_matches('-'), now).map(|at| Instant(now.0 - (at.0 - now.0))),

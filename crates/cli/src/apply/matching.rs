@@ -1,5 +1,7 @@
 //! Is an object that is there the one that a body means? Is it in a scope?
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 use super::operation::MatchOn;
@@ -61,12 +63,14 @@ pub(super) fn in_scope(object: &Value, scope: &Value) -> bool {
     scope.as_object().into_iter().flatten().all(|(name, wanted)| object.get(name) == Some(wanted))
 }
 
+type Holds = fn(Ordering) -> bool;
+
 /// The comparisons of filters, by the end of their names; the longest first.
-const COMPARISONS: [(&str, fn(std::cmp::Ordering) -> bool); 4] = [
-    ("IsGreaterThanOrEqual", std::cmp::Ordering::is_ge),
-    ("IsLessThanOrEqual", std::cmp::Ordering::is_le),
-    ("IsGreaterThan", std::cmp::Ordering::is_gt),
-    ("IsLessThan", std::cmp::Ordering::is_lt),
+const COMPARISONS: [(&str, Holds); 4] = [
+    ("IsGreaterThanOrEqual", Ordering::is_ge),
+    ("IsLessThanOrEqual", Ordering::is_le),
+    ("IsGreaterThan", Ordering::is_gt),
+    ("IsLessThan", Ordering::is_lt),
 ];
 
 /// Whether objects of a type can be filtered by this name.

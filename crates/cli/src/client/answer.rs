@@ -11,18 +11,18 @@ const SAMPLE_LETTERS: usize = 120;
 
 /// One response: `[name, arguments, call id]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
+pub(super) struct Answer<'a> {
     /// `error`, or the method's name.
-    pub name: &'a str,
+    pub(super) name: &'a str,
     /// What it says.
-    pub arguments: &'a Value,
+    pub(super) arguments: &'a Value,
     /// Which call it answers.
-    pub id: &'a str,
+    pub(super) id: &'a str,
 }
 
 impl<'a> Answer<'a> {
     /// Reads it.
-    pub fn of(response: &'a Value) -> Result<Self, Failure> {
+    pub(super) fn of(response: &'a Value) -> Result<Self, Failure> {
         let parts = response.as_array().filter(|parts| parts.len() == 3);
         let read = parts.and_then(|parts| {
             Some(Answer { name: parts[0].as_str()?, arguments: &parts[1], id: parts[2].as_str()? })
@@ -31,7 +31,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The arguments, or the method error in words.
-    pub fn result(&self, method: &str) -> Result<Value, Failure> {
+    pub(super) fn result(&self, method: &str) -> Result<Value, Failure> {
         if self.name == "error" {
             Err(method_error(method, self.arguments))
         } else {
@@ -54,7 +54,9 @@ fn method_error(method: &str, error: &Value) -> Failure {
         (kind, Some(said)) => format!("{said} ({kind})"),
         (kind, None) => format!("{plain}: {kind}"),
     };
-    let failure = Failure::refused(text).answer(error);
+    let mut failure = Failure::refused(text).answer(error);
+    let findings = error.get("findings").and_then(Value::as_array);
+    failure.details = findings.into_iter().flatten().map(finding).collect();
     match kind {
         "unknownMethod" => {
             failure.hint("is the server older than this program? `waypost version` says yours")
@@ -62,6 +64,19 @@ fn method_error(method: &str, error: &Value) -> Failure {
         "stateMismatch" => failure.hint("see `waypost history`, then ask again"),
         "serverUnavailable" => failure.hint("try again in a moment; the server's log says more"),
         _ => failure,
+    }
+}
+
+/// What the check of the settings has found: object, property, what, and what may help.
+fn finding(finding: &Value) -> String {
+    let text = |name: &str| finding.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let place = ["object", "name", "property"].iter().filter_map(|name| text(name));
+    let said = text("message").or_else(|| text("text")).or_else(|| text("description"));
+    let words = place.chain(said).collect::<Vec<_>>().join(": ");
+    match text("hint") {
+        Some(hint) => format!("{words} ({hint})"),
+        None if words.is_empty() => finding.to_string(),
+        None => words,
     }
 }
 

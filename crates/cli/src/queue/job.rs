@@ -165,12 +165,10 @@ fn jobs_text(look: &Look, jobs: &[Value]) -> String {
 
 /// Takes back what a job has done.
 pub(super) async fn undo(desk: &Desk<'_>, args: &UndoArgs) -> Result<(), Failure> {
-    let answer = desk
-        .client
-        .ask("QueueJob", "set", json!({ "update": { (&args.id): { "state": "undone" } } }))
-        .await?;
-    if let Some(failure) = refusals(&answer, &|id| format!("job {id}")) {
-        return Err(failure);
-    }
-    follow(desk, &args.id).await
+    let id = start(
+        desk,
+        Map::from_iter([("action".to_owned(), "undo".into()), ("job".to_owned(), args.id.as_str().into())]),
+    )
+    .await?;
+    follow(desk, &id).await
 }

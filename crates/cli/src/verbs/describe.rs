@@ -8,7 +8,7 @@ use crate::desk::{Desk, Look};
 use crate::failure::Failure;
 use crate::paint::{Table, shown};
 use crate::render;
-use crate::schema::{Kind, Property, Schema, Type, Variant};
+use crate::schema::{Bounds, Kind, Property, Schema, Type, Variant};
 
 /// Of what.
 #[derive(clap::Args, Debug)]
@@ -143,14 +143,9 @@ fn kind_words(kind: &Kind) -> String {
     match kind {
         Kind::Text(what) => shown(what),
         Kind::Boolean => "true or false".to_owned(),
-        Kind::Integer(bounds) => match (bounds.min, bounds.max) {
-            (Some(min), Some(max)) => format!("number {min} to {max}"),
-            (Some(min), None) => format!("number, at least {min}"),
-            (None, Some(max)) => format!("number, at most {max}"),
-            (None, None) => "number".to_owned(),
-        },
+        Kind::Integer(bounds) => format!("number{}", between(*bounds)),
         Kind::Duration => "duration (5m, or milliseconds)".to_owned(),
-        Kind::Size(_) => "size (10MB, or bytes)".to_owned(),
+        Kind::Size(bounds) => format!("size (10MB, or bytes){}", between(*bounds)),
         Kind::Choice(words) => words.iter().map(|(name, _)| shown(name)).collect::<Vec<_>>().join(" | "),
         Kind::Reference(to) => format!("name or id of a {}", shown(to)),
         Kind::List(item) => format!("list of {}", kind_words(item)),
@@ -159,11 +154,22 @@ fn kind_words(kind: &Kind) -> String {
             let names: Vec<&str> = variants.iter().filter_map(|variant| variant.name.as_deref()).collect();
             if names.is_empty() { "object".to_owned() } else { shown(&names.join(" | ")) }
         }
-        Kind::Expression { yields: Some(to), .. } => {
-            format!("expression that yields the name of a {}", shown(to))
+        Kind::Expression { context, yields } => {
+            let about =
+                if context.is_empty() { String::new() } else { format!(" about a {}", shown(context)) };
+            let yields = yields.as_ref().map(|to| format!(" that yields the name of a {}", shown(to)));
+            format!("expression{about}{}", yields.unwrap_or_default())
         }
-        Kind::Expression { .. } => "expression".to_owned(),
         Kind::Other => "value".to_owned(),
+    }
+}
+
+fn between(bounds: Bounds) -> String {
+    match (bounds.min.filter(|min| *min > 0), bounds.max) {
+        (Some(min), Some(max)) => format!(" {min} to {max}"),
+        (Some(min), None) => format!(", at least {min}"),
+        (None, Some(max)) => format!(", at most {max}"),
+        (None, None) => String::new(),
     }
 }
 

@@ -21,7 +21,7 @@ const NEW: &str = "new";
 
 /// What the object is to be.
 #[derive(clap::Args, Debug)]
-pub struct Given {
+pub(crate) struct Given {
     /// The properties as one JSON object.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["file", "stdin"])]
     object: Option<String>,
