@@ -4,6 +4,8 @@ mod answer;
 mod connection;
 mod place;
 mod set_errors;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::collections::BTreeMap;
