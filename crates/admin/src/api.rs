@@ -17,6 +17,7 @@ use crate::explain::Surroundings;
 use crate::methods;
 use crate::observer::Observer;
 use crate::queue::Jobs;
+use crate::settings::Settings;
 
 /// The management API: answers method calls.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Api {
     pub observer: Arc<Observer>,
     /// The jobs on the queue that run.
     pub jobs: Jobs,
+    /// The settings.
+    pub settings: Settings,
 }
 
 impl Api {

@@ -1,6 +1,6 @@
 //! Why a method gave no answer (RFC 8620 section 3.6.2).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 /// An error of a whole method call.
 #[derive(Clone, PartialEq, Debug)]
@@ -9,12 +9,14 @@ pub struct MethodError {
     pub kind: &'static str,
     /// What is wrong, for people.
     pub description: Option<String>,
+    /// Further members.
+    pub more: Map<String, Value>,
 }
 
 impl MethodError {
     /// An error with a description.
     pub fn new(kind: &'static str, description: impl Into<String>) -> Self {
-        MethodError { kind, description: Some(description.into()) }
+        MethodError { kind, description: Some(description.into()), more: Map::new() }
     }
 
     /// An argument is of the wrong type or makes no sense.
@@ -32,11 +34,19 @@ impl MethodError {
         Self::new("forbidden", description)
     }
 
+    /// With a further member.
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(member.to_owned(), value.into());
+        self
+    }
+
     /// The arguments of the response `error`.
     pub fn arguments(&self) -> Value {
-        match &self.description {
-            Some(description) => json!({ "type": self.kind, "description": description }),
-            None => json!({ "type": self.kind }),
+        let mut members = self.more.clone();
+        members.insert("type".to_owned(), self.kind.into());
+        if let Some(description) = &self.description {
+            members.insert("description".to_owned(), description.as_str().into());
         }
+        members.into()
     }
 }

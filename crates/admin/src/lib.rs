@@ -4,6 +4,7 @@
 //! which file answers which method, `access` who may call it.
 
 pub mod access;
+mod actions;
 pub mod api;
 mod assets;
 pub mod audit;
@@ -19,6 +20,7 @@ pub mod observer;
 pub mod queue;
 mod schema;
 pub mod set_error;
+pub mod settings;
 mod statistics;
 #[cfg(test)]
 mod testing;

@@ -1,15 +1,20 @@
 //! Which file answers which method?
 
-use std::collections::BTreeMap;
-
+use policy::registry::CreationIds;
+use policy::settings::ObjectType;
 use serde_json::Value;
 
 use crate::access::{self, permissions};
+use crate::actions;
 use crate::api::Api;
 use crate::audit::{self, Act};
 use crate::caller::Caller;
 use crate::error::MethodError;
+use crate::settings::{objects, revisions, whole};
 use crate::{explain, history, queue, statistics};
+
+/// The ids of what earlier calls of the same request created, by creation id.
+pub(crate) type Created = CreationIds;
 
 type Answer = Result<Value, MethodError>;
 
@@ -18,7 +23,7 @@ type Answer = Result<Value, MethodError>;
 pub(crate) async fn call(
     api: &Api,
     caller: &Caller,
-    created: &mut BTreeMap<String, String>,
+    created: &mut Created,
     method: &str,
     arguments: Value,
 ) -> Answer {
@@ -48,9 +53,9 @@ pub(crate) async fn call(
 
 /// Runs to its end, whether anybody still waits for it or not.
 async fn changing(
-    (api, caller, mut created, method): (Api, Caller, BTreeMap<String, String>, String),
+    (api, caller, mut created, method): (Api, Caller, Created, String),
     arguments: Value,
-) -> (Answer, BTreeMap<String, String>) {
+) -> (Answer, Created) {
     let plain = method.strip_prefix("x:").unwrap_or(&method);
     let (object, verb) = plain.split_once('/').unwrap_or((plain, ""));
     let answer = dispatch(&api, &caller, &mut created, (object, verb), arguments.clone()).await;
@@ -66,7 +71,7 @@ async fn changing(
 async fn dispatch(
     api: &Api,
     caller: &Caller,
-    _created: &mut BTreeMap<String, String>,
+    created: &mut Created,
     (object, verb): (&str, &str),
     arguments: Value,
 ) -> Answer {
@@ -79,6 +84,12 @@ async fn dispatch(
         "QueuedMessage" | "QueueCause" | "QueueJob" | "Pause" | "NextHop" => {
             queue::call(api, caller, object, verb, arguments).await
         }
-        _ => Err(MethodError::unknown_method(&format!("{object}/{verb}"))),
+        "Action" => actions::call(api, caller, verb, arguments).await,
+        "Settings" => whole::call(api, caller, created, verb, arguments).await,
+        "Revision" => revisions::call(api, caller, verb, arguments).await,
+        _ => match ObjectType::named(object).filter(|kind| kind.name() == object) {
+            Some(kind) => objects::call(api, caller, created, kind, verb, arguments).await,
+            None => Err(MethodError::unknown_method(&format!("{object}/{verb}"))),
+        },
     }
 }

@@ -21,7 +21,7 @@ use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, Security, SrvRe
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::world::Resolver;
+use crate::world::{Forget, Resolver};
 use cache::{Cache, Kept};
 use message::{ALIASES_MAX, Found, Judge, Said, said};
 use stub::Stub;
@@ -378,6 +378,10 @@ fn without_dot(name: &Name) -> String {
 
 #[async_trait]
 impl Resolver for HickoryResolver {
+    fn forget(&self, what: Forget) {
+        self.cache.forget(what);
+    }
+
     async fn probe(&self) {
         self.try_ability().await;
     }

@@ -93,6 +93,8 @@ impl World {
 pub trait Resolver: Send + Sync {
     /// Finds out whether answers can be proven at all, and says so in the log if they cannot.
     async fn probe(&self) {}
+    /// Forgets answers that are kept.
+    fn forget(&self, _what: Forget) {}
     /// The MX records of a domain, in no order.
     async fn mx(&self, domain: &Domain) -> Result<Answer<MxRecord>, DnsError>;
     /// The addresses of a host in one family, in the order of the answer.
@@ -105,6 +107,15 @@ pub trait Resolver: Send + Sync {
     async fn tlsa(&self, name: &str) -> Result<Answer<TlsaRecord>, DnsError>;
     /// The SRV records of a name (RFC 2782), in no order.
     async fn srv(&self, name: &str) -> Result<Answer<SrvRecord>, DnsError>;
+}
+
+/// Which answers are forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forget {
+    /// All.
+    All,
+    /// Those that say that there is nothing.
+    Negative,
 }
 
 /// HTTPS, one request at a time. Redirects are not followed.

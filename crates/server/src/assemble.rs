@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::explain::{Door, Surroundings};
+use admin::settings::{Machine, Settings, Started};
 use admin::{Api, Observer, ObserverFiles};
 use anyhow::Context;
 use mta::client_tls::ClientTls;
@@ -24,7 +25,7 @@ use policy::admit::AdmissionRules;
 use policy::mx::MxRules;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use store::{Access, LookupStores, SqliteOptions, SqliteStore};
+use store::{Access, LookupStores};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,17 +35,18 @@ use wire::smtp::limits::{BareLineEnd, SessionLimits};
 use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol, Web};
 use crate::descriptors;
+use crate::machine::{Running, ThisMachine};
 use crate::management::{self, Management};
 use crate::secrets::MachineSecrets;
+use crate::starting::Start;
 
 /// The running process.
 pub(crate) struct Server {
     /// Each listener's name and the address that it got.
     pub(crate) addresses: Vec<(String, SocketAddr)>,
     world: World,
-    lookups: Arc<LookupStores>,
-    configuration: watch::Sender<Arc<Configuration>>,
-    server_tls: Option<ServerTls>,
+    running: Arc<Running>,
+    settings: Settings,
     connections: Arc<Connections>,
     intake: CancellationToken,
     delivery: CancellationToken,
@@ -55,8 +57,8 @@ pub(crate) struct Server {
 }
 
 /// Opens the store and the sockets, and starts to work.
-pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyhow::Result<Server> {
-    let store = open_store(boot)?;
+pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server> {
+    let Start { store, started: Started { current, configuration, .. } } = start;
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
     let clock = SteadyClock::after(heartbeat::last(&store).await.context("cannot read the data directory")?);
     let client_tls = client_tls(boot)?;
@@ -97,6 +99,16 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
     delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
     delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
+    let management_tls = management::tls(boot, &hostname)?;
+    let running = Arc::new(Running {
+        here: ThisMachine(Arc::new(boot.clone())),
+        lookups,
+        configuration,
+        certificates: [server_tls, management_tls.clone()].into_iter().flatten().collect(),
+        resolver: world.resolver.clone(),
+    });
+    let hash = admin::access::password::password_hash;
+    let (settings, owner) = Settings::new(world.clone(), running.clone(), current, hash);
     let api = Api {
         world: world.clone(),
         surroundings,
@@ -106,14 +118,14 @@ pub(crate) async fn assemble(boot: &Boot, configuration: Configuration) -> anyho
         tasks: TaskTracker::new(),
         jobs: admin::queue::Jobs::default(),
         observer: observer.clone(),
+        settings: settings.clone(),
     };
-    let management = management::start(boot, &hostname, api).await?;
+    let management = management::start(boot, management_tls, api, owner).await?;
     Ok(Server {
         addresses,
         world,
-        lookups,
-        configuration,
-        server_tls,
+        running,
+        settings,
         connections,
         intake,
         delivery,
@@ -132,7 +144,7 @@ impl Server {
 
     /// The configuration in force.
     pub(crate) fn configuration(&self) -> Arc<Configuration> {
-        self.configuration.borrow().clone()
+        self.running.configuration.borrow().clone()
     }
 
     /// Where the management API listens, if it does.
@@ -145,10 +157,9 @@ impl Server {
         self.management.setup_link.as_deref()
     }
 
-    /// Puts another configuration in force, whole.
-    pub(crate) fn replace(&self, configuration: Configuration) {
-        self.lookups.replace(&configuration.lookup_stores, &configuration.lookup_secrets);
-        self.configuration.send_replace(Arc::new(configuration));
+    /// The settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Opens the event log anew, after somebody has moved it away.
@@ -157,11 +168,8 @@ impl Server {
     }
 
     /// Reads the certificate again, if it came from a file.
-    pub(crate) fn reload_certificate(&self) -> anyhow::Result<()> {
-        if let Some(tls) = &self.server_tls {
-            tls.reload()?;
-        }
-        self.management.reload_certificate()
+    pub(crate) fn reload_certificate(&self) -> Result<(), String> {
+        self.running.reload_certificates()
     }
 
     /// Resolves only if a part has ended that should not have.
@@ -212,14 +220,6 @@ pub(crate) fn lookups(tls: &ClientTls, configuration: &Configuration, access: Ac
 /// Where those who listen write to.
 fn observer_files(boot: &Boot) -> ObserverFiles {
     ObserverFiles { directory: Some(boot.data_directory.clone()), events: boot.log.events.clone() }
-}
-
-fn open_store(boot: &Boot) -> anyhow::Result<SqliteStore> {
-    let mut options = SqliteOptions::default();
-    if let Some(bytes) = boot.limits.disk_free_bytes_min {
-        options.free_bytes_min = bytes;
-    }
-    SqliteStore::open(&boot.data_directory, options).context("cannot open the data directory")
 }
 
 /// The web as the boot file has it.

@@ -10,12 +10,15 @@ mod demo;
 mod descriptors;
 mod explanation;
 mod log;
+mod machine;
 mod management;
 mod message;
 mod secrets;
 mod settings_file;
 mod shutdown;
 mod source_names;
+mod starting;
+mod stored_settings;
 mod submit;
 mod trial;
 

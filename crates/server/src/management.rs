@@ -6,6 +6,7 @@ use admin::Api;
 use admin::access::Access;
 use admin::audit::Audit;
 use admin::http::{self, HttpLimits, Sockets};
+use admin::settings::Owner;
 use anyhow::{Context, bail};
 use mta::World;
 use mta::server_tls::ServerTls;
@@ -23,19 +24,23 @@ pub(crate) struct Management {
     pub(crate) address: Option<SocketAddr>,
     /// Where the first administrator comes in, if there is none.
     pub(crate) setup_link: Option<String>,
-    tls: Option<ServerTls>,
     api: Api,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
 
 /// Begins to listen.
-pub(crate) async fn start(boot: &Boot, hostname: &str, api: Api) -> anyhow::Result<Management> {
+pub(crate) async fn start(
+    boot: &Boot,
+    tls: Option<ServerTls>,
+    api: Api,
+    owner: Owner,
+) -> anyhow::Result<Management> {
     let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    tasks.spawn(owner.run(stop.clone()));
     if !boot.admin.enabled {
-        return Ok(Management { address: None, setup_link: None, tls: None, api, tasks, stop });
+        return Ok(Management { address: None, setup_link: None, api, tasks, stop });
     }
-    let tls = tls(boot, hostname)?;
     let sockets = sockets(boot, tls.as_ref()).await?;
     let address = sockets.address();
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -44,7 +49,7 @@ pub(crate) async fn start(boot: &Boot, hostname: &str, api: Api) -> anyhow::Resu
         None => None,
     };
     tasks.spawn(http::run(sockets, api.clone(), HttpLimits::default(), stop.clone()));
-    Ok(Management { address, setup_link, tls, api, tasks, stop })
+    Ok(Management { address, setup_link, api, tasks, stop })
 }
 
 /// Who may ask.
@@ -58,7 +63,10 @@ pub(crate) async fn audit(world: &World) -> anyhow::Result<Audit> {
 }
 
 /// The certificate; passwords and tokens go over the network in no other way.
-fn tls(boot: &Boot, hostname: &str) -> anyhow::Result<Option<ServerTls>> {
+pub(crate) fn tls(boot: &Boot, hostname: &str) -> anyhow::Result<Option<ServerTls>> {
+    if !boot.admin.enabled {
+        return Ok(None);
+    }
     let address = boot.admin.bind.unwrap_or(ADDRESS);
     let tls = match (&boot.admin.certificate, &boot.admin.key) {
         (Some(certificate), Some(key)) => ServerTls::from_files(certificate, key)?,
@@ -106,13 +114,5 @@ impl Management {
         self.api.tasks.wait().await;
         self.api.audit.settle(true).await;
         self.api.access.close().await;
-    }
-
-    /// Reads the certificate again, if it came from a file.
-    pub(crate) fn reload_certificate(&self) -> anyhow::Result<()> {
-        if let Some(tls) = &self.tls {
-            tls.reload()?;
-        }
-        Ok(())
     }
 }

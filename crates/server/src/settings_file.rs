@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) findings: Vec<Remark>,
     /// The configuration, if no finding is an error.
     pub(crate) configuration: Option<Configuration>,
+    /// The text that was read; none if there is none to read.
+    pub(crate) text: Option<String>,
 }
 
 /// One thing to say about a settings file.
@@ -49,31 +51,43 @@ pub(crate) struct Remark {
 
 /// Reads, gathers, checks. A file that is not there is a fresh system only if `may_be_missing`.
 pub(crate) fn load(path: &Path, boot: &Boot, may_be_missing: bool) -> Loaded {
-    let settings = match read(path, may_be_missing) {
-        Ok(settings) => settings,
-        Err(findings) => return Loaded { findings, configuration: None },
+    let unusable = |findings: Vec<Remark>| Loaded { findings, configuration: None, text: None };
+    let text = match read(path, may_be_missing) {
+        Ok(text) => text,
+        Err(remark) => return unusable(vec![remark]),
     };
-    let environment = Environment {
+    match text.as_deref().map_or_else(|| Ok(Settings::fresh()), Settings::from_json) {
+        Ok(settings) => Loaded { text, ..checked(&settings, boot) },
+        Err(errors) => unusable(errors.into_iter().map(Remark::from).collect()),
+    }
+}
+
+/// Gathers and checks.
+pub(crate) fn checked(settings: &Settings, boot: &Boot) -> Loaded {
+    let checked = check(settings, &environment(settings, boot));
+    let findings = checked.findings.into_iter().map(Remark::from).collect();
+    Loaded { findings, configuration: checked.configuration, text: None }
+}
+
+/// What lies outside the settings, as it is now. May block.
+pub(crate) fn environment(settings: &Settings, boot: &Boot) -> Environment {
+    Environment {
         hostname: hostname(boot),
         secrets: secrets(&settings.secret_references(), &boot.secrets),
         listeners: listeners(boot),
         open_key: Some(mta::sign::open),
         source_addresses: settings.source_addresses().into_iter().map(|ip| (ip, can_bind(ip))).collect(),
-    };
-    let checked = check(&settings, &environment);
-    let findings = checked.findings.into_iter().map(Remark::from).collect();
-    Loaded { findings, configuration: checked.configuration }
+    }
 }
 
-fn read(path: &Path, may_be_missing: bool) -> Result<Settings, Vec<Remark>> {
+fn read(path: &Path, may_be_missing: bool) -> Result<Option<String>, Remark> {
     let text = match bounded_text(path, SETTINGS_BYTES_MAX) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && may_be_missing => return Ok(Settings::fresh()),
-        Err(error) => return Err(vec![Remark::of_file(format!("cannot read {}: {error}", path.display()))]),
+        Err(error) if error.kind() == ErrorKind::NotFound && may_be_missing => return Ok(None),
+        Err(error) => return Err(Remark::of_file(format!("cannot read {}: {error}", path.display()))),
     };
     // RFC 8259 section 8.1: a byte order mark may be passed over.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    Settings::from_json(text).map_err(|errors| errors.into_iter().map(Remark::from).collect())
+    Ok(Some(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)))
 }
 
 /// The text of a file, if it is no larger than this.
@@ -121,7 +135,7 @@ impl Loaded {
 }
 
 impl Remark {
-    fn of_file(message: String) -> Self {
+    pub(crate) fn of_file(message: String) -> Self {
         Remark {
             severity: "error",
             object: String::new(),
@@ -158,6 +172,19 @@ impl Remark {
     /// Whether it forbids the use of the settings.
     pub(crate) fn is_error(&self) -> bool {
         self.severity == "error"
+    }
+}
+
+impl From<&Remark> for admin::settings::Remark {
+    fn from(remark: &Remark) -> Self {
+        admin::settings::Remark {
+            is_error: remark.is_error(),
+            object: remark.object.clone(),
+            property: remark.property.clone(),
+            position: remark.line.zip(remark.column).filter(|_| remark.within == Some("expression")),
+            message: remark.message.clone(),
+            hint: remark.hint.clone(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub const KEY_BYTES_MAX: usize = 1024;
 /// Bytes of a value.
 pub const VALUE_BYTES_MAX: usize = 256 << 10;
 /// Changes in one transaction.
-pub const CHANGES_MAX: usize = 4096;
+pub const CHANGES_MAX: usize = 65_536;
 
 /// One change of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]

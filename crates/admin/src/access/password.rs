@@ -72,6 +72,11 @@ pub fn hash_of(password: &str) -> Result<String, String> {
     hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
 }
 
+/// The same for the settings, where an account's password is written.
+pub fn password_hash(password: &str) -> String {
+    hash_of(password).expect("argon2id takes every password")
+}
+
 /// Whether the password is that of the hash. Without a hash the same work is done, so that the time says nothing.
 fn verify(hash: Option<&str>, password: &str) -> bool {
     if let Some(hash) = hash.and_then(|hash| PasswordHash::new(hash).ok()) {

@@ -8,6 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::time::Instant;
 
 use super::message::Found;
+use crate::world::Forget;
 use policy::dns::DnsError;
 
 /// Answers that are kept at most, absences included.
@@ -54,6 +55,14 @@ impl Cache {
         let kept = entry.kept.clone();
         halves.put(key, entry);
         Some(kept)
+    }
+
+    /// Forgets answers.
+    pub(super) fn forget(&self, what: Forget) {
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = |entry: &Entry| what == Forget::Negative && entry.kept.is_ok();
+        halves.young.retain(|_, entry| stays(entry));
+        halves.old.retain(|_, entry| stays(entry));
     }
 
     /// Keeps an answer as long as it says, within bounds. Failures are not kept.
@@ -124,6 +133,18 @@ mod tests {
         }
         cache.keep(key(2), Err(DnsError::Failed("SERVFAIL".to_owned())), Duration::from_secs(60), now);
         assert!(cache.find(&key(2), now).is_none());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_asked_for_again() {
+        let (cache, now) = (Cache::default(), Instant::now());
+        let hour = Duration::from_secs(3600);
+        cache.keep(key(1), found(), hour, now);
+        cache.keep(key(2), Err(DnsError::NoData(Security::Unchecked)), hour, now);
+        cache.forget(Forget::Negative);
+        assert!(cache.find(&key(1), now).is_some() && cache.find(&key(2), now).is_none());
+        cache.forget(Forget::All);
+        assert!(cache.find(&key(1), now).is_none());
     }
 
     // proves: C17

@@ -14,6 +14,7 @@ use crate::assemble::{client_tls, lookups, resolver_settings};
 use crate::config::Boot;
 use crate::settings_file::{Loaded, Remark, load};
 use crate::source_names;
+use crate::stored_settings::load_ruling;
 use cli::paint::{Paint, shown};
 
 /// Checks a settings file, or the one that a boot file names.
@@ -39,8 +40,10 @@ pub(super) struct Args {
 /// Checks and prints.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let boot = super::boot(args.config.as_ref())?;
-    let file = args.file.clone().unwrap_or_else(|| boot.settings_file());
-    let mut loaded = load(&file, &boot, false);
+    let (file, mut loaded) = match &args.file {
+        Some(file) => (file.clone(), load(file, &boot, false)),
+        None => load_ruling(&boot, false),
+    };
     if let Some(configuration) = loaded.configuration.as_ref().filter(|_| args.stores) {
         let unreachable = super::block_on(reach(&boot, configuration))?;
         loaded.findings.extend(unreachable);
@@ -87,7 +90,7 @@ fn json(file: &Path, loaded: &Loaded) -> anyhow::Result<String> {
 }
 
 /// All findings and a last line that sums them up.
-pub(super) fn text(file: &Path, loaded: &Loaded, paint: Paint) -> String {
+pub(crate) fn text(file: &Path, loaded: &Loaded, paint: Paint) -> String {
     let mut out = String::new();
     for remark in &loaded.findings {
         out.push_str(&finding(file, remark, paint));

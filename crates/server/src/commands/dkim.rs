@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::assemble::resolver_settings;
 use crate::clock::SystemClock;
 use crate::config::Boot;
-use crate::settings_file::load;
+use crate::stored_settings::load_ruling;
 use cli::paint::{Paint, shown};
 
 /// Bytes of one string in a TXT record at most (RFC 1035 section 3.3.14).
@@ -208,8 +208,7 @@ impl Made {
 }
 
 fn check(domain: &Domain, boot: &Boot) -> anyhow::Result<ExitCode> {
-    let file = boot.settings_file();
-    let loaded = load(&file, boot, false);
+    let (file, loaded) = load_ruling(boot, false);
     let Some(configuration) = &loaded.configuration else {
         eprint!("{}", super::check::text(&file, &loaded, Paint::for_stderr()));
         bail!("the settings have errors");

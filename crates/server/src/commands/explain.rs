@@ -23,7 +23,7 @@ use crate::assemble::{client_tls, lookups, resolver_settings, secrets, surroundi
 use crate::clock::SystemClock;
 use crate::config::Boot;
 use crate::explanation::report::text;
-use crate::settings_file::load;
+use crate::stored_settings::load_ruling;
 
 /// About which message it is asked.
 #[derive(clap::Args)]
@@ -73,8 +73,7 @@ fn field(text: &str) -> Result<String, String> {
 /// Asks and prints. Exit code 0 whether the mail would be delivered or not, 1 if nothing can be said.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let boot = boot(args)?;
-    let path = boot.settings_file();
-    let loaded = load(&path, &boot, false);
+    let (path, loaded) = load_ruling(&boot, false);
     let Some(configuration) = &loaded.configuration else {
         eprint!("{}", super::check::text(&path, &loaded, Paint::for_stderr()));
         bail!("the settings have errors");

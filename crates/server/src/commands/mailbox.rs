@@ -112,8 +112,7 @@ fn accounts(place: &Place) -> anyhow::Result<Vec<Address>> {
     if let Some(data) = &place.data {
         boot.data_directory.clone_from(data);
     }
-    let path = boot.settings_file();
-    let loaded = crate::settings_file::load(&path, &boot, true);
+    let (path, loaded) = crate::stored_settings::load_ruling(&boot, true);
     let Some(configuration) = loaded.configuration else {
         bail!("{} cannot be used; see `waypost check`", path.display());
     };

@@ -22,6 +22,8 @@ mod send;
 mod serve;
 mod version;
 
+pub(crate) use check::text as check_text;
+
 /// A mail router: it takes mail, keeps it safe, chooses a way for each recipient, and says why.
 #[derive(Parser)]
 #[command(name = "waypost", version, arg_required_else_help = true, max_term_width = 100)]

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use policy::Configuration;
 use rustix::fs::Mode;
 use rustix::process::umask;
 
 use crate::assemble::{Server, assemble};
-use crate::config::{Boot, LogFormat};
-use crate::settings_file::load;
+use crate::config::Boot;
 use crate::shutdown::{Order, Orders};
+use crate::starting::begin;
 use crate::trial::{self, Trial};
 use cli::paint::Paint;
 
@@ -32,29 +31,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => trial::prepare(super::DATA_DIRECTORY)?,
     };
     crate::log::start(&trial.boot.log)?;
-    let may_be_missing = trial.boot.settings.is_none();
-    let Some(configuration) = usable(&trial.boot, may_be_missing) else { return Ok(ExitCode::FAILURE) };
     super::block_on(async {
         let mut orders = Orders::new()?;
-        let server = assemble(&trial.boot, configuration).await.context("cannot start")?;
+        let Some(start) = begin(&trial.boot).await? else { return Ok(ExitCode::FAILURE) };
+        let server = assemble(&trial.boot, start).await.context("cannot start")?;
         welcome(&trial, args.config.as_deref(), &server);
-        until_told(server, &trial.boot, &mut orders).await
+        until_told(server, &mut orders).await
     })
 }
 
-/// The configuration, unless the settings have errors; all findings are printed, or logged where machines read.
-fn usable(boot: &Boot, may_be_missing: bool) -> Option<Configuration> {
-    let file = boot.settings_file();
-    let loaded = load(&file, boot, may_be_missing);
-    match boot.log.format {
-        LogFormat::Json => loaded.findings.iter().for_each(|remark| remark.log(&file)),
-        LogFormat::Text if loaded.findings.is_empty() => {}
-        LogFormat::Text => eprint!("{}", super::check::text(&file, &loaded, Paint::for_stderr())),
-    }
-    loaded.configuration
-}
-
-async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> anyhow::Result<ExitCode> {
+async fn until_told(mut server: Server, orders: &mut Orders) -> anyhow::Result<ExitCode> {
     let resolver = server.world().resolver.clone();
     let mut probing = std::pin::pin!(async move {
         resolver.probe().await;
@@ -68,7 +54,7 @@ async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> any
             never = probing.as_mut() => never,
         };
         match order {
-            Order::Reload => reload(&server, boot),
+            Order::Reload => reload(&server).await,
             Order::Stop => break,
         }
     }
@@ -86,19 +72,15 @@ async fn until_told(mut server: Server, boot: &Boot, orders: &mut Orders) -> any
     }
 }
 
-/// Puts the settings in force as they are now; if they have errors, the old ones stay.
-fn reload(server: &Server, boot: &Boot) {
+/// Reads the file that rules again, or what lies outside the settings in the store; where there are errors, all stays.
+async fn reload(server: &Server) {
     server.reopen_event_log();
-    // A file that is gone for a moment must not make this a server without domains.
-    match usable(boot, false) {
-        Some(configuration) => {
-            server.replace(configuration);
-            tracing::info!("the settings were read again and are in force");
-        }
-        None => tracing::error!("the settings have errors; the old ones stay in force"),
+    match server.settings().reload().await {
+        Ok(_) => tracing::info!("the settings were read again and are in force"),
+        Err(refusal) => tracing::error!("the settings have errors; the old ones stay in force: {refusal}"),
     }
     if let Err(error) = server.reload_certificate() {
-        tracing::error!("the old certificate stays in use: {error:#}");
+        tracing::error!("the old certificate stays in use: {error}");
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use crate::assemble::{Server, assemble};
-use crate::settings_file::load;
+use crate::starting::begin;
 use crate::submit::{StartTls, Submission, submit};
 use cli::paint::Paint;
 
@@ -71,11 +71,8 @@ pub(crate) async fn play(options: Options) -> anyhow::Result<bool> {
 }
 
 async fn start(cast: &Cast) -> anyhow::Result<Server> {
-    let loaded = load(&cast.boot.settings_file(), &cast.boot, false);
-    let Some(configuration) = loaded.configuration else {
-        bail!("the demo's settings cannot be used: {:?}", loaded.findings);
-    };
-    assemble(&cast.boot, configuration).await
+    let start = begin(&cast.boot).await?;
+    assemble(&cast.boot, start.context("the demo's settings cannot be used")?).await
 }
 
 fn message() -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! A directory with a boot file and settings, and the program run in it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -8,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// No step of a test may take longer.
@@ -56,6 +58,61 @@ impl Place {
              [log]\nformat = \"json\"\n",
         );
         place
+    }
+
+    /// With a boot file that names no settings: those in the data directory are taken over.
+    pub(crate) fn storing(settings: &str) -> Self {
+        let place = Place::with(settings);
+        let boot = std::fs::read_to_string(place.path("waypost.toml")).unwrap();
+        place.write("waypost.toml", &boot.replace("settings = \"settings.json\"\n", ""));
+        std::fs::create_dir(place.path("data")).unwrap();
+        std::fs::rename(place.path("settings.json"), place.path("data/settings.json")).unwrap();
+        place
+    }
+
+    /// Asks the management API over its Unix socket, as whoever runs the tests.
+    #[track_caller]
+    pub(crate) fn ask(&self, method: &str, arguments: &Value) -> Value {
+        let request = json!({
+            "using": ["urn:ietf:params:jmap:core", "urn:stalwart:jmap"], "methodCalls": [[method, arguments, "0"]],
+        });
+        let (status, _, body) = self.http("POST", "/jmap", &request.to_string());
+        assert_eq!(status, 200, "{body}");
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        answer["methodResponses"][0].clone()
+    }
+
+    /// The answer's arguments; fails on a method error.
+    #[track_caller]
+    pub(crate) fn asked(&self, method: &str, arguments: &Value) -> Value {
+        let answer = self.ask(method, arguments);
+        assert_eq!(answer[0], method, "{answer}");
+        answer[1].clone()
+    }
+
+    /// One request over the Unix socket: status, head and body of the answer.
+    #[track_caller]
+    pub(crate) fn http(&self, verb: &str, path: &str, body: &str) -> (u16, String, String) {
+        let head = format!(
+            "{verb} {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        self.raw_http(&format!("{head}Host: localhost\r\nConnection: close\r\n\r\n{body}"))
+    }
+
+    /// The same with a request as it is.
+    #[track_caller]
+    pub(crate) fn raw_http(&self, request: &str) -> (u16, String, String) {
+        let mut stream = UnixStream::connect(self.path("data/admin.sock")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // A server that refuses the head need not read the rest.
+        let _ = stream.write_all(request.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_owned(), body.to_owned())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -171,6 +228,11 @@ impl Server {
                 Err(why) => panic!("no line with {text:?}: {why}; so far: {:#?}", self.log),
             }
         }
+    }
+
+    /// Whether a line so far has this text.
+    pub(crate) fn logged(&self, text: &str) -> bool {
+        self.log.iter().any(|line| line.contains(text))
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

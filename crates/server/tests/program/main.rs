@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod api;
 mod check;
 mod demo;
 mod dkim;
@@ -10,3 +11,4 @@ mod explain;
 mod fixture;
 mod send;
 mod serve;
+mod settings;

@@ -77,13 +77,9 @@ fn a_reload_takes_good_settings_and_keeps_the_old_ones_otherwise() {
 #[test]
 fn settings_that_are_gone_at_a_reload_do_not_become_those_of_a_fresh_system() {
     let place = Place::with(SETTINGS);
-    let boot = std::fs::read_to_string(place.path("waypost.toml")).unwrap();
-    place.write("waypost.toml", &boot.replace("settings = \"settings.json\"\n", ""));
-    std::fs::create_dir(place.path("data")).unwrap();
-    std::fs::rename(place.path("settings.json"), place.path("data/settings.json")).unwrap();
     let mut server = place.serve();
     let address = server.address.clone();
-    std::fs::remove_file(place.path("data/settings.json")).unwrap();
+    std::fs::remove_file(place.path("settings.json")).unwrap();
     server.signal(Signal::HUP);
     server.line_with("stay in force");
     let send = ["send", "--server", &address, "-f", "c@c.example", "ann@home.example"];
