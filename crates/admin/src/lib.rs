@@ -9,6 +9,7 @@ pub mod api;
 mod assets;
 pub mod audit;
 pub mod caller;
+mod dkim;
 pub mod error;
 pub mod explain;
 mod health;

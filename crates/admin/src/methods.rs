@@ -9,6 +9,7 @@ use crate::actions;
 use crate::api::Api;
 use crate::audit::{self, Act};
 use crate::caller::Caller;
+use crate::dkim;
 use crate::error::MethodError;
 use crate::settings::{objects, revisions, whole};
 use crate::{explain, history, queue, statistics};
@@ -81,6 +82,7 @@ async fn dispatch(
         "Statistics" => statistics::call(api, verb, arguments).await,
         "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
         "Explanation" => explain::call(api, verb, arguments).await,
+        "DkimKey" => dkim::call(api, verb, arguments).await,
         "QueuedMessage" | "QueueCause" | "QueueJob" | "Pause" | "NextHop" => {
             queue::call(api, caller, object, verb, arguments).await
         }

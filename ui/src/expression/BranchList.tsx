@@ -20,6 +20,8 @@ export interface Lit {
 
 interface Props {
   label: string;
+  /** What stands before the value if there are no branches. */
+  word: string;
   home: Home;
   yields: string | null;
   value: Expression;
@@ -30,7 +32,7 @@ interface Props {
   lit: Lit | null;
 }
 
-export function BranchList({ label, home, yields, value, onChange, errors, warnings, disabled, lit }: Props) {
+export function BranchList({ label, word, home, yields, value, onChange, errors, warnings, disabled, lit }: Props) {
   const [dragged, setDragged] = useState<number | null>(null);
   const [over, setOver] = useState<number | null>(null);
   const keys = useKeysOf(value.match.length);
@@ -162,7 +164,7 @@ export function BranchList({ label, home, yields, value, onChange, errors, warni
         <span className="branch-handle branch-fixed" aria-hidden="true" />
         <div className="branch-body">
           <div className="branch-part">
-            <span className="branch-word">{value.match.length > 0 ? "else" : "always"}</span>
+            <span className="branch-word">{value.match.length > 0 ? "else" : word}</span>
             <Result
               label={`${label}: else`}
               home={home}
@@ -265,9 +267,9 @@ function Result(props: CodeProps & { yields: string | null }) {
       <div className="branch-result">
         <Code {...props} hint={quoted(known[0] ?? "name")} />
         {!disabled && name !== null && (
-          <Button variant="subtle" size="compact-xs" onClick={() => setFree(false)}>
+          <button type="button" className="branch-way" onClick={() => setFree(false)}>
             choose a name
-          </Button>
+          </button>
         )}
       </div>
     );
@@ -294,9 +296,9 @@ function Result(props: CodeProps & { yields: string | null }) {
         <Wrong errors={props.errors} warnings={props.warnings} />
       </div>
       {!disabled && (
-        <Button variant="subtle" color="gray" size="compact-xs" onClick={() => setFree(true)}>
+        <button type="button" className="branch-way" onClick={() => setFree(true)}>
           as expression
-        </Button>
+        </button>
       )}
     </div>
   );

@@ -48,7 +48,8 @@ export default function ExpressionField({
   return (
     <>
       <BranchList
-        label={label(name)}
+        label={label(name, object)}
+        word={name === "match" ? "if" : "always"}
         home={{ object, property: path.join(".") }}
         yields={yields}
         value={expressionOf(value)}

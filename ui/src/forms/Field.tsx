@@ -3,6 +3,7 @@ import { Anchor, NumberInput, Select, Switch, TagsInput, Textarea, TextInput } f
 import { lazy, type ReactNode, Suspense, useId, useState } from "react";
 import { useObjects } from "@/api/hooks";
 import { type Fault, messages } from "./faults";
+import { Help } from "./Help";
 import { ListField } from "./ListField";
 import { ObjectField } from "./ObjectField";
 import { MaskedText, SecretField } from "./Secret";
@@ -26,36 +27,45 @@ export interface FieldProps {
   faults: Fault[];
   disabled: boolean;
   id?: string;
+  /** It was given when the object was made, and stays. */
+  fixed?: boolean;
 }
 
 /** Label and help on the left, the input on the right. */
 export function FieldRow({
   property,
+  object,
   value,
   onReset,
   disabled,
   faults,
+  fixed = false,
   children,
 }: {
   property: Property;
+  object: string;
   value: Json;
   onReset: (value: Json) => void;
   disabled: boolean;
   faults: Fault[];
+  fixed?: boolean;
   children: ReactNode;
 }) {
   const standard = read(property, property.default);
   const resets = !property.required && !property.secret && !isSecret(property) && !property.readOnly;
-  const differs = resets && !same(value, standard);
+  const differs = resets && !isBlank(standard) && !same(value, standard);
   const wide = property.kind === "expression" || property.kind === "list" || property.kind === "lines";
   return (
     <div className="field" data-wide={wide || undefined} data-fault={faults.length > 0 || undefined}>
       <div className="field-about">
         <div className="field-label" id={`label-${property.name}`}>
-          {label(property.name)}
-          {property.required && <span className="field-required"> required</span>}
+          {label(property.name, object)}
+          {property.required && !fixed && <span className="field-required"> required</span>}
+          {fixed && <span className="field-required"> stays as it is</span>}
         </div>
-        <div className="field-help">{property.help}</div>
+        <div className="field-help">
+          <Help text={property.help} />
+        </div>
       </div>
       <div className="field-input">
         {children}
@@ -105,9 +115,10 @@ export function Field(props: FieldProps) {
     id: props.id,
     disabled,
     error,
-    "aria-label": label(props.name),
+    "aria-label": label(props.name, props.object),
     "data-field": props.path.join("."),
   };
+  if (props.fixed) return <div className="field-fixed mono">{String(value ?? "")}</div>;
   if (kind.secret && !isSecret(kind)) return <MaskedText {...props} error={error} />;
   switch (kind.kind) {
     case "boolean":
@@ -269,13 +280,15 @@ function ChoiceInput({ kind, value, onChange, common }: FieldProps & { common: C
       allowDeselect={false}
       clearable={kind.nullable ?? false}
       placeholder="not set"
-      description={chosen?.help || null}
+      description={chosen?.help ? <Help text={chosen.help} /> : null}
       inputWrapperOrder={["input", "description", "error"]}
       comboboxProps={{ width: "max-content", position: "bottom-start", middlewares: { shift: true } }}
       renderOption={({ option }) => (
         <div className="choice">
           <span className="mono">{option.value}</span>
-          <span className="choice-help">{kind.members.find(({ name }) => name === option.value)?.help}</span>
+          <span className="choice-help">
+            <Help text={kind.members.find(({ name }) => name === option.value)?.help ?? ""} />
+          </span>
         </div>
       )}
     />

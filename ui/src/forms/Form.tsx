@@ -3,6 +3,7 @@ import { Text } from "@mantine/core";
 import { Field, FieldRow } from "./Field";
 import type { Fault } from "./faults";
 import { below } from "./faults";
+import { Help } from "./Help";
 import { asVariant, type Draft, type Json, type Property, type TypeSchema, variantOf } from "./schema";
 import { sections } from "./sections";
 import "./forms.css";
@@ -59,6 +60,8 @@ export function Form({ schema, draft, saved, onChange, faults, readOnly = false,
             <FieldRow
               key={`${variant.name} ${property.name}`}
               property={property}
+              object={schema.object}
+              fixed={property.readOnly && saved !== null}
               value={draft[property.name] ?? null}
               onReset={(value) => set(property, value)}
               disabled={readOnly}
@@ -74,7 +77,8 @@ export function Form({ schema, draft, saved, onChange, faults, readOnly = false,
                 isNew={saved === null}
                 onChange={(value) => set(property, value)}
                 faults={below(faults, property.name)}
-                disabled={readOnly || (property.readOnly && saved !== null)}
+                disabled={readOnly}
+                fixed={property.readOnly && saved !== null}
               />
             </FieldRow>
           ))}
@@ -111,7 +115,7 @@ function VariantChoice({
           <span>
             <strong>{name}</strong>
             <Text size="xs" c="dimmed">
-              {help}
+              <Help text={help} />
             </Text>
           </span>
         </label>

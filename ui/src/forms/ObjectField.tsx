@@ -2,6 +2,7 @@
 import { SegmentedControl } from "@mantine/core";
 import { Field, type FieldProps } from "./Field";
 import { below, messages } from "./faults";
+import { Help } from "./Help";
 import { asVariant, blank, type Draft, isObject, type Json, variantOf } from "./schema";
 import { label } from "./words";
 
@@ -13,6 +14,21 @@ export function ObjectField(props: FieldProps) {
   const variant = variantOf(kind.variants, draft);
   if (!variant) return null;
   const error = messages(faults);
+  const [only] = variant.properties;
+  const alone = variant.properties.length === 1 && /^\d+$/.test(props.path.at(-1) ?? "");
+  if (alone && only) {
+    return (
+      <Field
+        {...props}
+        kind={only}
+        name={only.name}
+        path={[...props.path, only.name]}
+        value={draft[only.name] ?? null}
+        onChange={(next: Json) => onChange({ ...startOf(draft, variant.name), [only.name]: next })}
+        faults={[...faults.filter(({ path }) => path.length === 0), ...below(faults, only.name)]}
+      />
+    );
+  }
   return (
     <div className="nested">
       {kind.variants.length > 1 && (
@@ -28,18 +44,26 @@ export function ObjectField(props: FieldProps) {
           }}
         />
       )}
-      {kind.variants.length > 1 && variant.help && <div className="field-help">{variant.help}</div>}
+      {kind.variants.length > 1 && variant.help && (
+        <div className="field-help">
+          <Help text={variant.help} />
+        </div>
+      )}
       {variant.properties.length > 0 && (
         <div className="nested-fields">
           {variant.properties.map((property) => (
             <div key={property.name} className="nested-field">
               <div className="nested-label" title={property.help}>
                 {label(property.name)}
-                <span className="field-help"> {property.help}</span>
+                <span className="field-help">
+                  {" "}
+                  <Help text={property.help} />
+                </span>
               </div>
               <Field
                 {...props}
                 id={undefined}
+                fixed={false}
                 kind={property}
                 name={property.name}
                 path={[...props.path, property.name]}

@@ -9,7 +9,7 @@ import { label } from "./words";
 const SOURCES: [string, string][] = [
   ["None", "none"],
   ["Value", "kept here"],
-  ["EnvironmentVariable", "environment variable"],
+  ["EnvironmentVariable", "variable"],
   ["File", "file"],
 ];
 

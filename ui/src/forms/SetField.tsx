@@ -2,6 +2,7 @@
 import { Checkbox, TagsInput } from "@mantine/core";
 import type { FieldProps } from "./Field";
 import { messages } from "./faults";
+import { Help } from "./Help";
 import { label } from "./words";
 
 /** Order does not matter, and nothing is in it twice. */
@@ -41,7 +42,10 @@ export function SetField({ kind, name, value, onChange, disabled, faults, path }
             disabled={disabled}
             label={
               <>
-                <span className="mono">{member.name}</span> <span className="field-help">{member.help}</span>
+                <span className="mono">{member.name}</span>{" "}
+                <span className="field-help">
+                  <Help text={member.help} />
+                </span>
               </>
             }
           />

@@ -62,9 +62,19 @@ const LABELS: Record<string, string> = {
   secret: "Password",
 };
 
+/** What means something else in one type than in the others. */
+const OF_TYPE: Record<string, string> = {
+  "DkimSignature.key": "Private key",
+  "DkimSignature.expire": "Signature holds for",
+  "Account.quota": "Mailbox holds at most",
+  "WebHook.secret": "Secret of the signature",
+  "MtaQueueQuota.size": "Size at most",
+  "MtaQueueQuota.messages": "Messages at most",
+};
+
 /** A property's name for people: `Timeout of EHLO`. */
-export function label(name: string): string {
-  const known = LABELS[name];
+export function label(name: string, object = ""): string {
+  const known = OF_TYPE[`${object}.${name}`] ?? LABELS[name];
   if (known) return known;
   const parts = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").split(/[ _]/);
   const words = parts.map((part) => WORDS[part.toLowerCase()] ?? part.toLowerCase()).filter(Boolean);

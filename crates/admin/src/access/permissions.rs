@@ -61,6 +61,8 @@ const TABLE: &[(&str, &str, Role)] = &[
     ("Revision", "diff", Viewer),
     ("Revision", "restore", Router),
     ("Revision", "confirm", Router),
+    ("DkimKey", "get", Viewer),
+    ("DkimKey", "make", Router),
     ("Explanation", "get", Viewer),
     ("Expression", "check", Viewer),
     ("Expression", "complete", Viewer),

@@ -10,7 +10,8 @@ use super::route::IpLookupStrategy;
 use super::secret::SecretKeyOptional;
 use super::shape;
 
-/// What a Relay route says. The hosts are those of `address` and `addresses`, or else it is the `socket`.
+/// To hosts named here, such as a provider or a mail store; by SMTP or LMTP. They are those of `address` and
+/// `addresses`, or else it is the `socket`.
 #[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RelayRoute {

@@ -40,7 +40,7 @@ impl RouteKind {
     }
 }
 
-/// What an Mx route says.
+/// To the MX hosts of the recipient's domain, as DNS names them.
 #[derive(Clone, PartialEq, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MxRoute {
@@ -96,7 +96,7 @@ pub(crate) struct RouteHead {
     pub(crate) description: Option<String>,
 }
 
-/// A Local route has nothing else.
+/// Into the mailboxes here.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Local {}

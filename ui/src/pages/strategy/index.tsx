@@ -10,6 +10,7 @@ import { SaveBar } from "@/editor/SaveBar";
 import { useEditor } from "@/editor/useEditor";
 import ExpressionField from "@/expression/ExpressionField";
 import { below } from "@/forms/faults";
+import { Help } from "@/forms/Help";
 import { patch, read, same } from "@/forms/schema";
 import { Trouble } from "@/shell/Trouble";
 import { litOf } from "./lit";
@@ -21,14 +22,14 @@ const TYPE = "MtaOutboundStrategy";
 
 /** What each expression decides, in the order in which they are asked. */
 const PARTS = [
-  { name: "route", title: "Route", when: "asked for each recipient at each attempt" },
+  { name: "route", title: "Route" },
   {
     name: "schedule",
     title: "Schedule",
     when: "asked when mail is accepted and after each temporary failure",
   },
-  { name: "connection", title: "Connection", when: "asked for each address that is about to be contacted" },
-  { name: "tls", title: "TLS", when: "asked for each host that is about to be tried" },
+  { name: "connection", title: "Connection" },
+  { name: "tls", title: "TLS" },
 ] as const;
 
 export default function Strategy() {
@@ -49,7 +50,7 @@ export default function Strategy() {
         intro="How each recipient is delivered. Of each list the first branch whose condition is true decides."
       />
       <TestLine trial={trial} onChange={setTrial} tested={tested} dirty={editor.dirty} />
-      {PARTS.map(({ name, title, when }) => {
+      {PARTS.map(({ name, title }) => {
         const property = properties.find((one) => one.name === name);
         if (property?.kind !== "expression") return null;
         const standard = read(property, property.default);
@@ -58,7 +59,7 @@ export default function Strategy() {
             <header>
               <h2 id={`part-${name}`}>{title}</h2>
               <Text size="xs" c="dimmed">
-                {property.help} {when.charAt(0).toUpperCase() + when.slice(1)}.
+                <Help text={property.help} />
                 {!readOnly && !same(draft[name], standard) && (
                   <>
                     {" "}
