@@ -101,7 +101,10 @@ export function ObjectEditor(props: ObjectEditorProps) {
           faulty={editor.faults.length > 0}
           isNew={isNew}
           onSave={editor.save}
-          onDiscard={() => (isNew ? (editor.discard(), onGone?.()) : editor.discard())}
+          onDiscard={() => {
+            editor.discard();
+            if (isNew) onGone?.();
+          }}
         />
       )}
       <Guard dirty={editor.dirty && !editor.busy} />

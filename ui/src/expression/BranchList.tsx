@@ -111,7 +111,7 @@ export function BranchList({ label, word, home, yields, value, onChange, errors,
                   {...at(`match.${place}.if`)}
                 />
               </div>
-              {lit && lit.outcomes[place] && <Outcome lit={lit} place={place} />}
+              {lit?.outcomes[place] && <Outcome lit={lit} place={place} />}
               <div className="branch-part">
                 <span className="branch-word">then</span>
                 <Result

@@ -16,34 +16,32 @@ export function Tabs({ base, tabs }: { base: string; tabs: Tab[] }) {
   const open =
     tabs.find(({ path }) => rest === path || rest.startsWith(`${path}/`))?.path ?? tabs[0]?.path ?? null;
   return (
-    <>
-      <Row
-        value={open}
-        onChange={(path) => path && void navigate(`${base}/${path}`)}
-        mb="md"
-        activateTabWithKeyboard={false}
-      >
-        <Row.List>
-          {tabs.map(({ path, label }) => (
-            <Row.Tab key={path} value={path}>
-              {label}
-            </Row.Tab>
-          ))}
-        </Row.List>
-        {tabs.map(({ path }) => (
-          <Row.Panel key={path} value={path} pt="md">
-            {path === open && (
-              <Routes>
-                <Route index element={<Navigate to={`${base}/${tabs[0]?.path ?? ""}`} replace />} />
-                {tabs.map((tab) => (
-                  <Route key={tab.path} path={`${tab.path}/*`} element={tab.view} />
-                ))}
-                <Route path="*" element={<Navigate to={base} replace />} />
-              </Routes>
-            )}
-          </Row.Panel>
+    <Row
+      value={open}
+      onChange={(path) => path && void navigate(`${base}/${path}`)}
+      mb="md"
+      activateTabWithKeyboard={false}
+    >
+      <Row.List>
+        {tabs.map(({ path, label }) => (
+          <Row.Tab key={path} value={path}>
+            {label}
+          </Row.Tab>
         ))}
-      </Row>
-    </>
+      </Row.List>
+      {tabs.map(({ path }) => (
+        <Row.Panel key={path} value={path} pt="md">
+          {path === open && (
+            <Routes>
+              <Route index element={<Navigate to={`${base}/${tabs[0]?.path ?? ""}`} replace />} />
+              {tabs.map((tab) => (
+                <Route key={tab.path} path={`${tab.path}/*`} element={tab.view} />
+              ))}
+              <Route path="*" element={<Navigate to={base} replace />} />
+            </Routes>
+          )}
+        </Row.Panel>
+      ))}
+    </Row>
   );
 }
