@@ -32,7 +32,18 @@ interface Props {
   lit: Lit | null;
 }
 
-export function BranchList({ label, word, home, yields, value, onChange, errors, warnings, disabled, lit }: Props) {
+export function BranchList({
+  label,
+  word,
+  home,
+  yields,
+  value,
+  onChange,
+  errors,
+  warnings,
+  disabled,
+  lit,
+}: Props) {
   const [dragged, setDragged] = useState<number | null>(null);
   const [over, setOver] = useState<number | null>(null);
   const keys = useKeysOf(value.match.length);
