@@ -108,14 +108,15 @@ const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + if month <= 2 { 1 } else { 0 }, month, day)
 }
 
-/// A duration in the largest unit that says enough: `850 ms`, `90 s`, `15 min`, `3 h`, `5 d`.
+/// A duration in the largest unit that says enough, rounded: `850 ms`, `90 s`, `15 min`, `3 h`, `5 d`.
 pub(crate) fn span(millis: i64) -> String {
+    let of = |unit: i64| millis.saturating_add(unit / 2) / unit;
     match millis {
         ..1000 => format!("{millis} ms"),
-        1000..120_000 => format!("{} s", millis / SECOND),
-        120_000..7_200_000 => format!("{} min", millis / MINUTE),
-        7_200_000..172_800_000 => format!("{} h", millis / HOUR),
-        _ => format!("{} d", millis / DAY),
+        1000..120_000 => format!("{} s", of(SECOND)),
+        120_000..7_200_000 => format!("{} min", of(MINUTE)),
+        7_200_000..172_800_000 => format!("{} h", of(HOUR)),
+        _ => format!("{} d", of(DAY)),
     }
 }
 
