@@ -91,7 +91,10 @@ async fn act(api: &Api, caller: &Caller, action: &Value) -> Result<String, SetEr
             api.settings.machine().forget(Forget::Negative);
             Ok(kind.to_owned())
         }
-        _ => Err(SetError::invalid_property("@type", format!("there is no action {kind}"))),
+        _ => match crate::queue::act(api, caller, action).await {
+            Some(done) => done,
+            None => Err(SetError::invalid_property("@type", format!("there is no action {kind}"))),
+        },
     }
 }
 

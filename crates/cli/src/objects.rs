@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::client::{OBJECTS_PER_CALL_MAX, call};
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::schema::Type;
+use crate::schema::{Kind, Type};
 
 /// The id of the only object of its type.
 pub(crate) const SINGLETON: &str = "singleton";
@@ -67,6 +67,26 @@ pub(crate) async fn all(desk: &Desk<'_>, kind: &Type, filter: Value) -> Result<V
         }
         objects
     })
+}
+
+/// The objects as people read them: what refers to another object names it.
+pub(crate) async fn readable(
+    desk: &Desk<'_>,
+    kind: &Type,
+    mut objects: Vec<Value>,
+) -> Result<Vec<Value>, Failure> {
+    for property in kind.variants.iter().flat_map(|variant| &variant.properties) {
+        let Kind::Reference(to) = &property.kind else { continue };
+        let to = desk.schema().await?.find(to)?;
+        let others = all(desk, &to, json!({})).await?;
+        for value in objects.iter_mut().filter_map(|object| object.get_mut(&property.name)) {
+            let other = others.iter().find(|other| other.get("id") == Some(value));
+            if let Some(other) = other {
+                *value = to.name_of(other).into();
+            }
+        }
+    }
+    Ok(objects)
 }
 
 /// Objects that pass the filter in the server's order, `most` of them at most.

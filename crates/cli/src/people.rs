@@ -97,12 +97,7 @@ pub(crate) async fn account(desk: &Desk<'_>, args: &AccountArgs) -> Result<(), F
             let mut body = Map::new();
             body.insert("name".to_owned(), name.as_str().into());
             if !alias.is_empty() {
-                let aliases: Map<String, Value> = alias
-                    .iter()
-                    .enumerate()
-                    .map(|(i, alias)| (i.to_string(), alias.as_str().into()))
-                    .collect();
-                body.insert("aliases".to_owned(), aliases.into());
+                body.insert("aliases".to_owned(), json!(alias));
             }
             if !no_password {
                 body.insert("secret".to_owned(), password::new(*stdin)?.into());

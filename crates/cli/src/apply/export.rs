@@ -135,41 +135,30 @@ fn body(kind: &Type, object: &Value, present: &BTreeMap<String, Vec<Value>>) -> 
     }
     for property in properties.iter().filter(|property| !property.secret && !property.server_set) {
         if let Some(value) = object.get(&property.name).filter(|value| !value.is_null()) {
-            body.insert(property.name.clone(), referring(property, value, present));
+            body.extend(referring(property, value, present).map(|value| (property.name.clone(), value)));
         }
     }
     Value::Object(body)
 }
 
-fn referring(property: &Property, value: &Value, present: &BTreeMap<String, Vec<Value>>) -> Value {
+fn referring(property: &Property, value: &Value, present: &BTreeMap<String, Vec<Value>>) -> Option<Value> {
     match (&property.kind, value.as_str()) {
-        (Kind::Reference(to), Some(id)) if present.contains_key(to) => format!("#{to}-{id}").into(),
-        _ => without_secrets(value, &property.kind),
+        (Kind::Reference(to), Some(id)) if present.contains_key(to) => Some(format!("#{to}-{id}").into()),
+        // Half of what has a secret could not be applied; without it, the secret that is there stays.
+        _ => (!has_secret(value, &property.kind)).then(|| value.clone()),
     }
 }
 
-/// A value without the secrets within it.
-fn without_secrets(value: &Value, kind: &Kind) -> Value {
-    let Value::Object(members) = value else { return value.clone() };
+/// Whether there is a secret within a value.
+fn has_secret(value: &Value, kind: &Kind) -> bool {
+    let Value::Object(members) = value else { return false };
     match kind {
-        Kind::Object(variants) => {
-            let named = |name: &str| {
-                let properties = variants.iter().flat_map(|variant| &variant.properties);
-                properties.into_iter().find(|property| property.name == name)
-            };
-            let kept = members.iter().filter(|(name, _)| named(name).is_none_or(|property| !property.secret));
-            let kept = kept.map(|(name, value)| {
-                let value = named(name)
-                    .map_or_else(|| value.clone(), |property| without_secrets(value, &property.kind));
-                (name.clone(), value)
-            });
-            Value::Object(kept.collect())
-        }
-        Kind::List(item) => {
-            let kept = members.iter().map(|(name, value)| (name.clone(), without_secrets(value, item)));
-            Value::Object(kept.collect())
-        }
-        _ => value.clone(),
+        Kind::Object(variants) => variants.iter().flat_map(|variant| &variant.properties).any(|property| {
+            let value = members.get(&property.name).filter(|value| !value.is_null());
+            value.is_some_and(|value| property.secret || has_secret(value, &property.kind))
+        }),
+        Kind::List(item) => members.values().any(|value| has_secret(value, item)),
+        _ => false,
     }
 }
 

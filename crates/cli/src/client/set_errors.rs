@@ -54,12 +54,17 @@ pub(crate) fn refusal(what: &str, error: &Value) -> Failure {
     } else {
         validation
     };
+    // What stands in the line already is not said twice.
+    failure.details.retain(|detail| !failure.text.ends_with(detail.as_str()));
     failure.hint = error.get("hint").and_then(Value::as_str).map(str::to_owned).or_else(|| hint(kind, what));
     failure
 }
 
 fn hint(kind: &str, what: &str) -> Option<String> {
-    let object = what.split(' ').next().unwrap_or(what);
+    // `line 3: MtaRoute smarthost` of a file is also about a type.
+    let object =
+        what.strip_prefix("line ").and_then(|rest| rest.split_once(": ")).map_or(what, |(_, rest)| rest);
+    let object = object.split(' ').next().unwrap_or(object);
     match kind {
         "invalidPatch" | "invalidProperties" | "validationFailed" => {
             Some(format!("`waypost describe {object}` lists its properties"))

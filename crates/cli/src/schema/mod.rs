@@ -105,15 +105,21 @@ impl Schema {
     pub(crate) fn find(&self, wanted: &str) -> Result<Type, Failure> {
         let plain = wanted.strip_prefix("x:").unwrap_or(wanted).to_lowercase();
         let singular = plain.strip_suffix('s').unwrap_or(&plain);
-        let known = || self.types.iter().map(|kind| kind.name.as_str()).chain(OTHERS);
-        let forms: [&dyn Fn(&str) -> bool; 4] = [
-            &|name| name == plain,
-            &|name| name == singular,
-            &|name| name.strip_prefix("mta").is_some_and(|rest| rest == plain || rest == singular),
-            &|name| name.contains(singular) && !singular.is_empty(),
+        let settings = || self.types.iter().map(|kind| kind.name.as_str());
+        let known = || settings().chain(OTHERS);
+        let is_part = |name: &str| name.contains(singular) && !singular.is_empty();
+        let forms: [(&dyn Fn(&str) -> bool, Vec<&str>); 5] = [
+            (&|name| name == plain, known().collect()),
+            (&|name| name == singular, known().collect()),
+            (
+                &|name| name.strip_prefix("mta").is_some_and(|rest| rest == plain || rest == singular),
+                known().collect(),
+            ),
+            (&is_part, settings().collect()),
+            (&is_part, OTHERS.to_vec()),
         ];
-        for form in forms {
-            let mut found: Vec<&str> = known().filter(|name| form(&name.to_lowercase())).collect();
+        for (form, among) in forms {
+            let mut found: Vec<&str> = among.into_iter().filter(|name| form(&name.to_lowercase())).collect();
             found.dedup();
             match found.as_slice() {
                 [] => {}

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Look};
 use crate::failure::Failure;
+use crate::schema::Type;
 use crate::{objects, render};
 
 /// Which object.
@@ -32,13 +33,24 @@ pub(crate) async fn run(desk: &Desk<'_>, args: &Args) -> Result<(), Failure> {
     if args.name.is_some() || kind.singleton {
         let object = objects::find(desk, &kind, args.name.as_deref().unwrap_or(objects::SINGLETON)).await?;
         let object = only(object);
-        desk.show(&object, |look| render::object(look, &kind, &object));
+        let shown = for_people(desk, &kind, vec![object.clone()]).await?;
+        desk.show(&object, |look| texts(look, &kind, &shown));
         return Ok(());
     }
     let all: Vec<Value> = objects::all(desk, &kind, json!({})).await?.into_iter().map(only).collect();
-    desk.show(&Value::Array(all.clone()), |look| {
-        let texts: Vec<String> = all.iter().map(|object| render::object(look, &kind, object)).collect();
-        if texts.is_empty() { format!("there is no {}\n", kind.name) } else { texts.join("\n") }
+    let shown = for_people(desk, &kind, all.clone()).await?;
+    desk.show(&Value::Array(all), |look| match shown.is_empty() {
+        true => format!("there is no {}\n", kind.name),
+        false => texts(look, &kind, &shown),
     });
     Ok(())
+}
+
+/// With names for ids, if people are to read it.
+async fn for_people(desk: &Desk<'_>, kind: &Type, objects: Vec<Value>) -> Result<Vec<Value>, Failure> {
+    if desk.json { Ok(objects) } else { objects::readable(desk, kind, objects).await }
+}
+
+fn texts(look: &Look, kind: &Type, objects: &[Value]) -> String {
+    objects.iter().map(|object| render::object(look, kind, object)).collect::<Vec<_>>().join("\n")
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::desk::{Desk, Look};
 use crate::failure::Failure;
 use crate::paint::{Table, shown};
-use crate::schema::{Kind, Type};
+use crate::schema::{Kind, Property, Type};
 use crate::{objects, render, values};
 
 /// Columns of a table that nobody has chosen.
@@ -46,6 +46,9 @@ pub(crate) async fn run(desk: &Desk<'_>, args: &Args) -> Result<(), Failure> {
         })
         .collect();
     let as_json = if args.fields.is_empty() { Value::Array(found.clone()) } else { Value::Array(picked) };
+    if !desk.json {
+        found = objects::readable(desk, &kind, found).await?;
+    }
     desk.show(&as_json, |look| text(look, &kind, &columns, &found));
     Ok(())
 }
@@ -54,7 +57,7 @@ fn text(look: &Look, kind: &Type, columns: &[String], found: &[Value]) -> String
     if found.is_empty() {
         return format!("there is no such {}\n", kind.name);
     }
-    let heads: Vec<String> = columns.iter().map(|name| shown(name).to_uppercase()).collect();
+    let heads: Vec<String> = columns.iter().map(|name| heading(name)).collect();
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     let mut table = Table::new(&heads);
     for object in found {
@@ -77,25 +80,39 @@ fn columns(kind: &Type, args: &Args, found: &[Value]) -> Vec<String> {
     if kind.has_variants() {
         columns.push("@type".to_owned());
     }
-    let described: Vec<String> = kind
-        .variants
-        .iter()
-        .flat_map(|variant| &variant.properties)
+    let properties = kind.variants.iter().flat_map(|variant| &variant.properties);
+    let mut described: Vec<&Property> = properties
         .filter(|property| {
             !property.secret && !matches!(property.kind, Kind::Object(_) | Kind::Expression { .. })
         })
-        .map(|property| property.name.clone())
         .collect();
-    let met = found.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned();
-    for name in described.into_iter().chain(met.filter(|_| !kind.described)) {
-        let told = found
-            .iter()
-            .any(|object| object.get(&name).is_some_and(|value| !value.is_null() && *value != json!({})));
-        if columns.len() < COLUMNS_MAX && !columns.contains(&name) && told {
+    // What must be said, says most.
+    described.sort_by_key(|property| !property.required);
+    let tells = |name: &str, default: &Value| {
+        let values = found.iter().filter_map(|object| object.get(name));
+        values.into_iter().any(|value| !value.is_null() && *value != json!({}) && value != default)
+    };
+    let described = described.into_iter().map(|property| (property.name.clone(), property.default.clone()));
+    let met = found.iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let met = met.filter(|_| !kind.described).map(|name| (name.clone(), Value::Null));
+    for (name, default) in described.chain(met) {
+        if columns.len() < COLUMNS_MAX && !columns.contains(&name) && tells(&name, &default) {
             columns.push(name);
         }
     }
     columns
+}
+
+/// `ipLookupStrategy` as `IP LOOKUP STRATEGY`.
+fn heading(name: &str) -> String {
+    let mut out = String::new();
+    for c in shown(name).trim_start_matches('@').chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push(' ');
+        }
+        out.extend(c.to_uppercase());
+    }
+    out
 }
 
 fn at<'a>(object: &'a Value, name: &str) -> &'a Value {
