@@ -24,6 +24,9 @@ const OTHERS: [&str; 14] = [
     "Health",
 ];
 
+/// Whether a type's name, in lower case, is what somebody typed.
+type Form<'f> = &'f dyn Fn(&str) -> bool;
+
 /// All types.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
@@ -108,7 +111,7 @@ impl Schema {
         let settings = || self.types.iter().map(|kind| kind.name.as_str());
         let known = || settings().chain(OTHERS);
         let is_part = |name: &str| name.contains(singular) && !singular.is_empty();
-        let forms: [(&dyn Fn(&str) -> bool, Vec<&str>); 5] = [
+        let forms: [(Form<'_>, Vec<&str>); 5] = [
             (&|name| name == plain, known().collect()),
             (&|name| name == singular, known().collect()),
             (
