@@ -17,6 +17,7 @@ use crate::explain::Surroundings;
 use crate::methods;
 use crate::observer::Observer;
 use crate::queue::Jobs;
+use crate::route_test::RouteTests;
 use crate::settings::Settings;
 
 /// The management API: answers method calls.
@@ -38,6 +39,8 @@ pub struct Api {
     pub observer: Arc<Observer>,
     /// The jobs on the queue that run.
     pub jobs: Jobs,
+    /// Tests of routes.
+    pub route_tests: RouteTests,
     /// The settings.
     pub settings: Settings,
 }

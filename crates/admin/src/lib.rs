@@ -19,6 +19,7 @@ mod methods;
 mod metrics;
 pub mod observer;
 pub mod queue;
+pub mod route_test;
 mod schema;
 pub mod set_error;
 pub mod settings;

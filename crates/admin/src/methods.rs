@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::dkim;
 use crate::error::MethodError;
 use crate::settings::{objects, revisions, whole};
-use crate::{explain, history, queue, statistics};
+use crate::{explain, history, queue, route_test, statistics};
 
 /// The ids of what earlier calls of the same request created, by creation id.
 pub(crate) type Created = CreationIds;
@@ -86,6 +86,7 @@ async fn dispatch(
         "QueuedMessage" | "QueueCause" | "QueueJob" | "Pause" | "NextHop" => {
             queue::call(api, caller, object, verb, arguments).await
         }
+        "RouteTest" => route_test::call(api, caller, object, verb, arguments).await,
         "Action" => actions::call(api, caller, verb, arguments).await,
         "Settings" => whole::call(api, caller, created, verb, arguments).await,
         "Revision" => revisions::call(api, caller, verb, arguments).await,

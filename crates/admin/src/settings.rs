@@ -13,6 +13,7 @@ mod machine;
 pub(crate) mod objects;
 mod owner;
 mod past;
+mod references;
 mod revision;
 pub(crate) mod revisions;
 mod start;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::explain::{Door, Surroundings};
+use admin::route_test::RouteTests;
 use admin::settings::{Machine, Settings, Started};
 use admin::{Api, Observer, ObserverFiles};
 use anyhow::Context;
@@ -118,6 +119,7 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         tasks: TaskTracker::new(),
         jobs: admin::queue::Jobs::default(),
         observer: observer.clone(),
+        route_tests: RouteTests::new(connections.clone()),
         settings: settings.clone(),
     };
     let management = management::start(boot, management_tls, api, owner).await?;

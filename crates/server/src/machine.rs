@@ -10,11 +10,12 @@ use mta::world::Forget;
 use policy::Configuration;
 use policy::check::Environment;
 use policy::registry::Registry;
-use policy::settings::Settings;
+use policy::settings::{SecretReference, Settings};
 use store::LookupStores;
 use tokio::sync::watch;
 
 use crate::config::Boot;
+use crate::secrets::allowed_over_api;
 use crate::settings_file::environment;
 use crate::starting::usable;
 
@@ -29,6 +30,14 @@ impl Outside for ThisMachine {
         // A secret may lie on another machine that does not answer.
         let gathering = tokio::task::spawn_blocking(move || environment(&settings, &boot));
         gathering.await.expect("what lies outside is gathered without a panic")
+    }
+
+    async fn allowed(&self, reference: &SecretReference) -> Result<(), String> {
+        let (reference, boot) = (reference.clone(), Arc::clone(&self.0));
+        let looking = tokio::task::spawn_blocking(move || {
+            allowed_over_api(&reference, &boot.secrets, &boot.data_directory)
+        });
+        looking.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
@@ -45,6 +54,10 @@ pub(crate) struct Running {
 impl Outside for Running {
     async fn environment(&self, settings: &Settings) -> Environment {
         self.here.environment(settings).await
+    }
+
+    async fn allowed(&self, reference: &SecretReference) -> Result<(), String> {
+        self.here.allowed(reference).await
     }
 }
 

@@ -110,6 +110,7 @@ impl Management {
     pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        self.api.route_tests.close().await;
         self.api.tasks.close();
         self.api.tasks.wait().await;
         self.api.audit.settle(true).await;

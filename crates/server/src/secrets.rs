@@ -42,6 +42,57 @@ pub(crate) fn read(reference: &SecretReference, allowed: &config::Secrets) -> Re
     Ok(Secret::new(text))
 }
 
+/// How variables must begin that are named over the API, where the boot file says nothing.
+const API_PREFIX: &str = "WAYPOST_";
+
+/// Whether the API may make the settings refer to this; the reason if not. Stricter than reading where the boot file
+/// says nothing: whoever may change a route could else have any file of the server sent to a host of theirs.
+pub(crate) fn allowed_over_api(
+    reference: &SecretReference,
+    allowed: &config::Secrets,
+    data_directory: &Path,
+) -> Result<(), String> {
+    match reference {
+        SecretReference::EnvironmentVariable(name) => {
+            let prefix = allowed.environment_prefix.as_deref().unwrap_or(API_PREFIX);
+            match name.trim().starts_with(prefix) {
+                true => Ok(()),
+                false => Err(format!(
+                    "the boot file allows the API only variables that begin with {prefix} (environment_prefix in [secrets])"
+                )),
+            }
+        }
+        SecretReference::File(path) => {
+            let directories = api_directories(allowed, data_directory);
+            // What is not there yet is judged by its directory, and again when it is read.
+            let real = path.canonicalize().ok().or_else(|| {
+                let (folder, name) = (path.parent()?.canonicalize().ok()?, path.file_name()?);
+                Some(folder.join(name))
+            });
+            let inside = |directory: &PathBuf| {
+                let base = directory.canonicalize();
+                base.is_ok_and(|base| real.as_ref().is_some_and(|real| real.starts_with(base)))
+            };
+            if directories.iter().any(inside) {
+                return Ok(());
+            }
+            let names: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
+            Err(format!(
+                "the boot file allows the API only files below {} (directories in [secrets])",
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+fn api_directories(allowed: &config::Secrets, data_directory: &Path) -> Vec<PathBuf> {
+    if !allowed.directories.is_empty() {
+        return allowed.directories.clone();
+    }
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    [data_directory.join("secrets")].into_iter().chain(credentials).collect()
+}
+
 fn variable(name: &str, allowed: &config::Secrets) -> Result<String, String> {
     if let Some(prefix) = allowed.environment_prefix.as_ref().filter(|prefix| !name.starts_with(*prefix)) {
         return Err(format!("the boot file allows only variables that begin with {prefix}"));
@@ -110,6 +161,42 @@ mod tests {
         let large = place.path().join("large");
         write(&large, &"x".repeat(70_000), 0o600);
         check(large, "larger than");
+    }
+
+    // proves: L7, L8
+    #[test]
+    fn the_api_names_only_what_the_boot_file_allows_and_little_where_it_says_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("data");
+        let (kept, elsewhere) = (data.join("secrets"), place.path().join("elsewhere"));
+        std::fs::create_dir_all(&kept).unwrap();
+        std::fs::create_dir_all(&elsewhere).unwrap();
+        write(&elsewhere.join("secret"), "hush", 0o600);
+        std::os::unix::fs::symlink(elsewhere.join("secret"), kept.join("link")).unwrap();
+        let silent = config::Secrets::default();
+        let lists = config::Secrets {
+            directories: vec![elsewhere.clone()],
+            environment_prefix: Some("RELAY_".to_owned()),
+            ..config::Secrets::default()
+        };
+        let file = SecretReference::File;
+        let variable = |name: &str| SecretReference::EnvironmentVariable(name.to_owned());
+        for (reference, by_default, listed) in [
+            (file(kept.join("relay")), true, false),
+            (file(kept.join("link")), false, true),
+            (file(kept.join("../../elsewhere/secret")), false, true),
+            (file(elsewhere.join("secret")), false, true),
+            (file(PathBuf::from("/etc/shadow")), false, false),
+            (file(PathBuf::from("/proc/self/environ")), false, false),
+            (file(kept.join("no/such/folder")), false, false),
+            (file(PathBuf::new()), false, false),
+            (variable("WAYPOST_RELAY"), true, false),
+            (variable("RELAY_PASSWORD"), false, true),
+            (variable("AWS_SECRET_ACCESS_KEY"), false, false),
+        ] {
+            assert_eq!(allowed_over_api(&reference, &silent, &data).is_ok(), by_default, "{reference}");
+            assert_eq!(allowed_over_api(&reference, &lists, &data).is_ok(), listed, "{reference}");
+        }
     }
 
     // proves: J5

@@ -5,6 +5,7 @@
 //! and says which Debian package has it. Every wait has a deadline; nothing waits by counting seconds.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this crate is test code throughout")]
 
+pub mod api;
 pub mod client;
 pub mod ledger;
 pub mod peers;

@@ -23,7 +23,6 @@ const SETTINGS: &[&str] = &[
     "MtaVirtualQueue",
     "ReportSettings",
     "SenderAuthSettings",
-    "StoreLookup",
     "TlsReportSettings",
     "WebHook",
 ];
@@ -40,6 +39,10 @@ const TABLE: &[(&str, &str, Role)] = &[
     ("Account", "get", Viewer),
     ("Account", "query", Viewer),
     ("Account", "set", Admin),
+    // It names files and databases, and what is in them can be asked for.
+    ("StoreLookup", "get", Viewer),
+    ("StoreLookup", "query", Viewer),
+    ("StoreLookup", "set", Admin),
     ("Administrator", "get", Admin),
     ("Administrator", "query", Admin),
     ("Administrator", "set", Admin),

@@ -7,6 +7,7 @@ use policy::settings::ObjectType;
 
 use super::judge::{Judged, Remark, blocking, called, judge};
 use super::machine::Outside;
+use super::references;
 
 /// How often what the check refuses is taken out and the rest is tried again.
 const ROUNDS_MAX: usize = 8;
@@ -57,8 +58,19 @@ pub(super) async fn draw(
             let replaced = blocking(move || before.replaced_by(&text)).await;
             let registry =
                 replaced.map_err(|errors| errors.into_iter().map(Remark::from).collect::<Vec<_>>())?;
+            for change in now.changes(&registry) {
+                if let Some(denied) = references::denied(outside, &change).await {
+                    let object = format!("{} {}", change.kind, registry.name_of(change.kind, change.id));
+                    return Err(vec![Remark {
+                        object,
+                        property: denied.property,
+                        ..Remark::plain(denied.why)
+                    }]);
+                }
+            }
             draw_registry(outside, registry).await
         }
+        // It was in force before.
         Draft::Registry(registry) => draw_registry(outside, *registry).await,
     }
 }
@@ -91,6 +103,9 @@ async fn draw_parts(
     for round in 0..=ROUNDS_MAX {
         let (before, these, ids) = (now.clone(), without(&parts, &refused), created.clone());
         let (registry, mut outcomes, ids) = blocking(move || apply(before, &these, ids, hash)).await;
+        if deny(outside, &outcomes, &mut refused).await {
+            continue;
+        }
         let any_refused = outcomes.iter().any(is_refused) || refused.iter().any(Refused::is_any);
         if whole && any_refused || !outcomes.iter().any(is_change) {
             tell(&mut outcomes, refused);
@@ -114,6 +129,24 @@ async fn draw_parts(
         }
     }
     unreachable!("the last round refuses all that is left")
+}
+
+/// Refuses the objects that name secrets which the API may not name. Says whether there is one.
+async fn deny(outside: &dyn Outside, outcomes: &[SetOutcome], refused: &mut [Refused]) -> bool {
+    let mut any = false;
+    for (outcome, refused) in outcomes.iter().zip(refused) {
+        for change in &outcome.changes {
+            let Some(denied) = references::denied(outside, change).await else { continue };
+            let id = change.id.to_string();
+            let key = outcome.created.iter().find(|(_, made)| *made == id).map(|(key, _)| key.clone());
+            match key {
+                Some(key) => refused.created.insert(key, denied.error()),
+                None => refused.updated.insert(id, denied.error()),
+            };
+            any = true;
+        }
+    }
+    any
 }
 
 fn apply(

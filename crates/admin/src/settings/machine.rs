@@ -5,7 +5,7 @@ use mta::world::Forget;
 use policy::Configuration;
 use policy::check::Environment;
 use policy::registry::Registry;
-use policy::settings::Settings;
+use policy::settings::{SecretReference, Settings};
 
 use super::judge::Remark;
 
@@ -14,6 +14,8 @@ use super::judge::Remark;
 pub trait Outside: Send + Sync {
     /// What must be known to check them: secrets, source addresses, the host name.
     async fn environment(&self, settings: &Settings) -> Environment;
+    /// Whether the API may make the settings refer to this secret; the reason if not.
+    async fn allowed(&self, reference: &SecretReference) -> Result<(), String>;
 }
 
 /// The server, as the settings see it.
