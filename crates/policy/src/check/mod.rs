@@ -9,6 +9,7 @@ mod implication;
 mod limits;
 mod lookup_stores;
 mod names;
+mod one;
 mod relays;
 mod reports;
 mod sources;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use crate::authenticity::SenderAuth;
 use crate::configuration::Configuration;
-use crate::expr::CheckedExpression;
+use crate::expr::{CheckedExpression, Span};
 use crate::extensions::Extensions;
 use crate::reporter::ReportRules;
 use crate::settings::{Secret, SecretReference, Settings, SettingsError};
@@ -34,6 +35,8 @@ use crate::signing::{OpenKey, Signer};
 use crate::tls_report::TlsReportRules;
 use strategies::Compiled;
 use vocabulary::Vocabulary;
+
+pub use one::check_expression;
 
 /// The names that a property can yield, as far as they are written down.
 pub(crate) fn names_yielded(expression: &CheckedExpression) -> Vec<&str> {
@@ -86,6 +89,8 @@ pub struct Finding {
     pub property: String,
     /// Line and column from 1: in the expression, if it is about one; in the file, if it is about the JSON form.
     pub position: Option<(usize, usize)>,
+    /// The bytes of the expression's text, if it is about one.
+    pub span: Option<Span>,
     /// What is wrong.
     pub message: String,
     /// What may help.
@@ -187,6 +192,7 @@ impl Finding {
             object: object.into(),
             property: String::new(),
             position: None,
+            span: None,
             message: message.into(),
             hint: None,
         }
@@ -210,6 +216,7 @@ impl From<SettingsError> for Finding {
             object: error.object,
             property: error.property,
             position: Some((error.line, error.column)).filter(|(line, _)| *line > 0),
+            span: None,
             message: error.message,
             hint: error.hint,
         }

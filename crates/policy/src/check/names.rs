@@ -1,13 +1,13 @@
 //! Does every name that is written down stand for an object?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::strategies::{Compiled, STRATEGY, finding, outcomes, yields};
 use super::{Finding, Severity};
 use crate::expr::suggest::closest;
 use crate::expr::tree::{BinaryOperator, Expr, Node};
 use crate::expr::{CheckedExpression, Formula, Kind, Place};
-use crate::settings::Settings;
+use crate::settings::{ObjectType, Settings};
 
 /// The name that counts when an expression yields none.
 const DEFAULT: &str = "default";
@@ -17,6 +17,37 @@ pub(super) fn check(settings: &Settings, compiled: &Compiled, findings: &mut Vec
     names("schedule", &compiled.schedule, "schedule", &settings.schedules, findings);
     names("connection", &compiled.connection, "connection strategy", &settings.connections, findings);
     names("tls", &compiled.tls, "TLS strategy", &settings.tls, findings);
+}
+
+/// The objects of a type that expressions yield the names of, and what people call them.
+pub(super) fn of_type(settings: &Settings, kind: Option<ObjectType>) -> (&'static str, Vec<String>) {
+    let noun = match kind {
+        Some(ObjectType::Route) => "route",
+        Some(ObjectType::Schedule) => "schedule",
+        Some(ObjectType::Connection) => "connection strategy",
+        Some(ObjectType::Tls) => "TLS strategy",
+        _ => "object",
+    };
+    let names = match kind {
+        Some(ObjectType::Route) => settings.routes.keys().cloned().collect(),
+        Some(ObjectType::Schedule) => settings.schedules.keys().cloned().collect(),
+        Some(ObjectType::Connection) => settings.connections.keys().cloned().collect(),
+        Some(ObjectType::Tls) => settings.tls.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
+    (noun, names)
+}
+
+/// The same for one property.
+pub(super) fn check_one(
+    property: &str,
+    compiled: &CheckedExpression,
+    noun: &str,
+    objects: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+) {
+    let objects = objects.iter().map(|name| (name.clone(), ())).collect();
+    names(property, compiled, noun, &objects, findings);
 }
 
 /// Whether each schedule's virtual queue exists.

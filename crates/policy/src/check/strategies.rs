@@ -56,6 +56,7 @@ pub(super) fn finding(
 ) -> Finding {
     Finding {
         position: Some(span.position(formula.source())),
+        span: Some(span),
         ..Finding::new(severity, STRATEGY, message).at(format!("{property}.{place}"))
     }
 }

@@ -62,6 +62,7 @@ impl Vocabulary {
             object: object.to_owned(),
             property: format!("{property}.{place}"),
             position: Some(error.span.position(source(expression, place))),
+            span: Some(error.span),
             message: error.message,
             hint: error.hint,
         }));

@@ -7,6 +7,7 @@ use regex::{Regex, RegexBuilder};
 use super::error::{ExprError, Span};
 use super::functions::{self, Builtin};
 use super::remote::{self, LookupFunction};
+use super::signature::Signature;
 use super::suggest::{closest, did_you_mean};
 use super::tree::{BinaryOperator, Expr, Node};
 use super::value::{Kind, List, Value};
@@ -66,7 +67,7 @@ pub(super) enum SystemName {
     NodeRole,
 }
 
-const SYSTEM_NAMES: &[(&str, SystemName)] = &[
+pub(super) const SYSTEM_NAMES: &[(&str, SystemName)] = &[
     ("domain", SystemName::Domain),
     ("hostname", SystemName::Hostname),
     ("node_id", SystemName::NodeId),
@@ -74,10 +75,37 @@ const SYSTEM_NAMES: &[(&str, SystemName)] = &[
     ("node_role", SystemName::NodeRole),
 ];
 
-const SPECIAL: &[&str] = &["matches", "system", "metric", "is_local_domain", "is_local_address"];
+/// Functions whose arguments are looked at before they are evaluated.
+const SPECIAL: &[Signature] = &[
+    Signature {
+        name: "matches",
+        parameters: &["pattern", "text"],
+        kind: Kind::Number,
+        help: "Whether a regular expression is found; fills $0, $1, ….",
+    },
+    Signature {
+        name: "system",
+        parameters: &["name"],
+        kind: Kind::Any,
+        help: "The server's own domain, hostname, node_id, node_hostname or node_role.",
+    },
+    Signature { name: "metric", parameters: &["name"], kind: Kind::Number, help: "0 in this version." },
+    Signature {
+        name: "is_local_domain",
+        parameters: &["domain"],
+        kind: Kind::Number,
+        help: "Whether a Domain has this name or alias.",
+    },
+    Signature {
+        name: "is_local_address",
+        parameters: &["address"],
+        kind: Kind::Number,
+        help: "Whether an account or a catch-all of ours takes it.",
+    },
+];
 
 /// Bare words that stand for themselves.
-const CONSTANTS: &[&str] = &[
+pub(super) const CONSTANTS: &[&str] = &[
     "relaxed",
     "strict",
     "disable",
@@ -98,6 +126,11 @@ const CONSTANTS: &[&str] = &[
     "stanag4406",
     "nsep",
 ];
+
+/// [`SPECIAL`], for people.
+pub(super) fn signatures() -> impl Iterator<Item = Signature> {
+    SPECIAL.iter().copied()
+}
 
 /// Checks a tree.
 pub(super) fn check(expr: &Expr, dictionary: &Dictionary<'_>) -> Result<Checked, ExprError> {
@@ -179,7 +212,7 @@ fn check_name(name: &str, span: Span, dictionary: &Dictionary<'_>) -> Result<Che
 }
 
 fn function_names() -> impl Iterator<Item = &'static str> {
-    functions::names().chain(remote::names()).chain(SPECIAL.iter().copied())
+    functions::names().chain(remote::names()).chain(SPECIAL.iter().map(|special| special.name))
 }
 
 fn check_call(
@@ -189,7 +222,8 @@ fn check_call(
     dictionary: &Dictionary<'_>,
 ) -> Result<Checked, ExprError> {
     if let Some(builtin) = functions::named(name) {
-        arity(name, builtin.arity..=builtin.arity, arguments, span)?;
+        let count = builtin.parameters.len();
+        arity(name, count..=count, arguments, span)?;
         return Ok(Checked::Call(builtin, check_all(arguments, dictionary)?));
     }
     if let Some((function, count)) = remote::named(name) {

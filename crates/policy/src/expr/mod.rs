@@ -5,6 +5,7 @@
 //! gathered first, by running it until it asks for one that has no answer yet.
 
 mod check;
+mod complete;
 mod error;
 mod eval;
 mod functions;
@@ -13,6 +14,7 @@ mod operate;
 mod parse;
 mod property;
 mod remote;
+mod signature;
 pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
@@ -20,13 +22,16 @@ mod token;
 pub mod tree;
 pub mod value;
 mod variables;
+pub(crate) mod words;
 
 pub use check::{Dictionary, StoreKind};
+pub use complete::{Completion, CompletionNames, Proposal, complete};
 pub use error::{ExprError, Span};
 pub use eval::{Interrupt, Scene, Surroundings};
 pub use lookup::{Argument, Asking, DnsKind, Lookup, LookupAnswers, LookupValue, Question, dns_value};
 pub use property::{CheckedBranch, CheckedExpression, Formula, Place};
 pub(crate) use property::{Evaluated, Step};
+pub use signature::Signature;
 pub use value::{Kind, Value};
 pub use variables::{Context, Variable, Variables};
 

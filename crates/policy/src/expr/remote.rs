@@ -8,6 +8,7 @@ use super::check::{Dictionary, StoreKind};
 use super::error::{ExprError, Span};
 use super::functions::ARGUMENTS_MAX;
 use super::lookup::{Argument, Asking, DnsKind, Lookup, LookupValue, Question};
+use super::signature::Signature;
 use super::suggest::did_you_mean;
 use super::tree::{Expr, Node};
 use super::value::{Kind, Value};
@@ -27,17 +28,48 @@ pub(super) enum LookupFunction {
     RelayIsUp,
 }
 
-const LOOKUPS: &[(&str, usize, LookupFunction)] = &[
-    ("dns_query", 2, LookupFunction::DnsQuery),
-    ("key_get", 2, LookupFunction::KeyGet),
-    ("key_exists", 2, LookupFunction::KeyExists),
-    ("key_set", 3, LookupFunction::KeySet),
-    ("counter_incr", 3, LookupFunction::CounterIncr),
-    ("counter_get", 2, LookupFunction::CounterGet),
-    ("sql_query", 3, LookupFunction::SqlQuery),
-    ("header", 1, LookupFunction::Header),
-    ("headers", 1, LookupFunction::Headers),
-    ("relay_is_up", 1, LookupFunction::RelayIsUp),
+/// Name, what the arguments are called, which function, what it yields.
+const LOOKUPS: &[(&str, &[&str], LookupFunction, &str)] = &[
+    (
+        "dns_query",
+        &["name", "type"],
+        LookupFunction::DnsQuery,
+        "What DNS says: ip, ipv4, ipv6, mx, txt or ptr records of a name.",
+    ),
+    (
+        "key_get",
+        &["store", "key"],
+        LookupFunction::KeyGet,
+        "The value of a key in a lookup store; empty if it is not there.",
+    ),
+    ("key_exists", &["store", "key"], LookupFunction::KeyExists, "Whether a lookup store has the key."),
+    ("key_set", &["store", "key", "value"], LookupFunction::KeySet, "Writes a key into a lookup store."),
+    (
+        "counter_incr",
+        &["store", "key", "n"],
+        LookupFunction::CounterIncr,
+        "Adds to a counter in a lookup store, and yields it.",
+    ),
+    ("counter_get", &["store", "key"], LookupFunction::CounterGet, "A counter in a lookup store."),
+    (
+        "sql_query",
+        &["store", "statement", "values"],
+        LookupFunction::SqlQuery,
+        "What an SQL statement yields; ? stands for the parameters.",
+    ),
+    (
+        "header",
+        &["name"],
+        LookupFunction::Header,
+        "The first field of this name in the header of the message.",
+    ),
+    ("headers", &["name"], LookupFunction::Headers, "All fields of this name in the header of the message."),
+    (
+        "relay_is_up",
+        &["route"],
+        LookupFunction::RelayIsUp,
+        "Whether a host of the Relay route answered lately.",
+    ),
 ];
 
 /// Who asks, and when.
@@ -61,13 +93,17 @@ pub(super) struct Turn {
 /// The function of this name, and how many arguments it takes.
 pub(super) fn named(name: &str) -> Option<(LookupFunction, usize)> {
     let found = LOOKUPS.iter().find(|(lookup, ..)| *lookup == name);
-    found.map(|(_, count, function)| (*function, *count))
+    found.map(|(_, parameters, function, _)| (*function, parameters.len()))
 }
 
-/// All of them, each with its arity and what it yields.
-#[cfg(test)]
-pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize, Kind)> {
-    LOOKUPS.iter().map(|(name, count, function)| (*name, *count, function.kind()))
+/// All of them, for people.
+pub(super) fn signatures() -> impl Iterator<Item = Signature> {
+    LOOKUPS.iter().map(|(name, parameters, function, help)| Signature {
+        name,
+        parameters,
+        kind: function.kind(),
+        help,
+    })
 }
 
 /// All names.
@@ -283,7 +319,7 @@ fn plain(answer: &LookupValue) -> Value<'_> {
 }
 
 impl DnsKind {
-    const ALL: [DnsKind; 6] =
+    pub(super) const ALL: [DnsKind; 6] =
         [DnsKind::Ip, DnsKind::Ipv4, DnsKind::Ipv6, DnsKind::Mx, DnsKind::Txt, DnsKind::Ptr];
 
     fn named(name: &str) -> Option<Self> {

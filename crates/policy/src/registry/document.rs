@@ -101,7 +101,7 @@ fn read(text: &str, known: &Registry) -> Result<Registry, Vec<SettingsError>> {
             Err(error) => errors.push(settings_error(object, &error)),
         }
     }
-    registry.complete();
+    registry.fill();
     if errors.is_empty() { Ok(registry) } else { Err(errors) }
 }
 

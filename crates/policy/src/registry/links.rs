@@ -41,6 +41,11 @@ impl Names {
         }
     }
 
+    /// The names of the objects of a type, if expressions yield them.
+    pub(super) fn named(&self, kind: ObjectType) -> Option<&BTreeSet<String>> {
+        self.objects.get(&kind)
+    }
+
     /// Compiles an expression.
     pub(super) fn compile(
         &self,

@@ -6,6 +6,7 @@
 
 mod diff;
 mod document;
+mod expressions;
 mod fresh;
 mod id;
 mod links;
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 
 use crate::settings::ObjectType;
 
+pub use expressions::{expression_kind, read_expression};
 pub use id::{Id, SINGLETON};
 pub use schema::schema;
 pub use set_error::{ObjectReference, SetError, SetErrorKind, ValidationError, ValidationKind};

@@ -50,17 +50,25 @@ pub(super) fn document(
     reading: Reading,
     resolve: Resolve<'_>,
 ) -> Result<Document, SetError> {
-    let mut normal = Normal {
-        reading,
-        resolve,
-        path: Vec::new(),
-        wrong: Vec::new(),
-        broken: Vec::new(),
-        dangling: Vec::new(),
-    };
+    let mut normal = Normal::new(reading, resolve);
     let document = normal.shape(&schema.shape, written, old);
     normal.finish()?;
     Ok(document.unwrap_or_default())
+}
+
+/// The normal form of an expression property by itself.
+pub(super) fn value_of_expression(written: &Value) -> Result<Value, SetError> {
+    let nothing = |_: ObjectType, _: &str| None;
+    let mut normal = Normal::new(Reading::Strict, &nothing);
+    let value = normal.expression(written);
+    normal.finish().map(|()| value)
+}
+
+impl<'n> Normal<'n> {
+    fn new(reading: Reading, resolve: Resolve<'n>) -> Self {
+        let (wrong, broken, dangling) = (Vec::new(), Vec::new(), Vec::new());
+        Normal { reading, resolve, path: Vec::new(), wrong, broken, dangling }
+    }
 }
 
 impl Normal<'_> {

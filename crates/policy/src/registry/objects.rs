@@ -28,12 +28,12 @@ impl Registry {
             // What cannot be read is kept as it is, so that the check can say what is wrong with it.
             registry.put(kind, id, Arc::new(read.unwrap_or(stored)));
         }
-        registry.complete();
+        registry.fill();
         registry
     }
 
     /// Gives every singleton that was never written its defaults.
-    pub(super) fn complete(&mut self) {
+    pub(super) fn fill(&mut self) {
         for kind in ObjectType::all().filter(|kind| kind.is_singleton()) {
             if self.document(kind, Id::Singleton).is_none() {
                 let read =

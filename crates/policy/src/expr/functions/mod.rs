@@ -6,6 +6,7 @@ mod mail;
 mod split;
 mod text;
 
+use super::signature::Signature;
 use super::value::{Kind, Value};
 
 /// Arguments that a function takes at most.
@@ -18,8 +19,10 @@ pub(super) type Arguments<'a> = [Value<'a>; ARGUMENTS_MAX];
 pub(super) struct Builtin {
     /// As expressions write it.
     pub(super) name: &'static str,
-    /// How many arguments it takes.
-    pub(super) arity: usize,
+    /// What its arguments are called.
+    pub(super) parameters: &'static [&'static str],
+    /// What it yields, in a sentence.
+    pub(super) help: &'static str,
     /// What it yields.
     pub(super) kind: Kind,
     /// How its work grows.
@@ -50,10 +53,14 @@ pub(super) fn named(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|builtin| builtin.name == name)
 }
 
-/// All of them, each with its arity and what it yields.
-#[cfg(test)]
-pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize, Kind)> {
-    BUILTINS.iter().map(|builtin| (builtin.name, builtin.arity, builtin.kind))
+/// All of them, for people.
+pub(super) fn signatures() -> impl Iterator<Item = Signature> {
+    BUILTINS.iter().map(|builtin| Signature {
+        name: builtin.name,
+        parameters: builtin.parameters,
+        kind: builtin.kind,
+        help: builtin.help,
+    })
 }
 
 /// All names.
@@ -63,11 +70,12 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 const fn builtin(
     name: &'static str,
-    arity: usize,
+    parameters: &'static [&'static str],
     kind: Kind,
     run: for<'a> fn(Arguments<'a>) -> Value<'a>,
+    help: &'static str,
 ) -> Builtin {
-    Builtin { name, arity, kind, cost: Cost::Sum, run }
+    Builtin { name, parameters, help, kind, cost: Cost::Sum, run }
 }
 
 impl Builtin {
@@ -78,49 +86,200 @@ impl Builtin {
 }
 
 static BUILTINS: &[Builtin] = &[
-    builtin("count", 1, Kind::Number, list::count),
-    builtin("sort", 2, Kind::Any, list::sort),
-    builtin("dedup", 1, Kind::Any, list::dedup).costing(Cost::Square),
-    builtin("winnow", 1, Kind::Any, list::winnow),
-    builtin("is_intersect", 2, Kind::Number, list::is_intersect).costing(Cost::Product),
-    builtin("contains", 2, Kind::Number, list::contains),
-    builtin("contains_ignore_case", 2, Kind::Number, list::contains_ignore_case),
-    builtin("is_empty", 1, Kind::Number, list::is_empty),
-    builtin("is_number", 1, Kind::Number, list::is_number),
-    builtin("if_then", 3, Kind::Any, list::if_then),
-    builtin("eq_ignore_case", 2, Kind::Number, text::eq_ignore_case),
-    builtin("starts_with", 2, Kind::Number, text::starts_with),
-    builtin("ends_with", 2, Kind::Number, text::ends_with),
-    builtin("len", 1, Kind::Number, text::len),
-    builtin("count_chars", 1, Kind::Number, text::count_chars),
-    builtin("count_spaces", 1, Kind::Number, text::count_spaces),
-    builtin("count_uppercase", 1, Kind::Number, text::count_uppercase),
-    builtin("count_lowercase", 1, Kind::Number, text::count_lowercase),
-    builtin("trim", 1, Kind::Any, text::trim),
-    builtin("trim_start", 1, Kind::Any, text::trim_start),
-    builtin("trim_end", 1, Kind::Any, text::trim_end),
-    builtin("to_lowercase", 1, Kind::Any, text::to_lowercase),
-    builtin("to_uppercase", 1, Kind::Any, text::to_uppercase),
-    builtin("is_uppercase", 1, Kind::Any, text::is_uppercase),
-    builtin("is_lowercase", 1, Kind::Any, text::is_lowercase),
-    builtin("has_digits", 1, Kind::Any, text::has_digits),
-    builtin("substring", 3, Kind::Text, text::substring),
-    builtin("strip_prefix", 2, Kind::Any, text::strip_prefix),
-    builtin("strip_suffix", 2, Kind::Any, text::strip_suffix),
-    builtin("lines", 1, Kind::Any, split::lines),
-    builtin("split", 2, Kind::List, split::split),
-    builtin("rsplit", 2, Kind::List, split::rsplit),
-    builtin("split_once", 2, Kind::Any, split::split_once),
-    builtin("rsplit_once", 2, Kind::Any, split::rsplit_once),
-    builtin("split_n", 3, Kind::List, split::split_n),
-    builtin("split_words", 1, Kind::List, split::split_words),
-    builtin("is_email", 1, Kind::Number, mail::is_email),
-    builtin("email_part", 2, Kind::Any, mail::email_part),
-    builtin("is_ip_addr", 1, Kind::Number, mail::is_ip_addr),
-    builtin("is_ipv4_addr", 1, Kind::Number, mail::is_ipv4_addr),
-    builtin("is_ipv6_addr", 1, Kind::Number, mail::is_ipv6_addr),
-    builtin("is_ip_in_cidr", 2, Kind::Number, mail::is_ip_in_cidr),
-    builtin("ip_reverse_name", 1, Kind::Text, mail::ip_reverse_name),
-    builtin("hash", 2, Kind::Text, hash::hash),
-    builtin("hash_bucket", 2, Kind::Number, hash::hash_bucket),
+    builtin(
+        "count",
+        &["x"],
+        Kind::Number,
+        list::count,
+        "Elements of a list; of a text 0 if it is empty, else 1.",
+    ),
+    builtin("sort", &["list", "ascending"], Kind::Any, list::sort, "The list in order."),
+    builtin("dedup", &["list"], Kind::Any, list::dedup, "The first of equal elements.").costing(Cost::Square),
+    builtin("winnow", &["list"], Kind::Any, list::winnow, "Without empty texts."),
+    builtin(
+        "is_intersect",
+        &["a", "b"],
+        Kind::Number,
+        list::is_intersect,
+        "Whether two lists, or a list and a value, have something in common.",
+    )
+    .costing(Cost::Product),
+    builtin(
+        "contains",
+        &["x", "y"],
+        Kind::Number,
+        list::contains,
+        "Whether a list has an element, or a text has a part.",
+    ),
+    builtin(
+        "contains_ignore_case",
+        &["x", "y"],
+        Kind::Number,
+        list::contains_ignore_case,
+        "Whether a list has an element, or a text has a part, upper and lower case alike.",
+    ),
+    builtin("is_empty", &["x"], Kind::Number, list::is_empty, "Whether a text or list is empty."),
+    builtin(
+        "is_number",
+        &["x"],
+        Kind::Number,
+        list::is_number,
+        "Whether the value is a number; the text '5' is not.",
+    ),
+    builtin("if_then", &["condition", "a", "b"], Kind::Any, list::if_then, "A or b; both are worked out."),
+    builtin(
+        "eq_ignore_case",
+        &["a", "b"],
+        Kind::Number,
+        text::eq_ignore_case,
+        "Whether two texts are equal but for the case of ASCII letters.",
+    ),
+    builtin(
+        "starts_with",
+        &["text", "start"],
+        Kind::Number,
+        text::starts_with,
+        "Whether the text begins so.",
+    ),
+    builtin("ends_with", &["text", "end"], Kind::Number, text::ends_with, "Whether the text ends so."),
+    builtin("len", &["x"], Kind::Number, text::len, "Bytes of a text, elements of a list."),
+    builtin("count_chars", &["text"], Kind::Number, text::count_chars, "Characters."),
+    builtin("count_spaces", &["text"], Kind::Number, text::count_spaces, "Characters that are white space."),
+    builtin("count_uppercase", &["text"], Kind::Number, text::count_uppercase, "Upper-case letters."),
+    builtin("count_lowercase", &["text"], Kind::Number, text::count_lowercase, "Lower-case letters."),
+    builtin(
+        "trim",
+        &["text"],
+        Kind::Any,
+        text::trim,
+        "The text, or each of a list, without white space around it.",
+    ),
+    builtin(
+        "trim_start",
+        &["text"],
+        Kind::Any,
+        text::trim_start,
+        "The text, or each of a list, without white space before it.",
+    ),
+    builtin(
+        "trim_end",
+        &["text"],
+        Kind::Any,
+        text::trim_end,
+        "The text, or each of a list, without white space after it.",
+    ),
+    builtin(
+        "to_lowercase",
+        &["text"],
+        Kind::Any,
+        text::to_lowercase,
+        "The text, or each of a list, in lower case.",
+    ),
+    builtin(
+        "to_uppercase",
+        &["text"],
+        Kind::Any,
+        text::to_uppercase,
+        "The text, or each of a list, in upper case.",
+    ),
+    builtin(
+        "is_uppercase",
+        &["text"],
+        Kind::Any,
+        text::is_uppercase,
+        "Of the text, or each of a list: whether all letters are upper case.",
+    ),
+    builtin(
+        "is_lowercase",
+        &["text"],
+        Kind::Any,
+        text::is_lowercase,
+        "Of the text, or each of a list: whether all letters are lower case.",
+    ),
+    builtin(
+        "has_digits",
+        &["text"],
+        Kind::Any,
+        text::has_digits,
+        "Of the text, or each of a list: whether there is a digit.",
+    ),
+    builtin("substring", &["text", "start", "length"], Kind::Text, text::substring, "By characters, from 0."),
+    builtin(
+        "strip_prefix",
+        &["text", "start"],
+        Kind::Any,
+        text::strip_prefix,
+        "Of the text, or each of a list: what follows start; empty if the text does not begin so.",
+    ),
+    builtin(
+        "strip_suffix",
+        &["text", "end"],
+        Kind::Any,
+        text::strip_suffix,
+        "Of the text, or each of a list: what stands before end; empty if the text does not end so.",
+    ),
+    builtin("lines", &["text"], Kind::Any, split::lines, "A list of its lines."),
+    builtin("split", &["text", "separator"], Kind::List, split::split, "The parts between the separators."),
+    builtin(
+        "rsplit",
+        &["text", "separator"],
+        Kind::List,
+        split::rsplit,
+        "The parts between the separators, from the end.",
+    ),
+    builtin(
+        "split_once",
+        &["text", "separator"],
+        Kind::Any,
+        split::split_once,
+        "A list of two; empty text if the separator is not there.",
+    ),
+    builtin(
+        "rsplit_once",
+        &["text", "separator"],
+        Kind::Any,
+        split::rsplit_once,
+        "A list of two, parted at the last separator; empty text if there is none.",
+    ),
+    builtin("split_n", &["text", "separator", "n"], Kind::List, split::split_n, "Split n times at most."),
+    builtin("split_words", &["text"], Kind::List, split::split_words, "The words of letters and digits."),
+    builtin("is_email", &["text"], Kind::Number, mail::is_email, "Whether it looks like an address."),
+    builtin(
+        "email_part",
+        &["address", "part"],
+        Kind::Any,
+        mail::email_part,
+        "Of the text, or each of a list: 'local' or 'domain'.",
+    ),
+    builtin("is_ip_addr", &["text"], Kind::Number, mail::is_ip_addr, "Whether it is an IP address."),
+    builtin("is_ipv4_addr", &["text"], Kind::Number, mail::is_ipv4_addr, "Whether it is an IPv4 address."),
+    builtin("is_ipv6_addr", &["text"], Kind::Number, mail::is_ipv6_addr, "Whether it is an IPv6 address."),
+    builtin(
+        "is_ip_in_cidr",
+        &["ip", "network"],
+        Kind::Number,
+        mail::is_ip_in_cidr,
+        "Whether the address lies in the network, such as 192.0.2.0/24.",
+    ),
+    builtin(
+        "ip_reverse_name",
+        &["ip"],
+        Kind::Text,
+        mail::ip_reverse_name,
+        "As DNS block lists want it, without in-addr.arpa.",
+    ),
+    builtin(
+        "hash",
+        &["text", "algorithm"],
+        Kind::Text,
+        hash::hash,
+        "In hexadecimal, by md5, sha1, sha256 or sha512.",
+    ),
+    builtin(
+        "hash_bucket",
+        &["text", "n"],
+        Kind::Number,
+        hash::hash_bucket,
+        "0 to n - 1, always the same for the same text.",
+    ),
 ];

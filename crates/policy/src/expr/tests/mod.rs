@@ -1,5 +1,6 @@
 //! What expressions come to.
 
+mod complete;
 mod functions;
 mod hostile;
 mod lookups;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::expr::value::Kind;
-use crate::expr::{Variable, functions, remote};
+use crate::expr::{Signature, Variable};
 
 const PAGE: &str = include_str!("../../../../../docs/expressions.md");
 
@@ -26,16 +25,11 @@ fn the_page_lists_every_variable() {
 
 #[test]
 fn the_page_lists_every_function_with_its_arguments() {
-    let special = [
-        ("matches", 2, Kind::Number),
-        ("system", 1, Kind::Any),
-        ("metric", 1, Kind::Number),
-        ("is_local_domain", 1, Kind::Number),
-        ("is_local_address", 1, Kind::Number),
-    ];
-    let all = functions::signatures().chain(special).chain(remote::signatures());
-    let expected: BTreeMap<_, _> =
-        all.map(|(name, count, kind)| (name.to_owned(), (count, kind.name().to_owned()))).collect();
+    let expected: BTreeMap<_, _> = Signature::all()
+        .map(|function| {
+            (function.name.to_owned(), (function.parameters.len(), function.kind.name().to_owned()))
+        })
+        .collect();
     let rows = table("functions").lines().skip(2);
     let found: BTreeMap<_, _> = rows
         .map(|row| {
