@@ -12,10 +12,12 @@ use mta::World;
 use policy::Configuration;
 use policy::admit::AdmissionRules;
 use policy::mx::MxRules;
+use policy::registry::CreationIds;
 use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::error::MethodError;
+use crate::settings::{Draft, Judged, Remark, whole};
 
 pub use plan::HostReport;
 pub use question::Question;
@@ -84,8 +86,40 @@ pub(crate) async fn call(api: &Api, verb: &str, arguments: Value) -> Result<Valu
         return Err(MethodError::unknown_method(&format!("Explanation/{verb}")));
     }
     let question = Question::from_arguments(&arguments).map_err(MethodError::invalid_arguments)?;
-    let configuration = api.configuration.borrow().clone();
+    let configuration = configuration(api, &arguments).await?;
     let reports = explain(&api.world, &api.surroundings, &configuration, &question).await;
     let list = reports.map_err(MethodError::invalid_arguments)?;
     Ok(json!({ "list": list }))
+}
+
+/// The configuration that decides: the one in force, what a draft would make of it, or that of an earlier revision.
+async fn configuration(api: &Api, arguments: &Value) -> Result<Arc<Configuration>, MethodError> {
+    let given = |name: &str| arguments.get(name).filter(|value| !value.is_null());
+    match (given("draft"), given("revision")) {
+        (None, None) => Ok(api.configuration.borrow().clone()),
+        (Some(_), Some(_)) => {
+            Err(MethodError::invalid_arguments("either a draft or a revision can be asked about"))
+        }
+        (Some(draft), None) => {
+            let changes = draft.get("changes").unwrap_or(draft);
+            let parts = whole::parts(Some(changes))?;
+            let draft = Draft::Parts { parts, created: CreationIds::new(), whole: true };
+            let (_, judged) = api.settings.try_out(draft).await?;
+            usable(judged)
+        }
+        (None, Some(revision)) => {
+            let text = revision.as_str().map(str::to_owned).unwrap_or_else(|| revision.to_string());
+            let wrong = || MethodError::invalid_arguments(format!("{text} is not the number of a revision"));
+            let registry = api.settings.registry_at(text.parse().map_err(|_| wrong())?).await?;
+            usable(api.settings.check(&registry).await)
+        }
+    }
+}
+
+fn usable(judged: Judged) -> Result<Arc<Configuration>, MethodError> {
+    let errors: Vec<String> =
+        judged.remarks.iter().filter(|remark| remark.is_error).map(Remark::sentence).collect();
+    judged.configuration.map(Arc::new).ok_or_else(|| {
+        MethodError::invalid_arguments(format!("these settings cannot be used: {}", errors.join("; ")))
+    })
 }

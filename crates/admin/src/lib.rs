@@ -12,6 +12,7 @@ pub mod caller;
 mod dkim;
 pub mod error;
 pub mod explain;
+mod expressions;
 mod health;
 mod history;
 pub mod http;

@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::dkim;
 use crate::error::MethodError;
 use crate::settings::{objects, revisions, whole};
-use crate::{explain, history, queue, route_test, statistics};
+use crate::{explain, expressions, history, queue, route_test, statistics};
 
 /// The ids of what earlier calls of the same request created, by creation id.
 pub(crate) type Created = CreationIds;
@@ -81,6 +81,7 @@ async fn dispatch(
         "MessageHistory" => history::call(api, verb, arguments).await,
         "Statistics" => statistics::call(api, verb, arguments).await,
         "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
+        "Expression" => expressions::call(api, verb, &arguments),
         "Explanation" => explain::call(api, verb, arguments).await,
         "DkimKey" => dkim::call(api, verb, arguments).await,
         "QueuedMessage" | "QueueCause" | "QueueJob" | "Pause" | "NextHop" => {

@@ -155,13 +155,8 @@ fn apply(
     mut ids: CreationIds,
     hash: HashOf,
 ) -> (Registry, Vec<SetOutcome>, CreationIds) {
-    let mut registry = now;
-    let mut outcomes = Vec::new();
-    for (kind, request) in parts {
-        let outcome = registry.set(*kind, request, &mut ids, &hash);
-        registry = outcome.registry.clone();
-        outcomes.push(outcome);
-    }
+    let requests: Vec<_> = parts.iter().map(|(kind, request)| (*kind, request)).collect();
+    let (registry, outcomes) = now.apply(&requests, &mut ids, &hash);
     (registry, outcomes, ids)
 }
 

@@ -26,12 +26,12 @@ impl Registry {
         creation_ids: &mut CreationIds,
         hash: Hash<'_>,
     ) -> SetOutcome {
-        let (registry, mut outcomes) = self.apply(&[(kind, request)], creation_ids, hash);
-        SetOutcome { registry, ..outcomes.remove(0) }
+        let (_, mut outcomes) = self.apply(&[(kind, request)], creation_ids, hash);
+        outcomes.remove(0)
     }
 
     /// What changes of several types make of the registry, as if they were one: everything is created before anything
-    /// is updated, and updated before anything is destroyed. The registries of the single outcomes are empty.
+    /// is updated, and updated before anything is destroyed. The registry of each outcome is that of all.
     pub fn apply(
         &self,
         requests: &[(ObjectType, &SetRequest)],
@@ -43,7 +43,9 @@ impl Registry {
         applying.create_all(requests);
         applying.update_all(requests);
         applying.destroy_all(requests);
-        (applying.registry, applying.outcomes)
+        let Applying { registry, mut outcomes, .. } = applying;
+        outcomes.iter_mut().for_each(|outcome| outcome.registry = registry.clone());
+        (registry, outcomes)
     }
 }
 
