@@ -169,6 +169,21 @@ export async function calm(page) {
 }
 
 /**
+ * Changes the scheme and waits until the page has.
+ *
+ * @param {import("playwright-core").Page} page
+ * @param {"light" | "dark"} colorScheme
+ */
+export async function paint(page, colorScheme) {
+  await page.emulateMedia({ colorScheme });
+  await page.waitForFunction(
+    (scheme) => document.documentElement.getAttribute("data-mantine-color-scheme") === scheme,
+    colorScheme,
+  );
+  await calm(page);
+}
+
+/**
  * Takes a picture of a page in both widths and both schemes.
  *
  * @param {import("playwright-core").Page} page
@@ -183,8 +198,7 @@ export async function shoot(page, name) {
   ])) {
     await page.setViewportSize(viewport);
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await calm(page);
+      await paint(page, colorScheme);
       const height = await page.evaluate(() => document.documentElement.scrollHeight);
       await page.screenshot({
         path: join(SHOTS, `${name}-${width}-${colorScheme}.png`),
@@ -194,7 +208,7 @@ export async function shoot(page, name) {
     }
     if (viewport === NARROW) await fits(page);
   }
-  await page.emulateMedia({ colorScheme: "light" });
+  await paint(page, "light");
   await page.setViewportSize(before);
 }
 
@@ -217,9 +231,9 @@ export async function fits(page) {
  */
 export async function look(page, watch, name) {
   await accessible(page);
-  await page.emulateMedia({ colorScheme: "dark" });
+  await paint(page, "dark");
   await accessible(page);
-  await page.emulateMedia({ colorScheme: "light" });
+  await paint(page, "light");
   await shoot(page, name);
   await watch.clean();
 }

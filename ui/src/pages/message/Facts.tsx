@@ -63,12 +63,14 @@ export function Fact({ name, children }: { name: string; children: React.ReactNo
   );
 }
 
-/** Where a message came from, in whichever form the server says it. */
+/** Where a message came from: `10.0.0.7, by submission, as ann`. */
 function originWords(origin: unknown): string {
-  if (typeof origin === "string") return origin;
   if (typeof origin !== "object" || origin === null) return String(origin);
-  return Object.entries(origin)
-    .filter(([, value]) => value !== null && value !== "")
-    .map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
-    .join(", ");
+  const { source, listener, clientIp, authenticatedAs } = origin as Record<string, string | null | undefined>;
+  const said = [
+    clientIp,
+    listener && `by ${listener}`,
+    authenticatedAs ? `as ${authenticatedAs}` : source === "unauthenticated" ? "not authenticated" : source,
+  ];
+  return said.filter(Boolean).join(", ");
 }

@@ -42,8 +42,16 @@ export default function Overview() {
     { refreshMs: REFRESH_MS, keep: true },
   );
   const chart = useMemo(
-    () => linesOf(statistics.data, since, until - step, step),
+    () => linesOf(statistics.data, since, until, step),
     [statistics.data, since, until, step],
+  );
+  // The step that is not over yet counts, but as a line it would always fall.
+  const over = useMemo(
+    () => ({
+      times: chart.times.slice(0, -1),
+      lines: chart.lines.map((line) => ({ ...line, values: line.values.slice(0, -1) })),
+    }),
+    [chart],
   );
   const causes = useCauses(TOP * 4);
   const pauses = useObjects<Pause>("Pause", { refreshMs: REFRESH_MS });
@@ -56,6 +64,9 @@ export default function Overview() {
     statistics: statistics.data,
     now,
   });
+  const questions = [causes, pauses, hops, statistics];
+  const unknown = questions.find((one) => one.error)?.error;
+  const asked = questions.every((one) => one.data !== undefined);
   const queue = statistics.data?.queue;
   return (
     <>
@@ -72,7 +83,12 @@ export default function Overview() {
       <InForce />
       <section className="card" aria-label="What needs attention">
         <h2>What needs attention</h2>
-        {worries.length === 0 ? (
+        {unknown ? (
+          <Text size="sm" c="dimmed">
+            {`Not everything could be asked: ${unknown.message}`}
+          </Text>
+        ) : null}
+        {worries.length === 0 && asked ? (
           <Text size="sm" className="all-well">
             Nothing. All next hops take mail, and nothing waits that should not.
           </Text>
@@ -111,7 +127,7 @@ export default function Overview() {
           </div>
         </div>
         <h2>{`Recipients ${words}`}</h2>
-        <Chart label={`Recipients ${words}`} times={chart.times} lines={chart.lines} />
+        <Chart label={`Recipients ${words}`} times={over.times} lines={over.lines} />
       </section>
       <div className="columns">
         <section className="card" aria-label="Why mail waits">
