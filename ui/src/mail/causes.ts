@@ -42,8 +42,7 @@ export function useCause(id: string | undefined) {
 
 /** How much it asks for somebody: what is broken, what only waits, what is as it should be. */
 export function weight(cause: QueueCause): "bad" | "wait" | "idle" {
-  const kind = cause.kind.toLowerCase();
-  if (/(ours|setting|secret|auth|store|unknown|down|config|tls|indoubt)/.test(kind)) return "bad";
-  if (/(due|scheduled|running|new)/.test(kind)) return "idle";
+  if (["down", "ours", "auth", "tls"].includes(cause.kind)) return "bad";
+  if (["new", "telling", "cancelled"].includes(cause.kind)) return "idle";
   return "wait";
 }

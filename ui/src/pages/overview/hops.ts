@@ -5,26 +5,24 @@ import type { NextHop } from "./types";
 export type NextHopState = {
   id: string;
   name: string;
-  state: "up" | "down" | "trial";
+  state: "up" | "down" | "paused";
   sentence: string;
   until: string | null;
 };
 
 const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : null);
 
+const WORDS = { up: "takes mail", down: "is down", paused: "is paused" };
+
 export function stateOf(hop: NextHop): NextHopState {
-  const name = text(hop.name) ?? text(hop.what) ?? text(hop.nextHop) ?? hop.id;
-  const said = (text(hop.state) ?? "").toLowerCase();
-  const down = said === "down" || said === "open" || hop.down === true;
-  const trial = said.includes("half") || said.includes("trial") || said.includes("prob");
-  const state = trial ? "trial" : down ? "down" : "up";
-  const why = text(hop.why) ?? text(hop.reason);
-  const words = { up: "takes mail", trial: "is being tried again", down: "is down" }[state];
+  const name = text(hop.name) ?? hop.id;
+  const state = hop.state === "down" || hop.state === "paused" ? hop.state : "up";
+  const why = state === "down" ? text(hop.why) : null;
   return {
     id: hop.id,
     name,
     state,
-    sentence: `${name} ${words}${why ? `: ${why}` : ""}.`,
-    until: text(hop.trial) ?? text(hop.nextTrial) ?? text(hop.until),
+    sentence: `${name} ${WORDS[state]}${why ? `: ${why}` : ""}.`,
+    until: text(hop.nextTrial),
   };
 }
