@@ -46,7 +46,13 @@ export const theme = createTheme({
     Select: { defaultProps: { size: "sm" } },
     Table: { defaultProps: { verticalSpacing: 5, horizontalSpacing: "sm", highlightOnHover: true } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 360 } },
-    Modal: { defaultProps: { centered: false, overlayProps: { backgroundOpacity: 0.35 } } },
+    Modal: {
+      defaultProps: {
+        centered: false,
+        overlayProps: { backgroundOpacity: 0.35 },
+        closeButtonProps: { "aria-label": "Close" },
+      },
+    },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray" } },
   },
 });

@@ -4,6 +4,7 @@ import { Alert, Anchor, Badge, Group, Table, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { Decision } from "@/decision/Decision";
 import { Address, Foreign } from "@/foreign/Foreign";
+import { When } from "@/mail/When";
 import type { HostReport, Report } from "./types";
 
 export default function Answer({ report }: { report: Report }) {
@@ -55,11 +56,7 @@ export default function Answer({ report }: { report: Report }) {
               <div>
                 <Decision explained={report.schedule} title="Schedule" />
                 {report.scheduleSays && <Text size="sm">{report.scheduleSays}</Text>}
-                {report.retryTimes && report.retryTimes.length > 0 && (
-                  <Text size="sm" c="dimmed">
-                    {`Tried at ${report.retryTimes.join(", ")}`}
-                  </Text>
-                )}
+                <RetryTimes times={report.retryTimes ?? []} />
               </div>
             )}
           </div>
@@ -77,6 +74,33 @@ export default function Answer({ report }: { report: Report }) {
         </Text>
       )}
     </section>
+  );
+}
+
+/** Retry times that are shown; the others are said by their number and the last one. */
+const TIMES_SHOWN = 5;
+
+function RetryTimes({ times }: { times: string[] }) {
+  const last = times.at(-1);
+  if (last === undefined) return null;
+  const left = times.length - TIMES_SHOWN;
+  return (
+    <Text size="sm" c="dimmed" component="div">
+      Accepted now, it would be tried
+      <ol className="retry-times">
+        {times.slice(0, TIMES_SHOWN).map((at) => (
+          <li key={at}>
+            <When at={at} both />
+          </li>
+        ))}
+        {left > 0 && (
+          <li>
+            {left > 1 && `and ${left} times until `}
+            <When at={last} both />
+          </li>
+        )}
+      </ol>
+    </Text>
   );
 }
 

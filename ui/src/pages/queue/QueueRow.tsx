@@ -73,6 +73,7 @@ export default function QueueRow(props: {
           </Badge>
         )}
         <Foreign text={status?.why ?? ""} max={300} quiet />
+        {status && <LastWords status={status.status} />}
       </div>
       <div className="queue-due">
         <Next message={message} />
@@ -81,6 +82,22 @@ export default function QueueRow(props: {
         </div>
       </div>
     </div>
+  );
+}
+
+/** What the other side said last, in its own words. */
+function LastWords({ status }: { status: QueuedRecipient["status"] }) {
+  if (status["@type"] === "Scheduled" || !status.responseMessage) return null;
+  const reply = [status.responseCode, status.responseEnhanced, status.responseMessage]
+    .filter(Boolean)
+    .join(" ");
+  return (
+    <>
+      {" "}
+      <code className="dim">
+        <Foreign text={reply} max={200} quiet />
+      </code>
+    </>
   );
 }
 
