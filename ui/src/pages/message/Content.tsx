@@ -9,6 +9,8 @@ import { report } from "@/shell/report";
 
 /** Bytes of the content that are read to be shown. */
 const SHOWN_BYTES = 64 * 1024;
+/** The one account that JMAP knows here. */
+const ACCOUNT = "a";
 
 export function Content({ blobId, id }: { blobId: string; id: string }) {
   const [text, setText] = useState<string | null>(null);
@@ -60,7 +62,7 @@ export function Content({ blobId, id }: { blobId: string; id: string }) {
 }
 
 async function fetched(blobId: string): Promise<Blob> {
-  const path = `/jmap/download/queue/${encodeURIComponent(blobId)}/message.eml`;
+  const path = `/jmap/download/${ACCOUNT}/${encodeURIComponent(blobId)}/message.eml`;
   const response = await fetch(path, { credentials: "same-origin", headers: HEADERS });
   if (!response.ok) throw requestProblem(response.status, await response.json().catch(() => null));
   return response.blob();

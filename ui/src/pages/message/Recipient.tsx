@@ -76,12 +76,12 @@ export default function Recipient(props: {
         </Text>
       ) : (
         <ol className="timeline" aria-label="What happened, newest first">
-          {timeline.map((step, index) =>
+          {timeline.map((step) =>
             "event" in step ? (
-              <EventView key={`${step.event.at}-${index}`} event={step.event} />
+              <EventView key={`${step.event.event}-${step.event.at}`} event={step.event} />
             ) : (
               <AttemptView
-                key={`${step.attempt.at}-${index}`}
+                key={`attempt-${step.number}`}
                 attempt={step.attempt}
                 number={step.number}
                 open={props.open && step.number === recipient.attempts.length}
