@@ -7,6 +7,7 @@ use crate::access::permissions;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::error::MethodError;
+use crate::queue;
 use crate::set_error::{SetError, SetErrorKind};
 use crate::settings::{Refusal, Remark};
 
@@ -68,6 +69,9 @@ async fn act(api: &Api, caller: &Caller, action: &Value) -> Result<String, SetEr
     let kind = action.get("@type").and_then(Value::as_str).ok_or_else(missing)?;
     permissions::action(caller, kind)
         .map_err(|refusal| SetError::new(SetErrorKind::Forbidden, refusal.description.unwrap_or_default()))?;
+    if let Some(done) = queue::act(api, caller, action).await {
+        return done;
+    }
     match kind {
         "ReloadSettings" => {
             let current = api.settings.reload().await.map_err(|refusal| unusable(&refusal))?;

@@ -18,6 +18,8 @@ mod revision;
 pub(crate) mod revisions;
 mod start;
 mod stored;
+#[cfg(test)]
+mod tests;
 pub(crate) mod whole;
 
 pub use current::{Current, Mode, Waiting};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::json;
 
-use crate::config::{Boot, Listener, ListenerProtocol, ListenerTls};
+use crate::config::{Admin, Boot, Listener, ListenerProtocol, ListenerTls};
 
 /// The account of a first start.
 pub(crate) const ACCOUNT: &str = "you@waypost.test";
@@ -49,7 +49,12 @@ pub(crate) fn prepare(data_directory: &str) -> anyhow::Result<Trial> {
         listener("submission", 2587, ListenerProtocol::Smtp, ListenerTls::StartTls, true),
         listener("lmtp", 2424, ListenerProtocol::Lmtp, ListenerTls::None, false),
     ];
-    let boot = Boot { data_directory: PathBuf::from(data_directory), listeners, ..Boot::default() };
+    let bind = free_or_any(8080);
+    if bind.port() == 0 {
+        notes.push("port 8080 is in use; the management takes another".to_owned());
+    }
+    let admin = Admin { bind: Some(bind), ..Admin::default() };
+    let boot = Boot { data_directory: PathBuf::from(data_directory), listeners, admin, ..Boot::default() };
     first_settings(&boot.data_directory, &boot.settings_file())?;
     Ok(Trial { boot, notes })
 }

@@ -90,9 +90,17 @@ pub(super) async fn session(
         read_only: caller.role == Role::Viewer,
         capabilities: &[OBJECTS, OWN_OBJECTS],
         limits: &limits,
+        base: &base(peer, &headers),
         state: &state(&api),
     });
     json_response(StatusCode::OK, "application/json", &session)
+}
+
+/// Where the client believes this server to be. Whoever else says so was turned away before.
+fn base(peer: Peer, headers: &HeaderMap) -> String {
+    let scheme = if matches!(peer, Peer::Network { tls: true, .. }) { "https" } else { "http" };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    host.map_or_else(String::new, |host| format!("{scheme}://{host}"))
 }
 
 /// The session changes when the host name does.

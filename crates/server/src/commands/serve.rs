@@ -109,15 +109,18 @@ fn first_steps(trial: &Trial, server: &Server, paint: Paint) -> String {
     };
     let (smtp, submission, lmtp) = (address("smtp"), address("submission"), address("lmtp"));
     let account = trial::ACCOUNT;
-    let settings = trial.boot.settings_file();
-    let settings = settings.display();
+    let first = trial.boot.settings_file();
+    let first = first.display();
+    let management =
+        server.management_address().map_or_else(|| "?".to_owned(), |address| address.to_string());
     let mut text = format!("{}\n\n", paint.bold("Waypost is running."));
     for note in &trial.notes {
         text.push_str(&format!("  {}\n", paint.yellow(note)));
     }
     text.push_str(&format!(
         "  smtp        {smtp}\n  submission  {submission}  (only after AUTH)\n  lmtp        {lmtp}\n\
-         \x20 settings    {settings}  (account {account}, its password is in there)\n\n\
+         \x20 management  http://{management}\n\
+         \x20 account     {account}  (its first password is in {first})\n\n\
          Try next, in another terminal:\n\n"
     ));
     for command in [
@@ -129,8 +132,7 @@ fn first_steps(trial: &Trial, server: &Server, paint: Paint) -> String {
         text.push_str(&format!("  {}\n", paint.cyan(&command)));
     }
     text.push_str(&format!(
-        "\nCtrl-C ends it. After a change to the settings: waypost check, then kill -HUP {}\n\n",
-        std::process::id()
+        "\nCtrl-C ends it. Settings are changed at http://{management}, or by waypost set; they hold at once.\n\n"
     ));
     text
 }

@@ -20,13 +20,16 @@ pub struct Session<'a> {
     pub capabilities: &'a [&'a str],
     /// The limits of the core capability.
     pub limits: &'a Limits,
+    /// Before the paths of its URLs, such as `https://mail.example.org:8443`; what it was got from may be asked so too.
+    pub base: &'a str,
     /// Changes whenever the session object does.
     pub state: &'a str,
 }
 
-/// The session object. Its URLs are relative to where it was got.
+/// The session object.
 pub fn session(of: &Session<'_>) -> Value {
     let limits = of.limits;
+    let url = |path: &str| format!("{}{path}", of.base);
     let core = json!({
         // Nothing can be uploaded.
         "maxSizeUpload": 0,
@@ -56,10 +59,10 @@ pub fn session(of: &Session<'_>) -> Value {
         },
         "primaryAccounts": primary,
         "username": of.username,
-        "apiUrl": "/jmap",
-        "downloadUrl": "/jmap/download/{accountId}/{blobId}/{name}?accept={type}",
-        "uploadUrl": "/jmap/upload/{accountId}",
-        "eventSourceUrl": "/jmap/eventsource?types={types}&closeafter={closeafter}&ping={ping}",
+        "apiUrl": url("/jmap"),
+        "downloadUrl": url("/jmap/download/{accountId}/{blobId}/{name}?accept={type}"),
+        "uploadUrl": url("/jmap/upload/{accountId}"),
+        "eventSourceUrl": url("/jmap/eventsource?types={types}&closeafter={closeafter}&ping={ping}"),
         "state": of.state,
     })
 }
@@ -78,6 +81,7 @@ mod tests {
             read_only: false,
             capabilities: &["urn:x"],
             limits: &limits,
+            base: "https://mail.example.org",
             state: "1",
         };
         let session = session(&of);
