@@ -191,7 +191,8 @@ pub trait Queue: Send + Sync {
     /// lease does not hold for each of them.
     async fn release(&self, lease: LeaseId, recipients: &[RecipientId]) -> Result<(), StoreError>;
 
-    /// When the earliest recipient that nobody holds is due; `None` if there is none.
+    /// When the earliest recipient that nobody holds is due; `None` if there is none. Where an edit has put somebody
+    /// off, it may say an earlier time, until that has come.
     async fn next_event(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Resolves when something was accepted since the last call, so that the queue manager looks at once.

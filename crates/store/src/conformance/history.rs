@@ -3,20 +3,40 @@
 use std::time::Duration;
 
 use mail::{MessageId, RecipientId, Timestamp};
-use policy::Verdict;
+use policy::{Edit, Verdict};
 use proptest::prelude::*;
 
 use super::subject::*;
-use crate::{Claim, Deposit, LeaseId, QueuedRecipient, Settlement, StoreError};
+use crate::{Claim, Deposit, LeaseId, QueuedRecipient, Revision, RevisionOutcome, Settlement, StoreError};
 
 /// One call.
 #[derive(Clone, Debug)]
 enum Step {
-    Accept { due: Vec<u64> },
-    Claim { wait: u64, limit: usize },
-    Begin { claim: usize, first: usize },
-    Settle { claim: usize, first: usize, what: What },
-    Release { claim: usize, first: usize },
+    Accept {
+        due: Vec<u64>,
+    },
+    Claim {
+        wait: u64,
+        limit: usize,
+    },
+    Begin {
+        claim: usize,
+        first: usize,
+    },
+    Settle {
+        claim: usize,
+        first: usize,
+        what: What,
+    },
+    Release {
+        claim: usize,
+        first: usize,
+    },
+    /// An operator edits a recipient: the nth of those in the queue.
+    Revise {
+        nth: usize,
+        edit: Edit,
+    },
     Crash,
 }
 
@@ -48,7 +68,19 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (0_usize..8, 0_usize..3).prop_map(|(claim, first)| Step::Begin { claim, first }),
         6 => (0_usize..8, 0_usize..3, what).prop_map(|(claim, first, what)| Step::Settle { claim, first, what }),
         1 => (0_usize..8, 0_usize..3).prop_map(|(claim, first)| Step::Release { claim, first }),
+        4 => (0_usize..12, any_edit()).prop_map(|(nth, edit)| Step::Revise { nth, edit }),
         1 => Just(Step::Crash),
+    ]
+}
+
+fn any_edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        (0_u64..200).prop_map(|wait| Edit::Due(START.plus(Duration::from_secs(wait)))),
+        any::<bool>().prop_map(|counts| Edit::Hold { reason: String::new(), counts }),
+        Just(Edit::Release),
+        Just(Edit::Reroute("other".to_owned())),
+        any::<bool>().prop_map(|notify| Edit::Cancel { notify }),
+        Just(Edit::Revive),
     ]
 }
 
@@ -108,6 +140,7 @@ impl History {
             Step::Begin { claim, first } => self.begin(*claim, *first).await,
             Step::Settle { claim, first, what } => self.settle(*claim, *first, *what).await,
             Step::Release { claim, first } => self.release(*claim, *first).await,
+            Step::Revise { nth, edit } => self.revise(*nth, edit).await,
             Step::Crash => {
                 self.reference.crash();
                 self.tested.crash();
@@ -123,6 +156,20 @@ impl History {
         let until = self.now.plus(LEASE);
         let pairs = reference.into_iter().zip(tested);
         self.claims.extend(pairs.map(|(reference, tested)| Pair { reference, tested, until }));
+    }
+
+    async fn revise(&mut self, nth: usize, edit: &Edit) {
+        // Those that have ended are edited too, as long as they can be seen.
+        let of = |&(reference, tested): &(MessageId, MessageId)| {
+            (1..=3).map(move |place| (RecipientId(reference.0 + place), RecipientId(tested.0 + place)))
+        };
+        let all: Vec<_> = self.messages.iter().rev().take(4).flat_map(of).collect();
+        let Some((reference, tested)) = all.get(nth) else { return };
+        let revision =
+            |recipient: &RecipientId| vec![Revision { recipient: *recipient, edits: vec![edit.clone()] }];
+        let reference = self.reference.store().revise(revision(reference), "alice", self.now).await.unwrap();
+        let tested = self.tested.store().revise(revision(tested), "alice", self.now).await.unwrap();
+        assert_eq!(without_ids(reference), without_ids(tested), "{edit:?}");
     }
 
     /// The leases of a claim and those of its recipients that come after the first few.
@@ -186,7 +233,19 @@ impl History {
         let listed = reference.pending(None, 1000).await.unwrap();
         let listed_tested = tested.pending(None, 1000).await.unwrap();
         assert_eq!(self.all_seen(&listed, |ids| ids.0), self.all_seen(&listed_tested, |ids| ids.1));
-        assert_eq!(reference.next_event().await.unwrap(), tested.next_event().await.unwrap());
+        // Somebody who was put off by an edit may be looked for too early, never too late.
+        let never = Timestamp::NEVER;
+        let expected = reference.next_event().await.unwrap();
+        let found = tested.next_event().await.unwrap();
+        assert!(found.unwrap_or(never) <= expected.unwrap_or(never), "{expected:?} {found:?}");
+        for (of_reference, of_tested) in &self.messages {
+            let ended = |found: Vec<crate::QueuedMessage>| -> Vec<_> {
+                let all = found.into_iter().flat_map(|message| message.ended);
+                all.map(|queued| (queued.progress, queued.state)).collect()
+            };
+            let expected = ended(reference.messages(&[*of_reference]).await.unwrap());
+            assert_eq!(expected, ended(tested.messages(&[*of_tested]).await.unwrap()));
+        }
         let account = address("bob@example.net");
         assert_eq!(reference.mailboxes(&account).await.unwrap(), tested.mailboxes(&account).await.unwrap());
         assert_eq!(
@@ -217,6 +276,17 @@ fn settlement_of(claim: &Claim, recipients: &[RecipientId], what: What, now: Tim
         What::Tell => Settlement { told: recipients.to_vec(), notices: vec![notice(now)], ..nothing(claim) },
         What::Retry(wait) => all(retry(now.plus(Duration::from_secs(wait))), false),
     }
+}
+
+/// What became of revisions, without the store's own numbers.
+fn without_ids(outcomes: Vec<RevisionOutcome>) -> Vec<RevisionOutcome> {
+    let plain = |outcome| match outcome {
+        RevisionOutcome::Changed(change) => {
+            RevisionOutcome::Changed(Box::new(crate::Change { message: MessageId(0), ..*change }))
+        }
+        other => other,
+    };
+    outcomes.into_iter().map(plain).collect()
 }
 
 #[track_caller]

@@ -5,6 +5,7 @@ mod claim;
 mod history;
 mod key_values;
 mod mailboxes;
+mod revise;
 mod settle;
 pub(crate) mod subject;
 
@@ -66,6 +67,20 @@ on_every_store! {
         what_cannot_be_settled_changes_nothing,
         content_leaves_with_the_last_recipient,
         many_at_once_all_end,
+    },
+    revise::{
+        what_is_held_is_not_claimed_until_it_is_released,
+        a_claim_of_which_nothing_has_begun_is_taken_back,
+        an_attempt_that_runs_settles_and_the_edit_holds,
+        what_is_cancelled_stays_cancelled,
+        who_is_given_up_unseen_leaves_with_its_message,
+        what_has_failed_is_revived_while_its_message_is_there,
+        what_was_given_up_by_time_is_not_once_it_has_more,
+        an_edit_wakes_who_waits,
+        too_many_edits_are_refused,
+        the_queue_is_seen_in_both_orders_and_directions,
+        what_is_seen_is_as_much_as_was_asked_for,
+        an_attempt_keeps_what_was_ordered_before_it,
     },
     mailboxes::{
         a_deposit_is_in_the_mailbox,
