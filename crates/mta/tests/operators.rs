@@ -164,7 +164,7 @@ async fn a_paused_next_hop_waits_alone_and_is_awake_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_in_a_paused_virtual_queue_takes_another_route_only_when_it_is_resumed() {
+async fn what_waits_in_a_paused_virtual_queue_goes_once_it_is_resumed_each_once() {
     let mut yard = Yard::open(configuration(ONE, PATIENT));
     yard.peers.set(1, Manner::Takes);
     let queue = Pause::VirtualQueue("remote".to_owned());
@@ -174,7 +174,6 @@ async fn what_waits_in_a_paused_virtual_queue_takes_another_route_only_when_it_i
     }
     yard.wait(60).await;
     assert_eq!(yard.queued().await.len(), 300);
-    order(&yard, "r7@one.example", now()).await;
     yard.begin_again().await;
     yard.wait(600).await;
     assert_eq!(yard.queued().await.len(), 300);

@@ -274,7 +274,17 @@ fn settlement_of(claim: &Claim, recipients: &[RecipientId], what: What, now: Tim
         What::FailAndTell => Settlement { notices: vec![notice(now)], ..all(failed(), false) },
         What::Owe => all(failed(), true),
         What::Tell => Settlement { told: recipients.to_vec(), notices: vec![notice(now)], ..nothing(claim) },
-        What::Retry(wait) => all(retry(now.plus(Duration::from_secs(wait))), false),
+        What::Retry(wait) => {
+            let mut settled = all(retry(now.plus(Duration::from_secs(wait))), false);
+            for ending in &mut settled.endings {
+                // An attempt keeps what was ordered before it.
+                let claimed = claim.recipients.iter().find(|queued| queued.recipient.id == ending.recipient);
+                if let (Verdict::Retry(progress), Some(claimed)) = (&mut ending.verdict, claimed) {
+                    progress.orders.clone_from(&claimed.progress.orders);
+                }
+            }
+            settled
+        }
     }
 }
 
