@@ -14,22 +14,64 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
-pub(crate) use content::content;
+use mta::World;
+use policy::Configuration;
+use serde_json::{Map, Value, json};
+use store::Content;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
 pub use jobs::Jobs;
-pub(crate) use pauses::act;
 
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::error::MethodError;
+use crate::set_error::SetError;
 
 /// Messages or jobs that one `/get` gives and one `/set` changes.
 const OBJECTS_MAX: usize = 500;
 
+/// What the methods work on.
+#[derive(Clone)]
+pub(crate) struct Office {
+    world: World,
+    configuration: watch::Receiver<Arc<Configuration>>,
+    jobs: Jobs,
+    tasks: TaskTracker,
+}
+
+impl Office {
+    fn of(api: &Api) -> Self {
+        let Api { world, configuration, jobs, tasks, .. } = api.clone();
+        Office { world, configuration, jobs, tasks }
+    }
+}
+
 /// Answers a method about the queue.
 pub(crate) async fn call(
     api: &Api,
+    caller: &Caller,
+    object: &str,
+    verb: &str,
+    arguments: Value,
+) -> Result<Value, MethodError> {
+    answer(&Office::of(api), caller, object, verb, arguments).await
+}
+
+/// The content of a queued message; none if there is no such message in the queue.
+pub(crate) async fn content(api: &Api, blob: &str) -> Result<Option<Content>, MethodError> {
+    content::content(&Office::of(api), blob).await
+}
+
+/// Pauses or resumes as an action of `x:Action/set` says; none if it is another kind of action.
+pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Result<String, SetError>> {
+    pauses::act(&Office::of(api), caller, action).await
+}
+
+async fn answer(
+    api: &Office,
     caller: &Caller,
     object: &str,
     verb: &str,

@@ -1,5 +1,6 @@
 //! `x:QueueCause`: all that waits, grouped by what it waits for.
 
+use super::Office;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,6 @@ use store::{Detail, Look, Sight, StoreError};
 
 use super::surroundings::Surroundings;
 use super::{OBJECTS_MAX, got, unavailable};
-use crate::api::Api;
 use crate::error::MethodError;
 
 /// Groups that are told apart; what is beyond them counts to the last one of its kind.
@@ -31,7 +31,7 @@ struct Group {
 }
 
 /// `x:QueueCause/query`: the ids, those with the most recipients first.
-pub(super) async fn query(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) async fn query(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let around = Surroundings::of(api).await;
     let groups = groups(api, &around).await.map_err(|why| unavailable(&why))?;
     let total = groups.len();
@@ -50,7 +50,7 @@ pub(super) async fn query(api: &Api, arguments: &Map<String, Value>) -> Result<V
 }
 
 /// `x:QueueCause/get`.
-pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) async fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let around = Surroundings::of(api).await;
     let groups = groups(api, &around).await.map_err(|why| unavailable(&why))?;
     let documents =
@@ -78,7 +78,7 @@ fn document(id: &str, group: &Group, around: &Surroundings) -> Value {
 }
 
 /// The groups, those with the most recipients first.
-async fn groups(api: &Api, around: &Arc<Surroundings>) -> Result<Vec<(String, Group)>, StoreError> {
+async fn groups(api: &Office, around: &Arc<Surroundings>) -> Result<Vec<(String, Group)>, StoreError> {
     let found: Arc<Mutex<BTreeMap<String, Group>>> = Arc::default();
     let (seen, of) = (Arc::clone(&found), Arc::clone(around));
     // What waits for its first attempt is most of a busy queue, and all alike.

@@ -1,5 +1,6 @@
 //! A queued message as a document: what it is, and for each recipient how far it is, where it goes and why it waits.
 
+use super::Office;
 use mail::{Envelope, Reply, Source, Timestamp};
 use policy::expr::LookupAnswers;
 use policy::facts::Facts;
@@ -12,11 +13,10 @@ use store::{Detail, Look, QueuedMessage, QueuedRecipient, RecipientState};
 use super::list::message_id;
 use super::surroundings::Surroundings;
 use super::{OBJECTS_MAX, ids, only, unavailable};
-use crate::api::Api;
 use crate::error::MethodError;
 
 /// `x:QueuedMessage/get`.
-pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) async fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let around = Surroundings::of(api).await;
     let asked = match ids(arguments)? {
         Some(asked) => asked,
@@ -32,7 +32,7 @@ pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Val
     Ok(json!({ "list": list, "notFound": not_found }))
 }
 
-async fn first_ids(api: &Api) -> Result<Vec<String>, MethodError> {
+async fn first_ids(api: &Office) -> Result<Vec<String>, MethodError> {
     let found = api.world.store.pending(None, OBJECTS_MAX).await.map_err(|why| unavailable(&why))?;
     Ok(found.iter().map(|claim| claim.envelope.message.to_string()).collect())
 }

@@ -1,14 +1,14 @@
 //! `x:NextHop`: which next hops and hosts are down, since when, and when they are tried again.
 
+use super::Office;
 use mta::desk::Pause;
 use serde_json::{Map, Value, json};
 
 use super::got;
 use super::surroundings::Surroundings;
-use crate::api::Api;
 use crate::error::MethodError;
 
-async fn all(api: &Api) -> Vec<(String, Value)> {
+async fn all(api: &Office) -> Vec<(String, Value)> {
     let around = Surroundings::of(api).await;
     let is_paused = |name: &str| {
         around.paused.iter().any(|(pause, _)| matches!(pause, Pause::NextHop(hop) if hop == name))
@@ -55,12 +55,12 @@ async fn all(api: &Api) -> Vec<(String, Value)> {
 }
 
 /// `x:NextHop/get`.
-pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) async fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     got(all(api).await, arguments)
 }
 
 /// `x:NextHop/query`.
-pub(super) async fn query(api: &Api) -> Result<Value, MethodError> {
+pub(super) async fn query(api: &Office) -> Result<Value, MethodError> {
     let ids: Vec<_> = all(api).await.into_iter().map(|(id, _)| id).collect();
     Ok(
         json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }),

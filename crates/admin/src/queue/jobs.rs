@@ -5,6 +5,7 @@ mod record;
 mod run;
 mod undo;
 
+use super::Office;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,6 @@ use serde_json::{Map, Value, json};
 use self::action::Order;
 use self::record::{Job, State};
 use super::{got, unavailable};
-use crate::api::Api;
 use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::set_error::{SetError, SetErrorKind};
@@ -57,7 +57,7 @@ impl Jobs {
 }
 
 /// `x:QueueJob/get`.
-pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) async fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let jobs = record::all(api).await.map_err(|why| unavailable(&why))?;
     got(
         jobs.into_iter().map(|job| (job.id.clone(), job.document(api.world.clock.now()))).collect(),
@@ -66,7 +66,7 @@ pub(super) async fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Val
 }
 
 /// `x:QueueJob/query`: the latest first.
-pub(super) async fn query(api: &Api) -> Result<Value, MethodError> {
+pub(super) async fn query(api: &Office) -> Result<Value, MethodError> {
     let jobs = record::all(api).await.map_err(|why| unavailable(&why))?;
     let ids: Vec<_> = jobs.into_iter().map(|job| job.id).collect();
     Ok(
@@ -76,7 +76,7 @@ pub(super) async fn query(api: &Api) -> Result<Value, MethodError> {
 
 /// `x:QueueJob/set`: create begins one or tells what it would do, destroy stops one.
 pub(super) async fn set(
-    api: &Api,
+    api: &Office,
     caller: &Caller,
     arguments: &Map<String, Value>,
 ) -> Result<Value, MethodError> {
@@ -116,7 +116,7 @@ pub(super) async fn set(
 
 type Created = Result<Result<Value, SetError>, MethodError>;
 
-async fn create_one(api: &Api, caller: &Caller, wanted: &Value) -> Created {
+async fn create_one(api: &Office, caller: &Caller, wanted: &Value) -> Created {
     let Some(wanted) = wanted.as_object() else {
         return Ok(Err(SetError::new(SetErrorKind::InvalidProperties, "a job is an object")));
     };
@@ -141,7 +141,7 @@ enum Work {
 }
 
 /// Begins a job; it runs on when the caller has gone.
-async fn begin(api: &Api, job: Job, work: Work) -> Created {
+async fn begin(api: &Office, job: Job, work: Work) -> Created {
     if !api.jobs.begin(&job.id) {
         let why = format!("{RUNNING_MAX} jobs run already");
         return Ok(Err(SetError::new(SetErrorKind::RateLimit, why)));

@@ -1,5 +1,6 @@
 //! Which messages of the queue match, in which order, and which page of them?
 
+use super::Office;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,6 @@ use store::{Detail, Look, Order, Sight, StoreError};
 use super::filter::Filter;
 use super::surroundings::Surroundings;
 use super::{OBJECTS_MAX, unavailable};
-use crate::api::Api;
 use crate::error::MethodError;
 
 /// In which order messages come.
@@ -31,7 +31,7 @@ struct Page {
 }
 
 /// `x:QueuedMessage/query`.
-pub(super) async fn query(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) async fn query(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let filter = Filter::read(arguments.get("filter"))?;
     let sorted = sorted(arguments.get("sort"))?;
     let page = page(arguments)?;
@@ -120,7 +120,7 @@ pub(super) fn message_id(text: &str) -> Option<MessageId> {
 
 /// All messages of which a recipient is meant, in order, each once; `enough` of them are enough.
 async fn matching(
-    api: &Api,
+    api: &Office,
     filter: Filter,
     around: &Arc<Surroundings>,
     sorted: Sorted,

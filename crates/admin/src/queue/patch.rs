@@ -1,5 +1,6 @@
 //! `x:QueuedMessage/set`: what a patch of a message makes of its recipients.
 
+use super::Office;
 use std::sync::Arc;
 
 use mail::{MessageId, Timestamp};
@@ -12,7 +13,6 @@ use super::document::is_there;
 use super::list::message_id;
 use super::revise::{Wanted, revise};
 use super::{OBJECTS_MAX, unavailable};
-use crate::api::Api;
 use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::set_error::{SetError, SetErrorKind};
@@ -39,7 +39,7 @@ const OF_RECIPIENT: &[&str] =
 
 /// `x:QueuedMessage/set`. Our own argument `notify` says whether senders are told of what is cancelled or destroyed.
 pub(super) async fn set(
-    api: &Api,
+    api: &Office,
     caller: &Caller,
     arguments: &Map<String, Value>,
 ) -> Result<Value, MethodError> {
@@ -125,14 +125,14 @@ impl Answer {
 
 type Done = Result<Result<(), SetError>, MethodError>;
 
-async fn find(api: &Api, id: &str) -> Result<Option<QueuedMessage>, MethodError> {
+async fn find(api: &Office, id: &str) -> Result<Option<QueuedMessage>, MethodError> {
     let Some(number) = message_id(id) else { return Ok(None) };
     let ids: [MessageId; 1] = [number];
     let found = api.world.store.messages(&ids).await.map_err(|why| unavailable(&why))?;
     Ok(found.into_iter().find(is_there))
 }
 
-async fn update_one(api: &Api, caller: &Caller, id: &str, patch: &Value, notify: bool) -> Done {
+async fn update_one(api: &Office, caller: &Caller, id: &str, patch: &Value, notify: bool) -> Done {
     let Some(message) = find(api, id).await? else { return Ok(Err(SetError::bare(SetErrorKind::NotFound))) };
     let Some(patch) = patch.as_object() else {
         return Ok(Err(SetError::new(SetErrorKind::InvalidPatch, "a patch is an object")));
@@ -148,7 +148,7 @@ async fn update_one(api: &Api, caller: &Caller, id: &str, patch: &Value, notify:
     apply(api, caller, wanted).await
 }
 
-fn unknown_route(api: &Api, wanted: &[Wanted]) -> Option<String> {
+fn unknown_route(api: &Office, wanted: &[Wanted]) -> Option<String> {
     let configuration = Arc::clone(&api.configuration.borrow());
     let routes = wanted.iter().flat_map(|one| &one.edits).filter_map(|edit| match edit {
         Edit::Reroute(route) => Some(route),
@@ -158,13 +158,13 @@ fn unknown_route(api: &Api, wanted: &[Wanted]) -> Option<String> {
     unknown.next().cloned()
 }
 
-async fn destroy_one(api: &Api, caller: &Caller, id: &str, notify: bool) -> Done {
+async fn destroy_one(api: &Office, caller: &Caller, id: &str, notify: bool) -> Done {
     let Some(message) = find(api, id).await? else { return Ok(Err(SetError::bare(SetErrorKind::NotFound))) };
     let cancel = |queued: &QueuedRecipient| wanted(&message, queued, vec![Edit::Cancel { notify }]);
     apply(api, caller, message.pending.iter().map(cancel).collect()).await
 }
 
-async fn apply(api: &Api, caller: &Caller, wanted: Vec<Wanted>) -> Done {
+async fn apply(api: &Office, caller: &Caller, wanted: Vec<Wanted>) -> Done {
     let mut refused = None;
     let mut rest = wanted;
     while !rest.is_empty() {

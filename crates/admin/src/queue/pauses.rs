@@ -1,11 +1,11 @@
 //! What is paused, and the actions that pause and resume.
 
+use super::Office;
 use mta::desk::Pause;
 use serde_json::{Map, Value, json};
 
 use super::got;
 use super::surroundings::words;
-use crate::api::Api;
 use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::set_error::{SetError, SetErrorKind};
@@ -13,7 +13,7 @@ use crate::set_error::{SetError, SetErrorKind};
 /// Characters of a name in a pause.
 const NAME_CHARS_MAX: usize = 300;
 
-fn all(api: &Api) -> Vec<(String, Value)> {
+fn all(api: &Office) -> Vec<(String, Value)> {
     let paused = api.world.desk.paused();
     let document = |(pause, by): (&Pause, &mta::desk::PausedBy)| {
         let (scope, name, next_hop) = match pause {
@@ -37,12 +37,12 @@ fn all(api: &Api) -> Vec<(String, Value)> {
 }
 
 /// `x:Pause/get`.
-pub(super) fn get(api: &Api, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
+pub(super) fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     got(all(api), arguments)
 }
 
 /// `x:Pause/query`.
-pub(super) fn query(api: &Api) -> Result<Value, MethodError> {
+pub(super) fn query(api: &Office) -> Result<Value, MethodError> {
     let ids: Vec<_> = all(api).into_iter().map(|(id, _)| id).collect();
     Ok(
         json!({ "queryState": "0", "canCalculateChanges": false, "position": 0, "total": ids.len(), "ids": ids }),
@@ -50,7 +50,7 @@ pub(super) fn query(api: &Api) -> Result<Value, MethodError> {
 }
 
 /// Pauses or resumes as an action of `x:Action/set` says; none if it is another kind of action.
-pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Result<String, SetError>> {
+pub(crate) async fn act(api: &Office, caller: &Caller, action: &Value) -> Option<Result<String, SetError>> {
     let kind = action.get("@type").and_then(Value::as_str)?;
     let (pauses, pause) = match kind {
         "PauseMtaQueue" => (true, Ok(Pause::All)),
@@ -68,7 +68,7 @@ pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Re
     Some(change(api, caller, pauses, pause).await)
 }
 
-async fn change(api: &Api, caller: &Caller, pauses: bool, pause: Pause) -> Result<String, SetError> {
+async fn change(api: &Office, caller: &Caller, pauses: bool, pause: Pause) -> Result<String, SetError> {
     let (desk, world) = (&api.world.desk, &api.world);
     if let (true, Pause::VirtualQueue(name)) = (pauses, &pause)
         && !api.configuration.borrow().virtual_queues.contains_key(name)

@@ -1,13 +1,12 @@
 //! Writes edits of recipients, and tells those who count and those who listen.
 
+use super::Office;
 use std::sync::Arc;
 
 use mail::{Address, Envelope, RecipientId};
 use mta::events::{Event, Operator, OperatorAction};
 use policy::Edit;
 use store::{Revision, RevisionOutcome, StoreError};
-
-use crate::api::Api;
 
 /// What is to be done to one recipient.
 pub(super) struct Wanted {
@@ -19,7 +18,7 @@ pub(super) struct Wanted {
 
 /// Writes all of it in one transaction; what became of each, in order.
 pub(super) async fn revise(
-    api: &Api,
+    api: &Office,
     by: &str,
     wanted: Vec<Wanted>,
 ) -> Result<Vec<RevisionOutcome>, StoreError> {

@@ -1,5 +1,6 @@
 //! What the queue is seen against: pauses, next hops that are down, the configuration, the time.
 
+use super::Office;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,8 +11,6 @@ use policy::cause::{Cause, HopDown, PauseInForce, cause};
 use policy::limits::HOSTS_REMEMBERED_MAX;
 use policy::revise::Standing;
 use policy::{Configuration, Progress};
-
-use crate::api::Api;
 
 /// All of it at one moment.
 pub(super) struct Surroundings {
@@ -24,7 +23,7 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     /// As it is now. What cannot be read of the next hops is not known.
-    pub(super) async fn of(api: &Api) -> Arc<Self> {
+    pub(super) async fn of(api: &Office) -> Arc<Self> {
         let now = api.world.clock.now();
         let rows = api.world.store.scan(DOWN_SPACE, None, 2 * HOSTS_REMEMBERED_MAX, now).await;
         let rows = rows.unwrap_or_default();

@@ -1,13 +1,12 @@
 //! How far a job is, as it is written down: it is there after a restart.
 
+use super::super::Office;
 use std::time::Duration;
 
 use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Addition, StoreError};
-
-use crate::api::Api;
 
 /// Where jobs are written down.
 const SPACE: &str = "queue-job";
@@ -66,7 +65,7 @@ impl State {
 
 impl Job {
     /// A new one that runs.
-    pub(super) async fn new(api: &Api, action: &str, by: &str) -> Result<Self, StoreError> {
+    pub(super) async fn new(api: &Office, action: &str, by: &str) -> Result<Self, StoreError> {
         let now = api.world.clock.now();
         let addition = Addition { space: NUMBERS.to_owned(), key: b"last".to_vec(), by: 1, expires: None };
         let number = api.world.store.add(addition, now).await?;
@@ -124,14 +123,14 @@ fn key(id: &str) -> Vec<u8> {
 }
 
 /// Writes it down.
-pub(super) async fn write(api: &Api, job: &Job) -> Result<(), StoreError> {
+pub(super) async fn write(api: &Office, job: &Job) -> Result<(), StoreError> {
     let now = api.world.clock.now();
     let value = serde_json::to_vec(job).expect("texts and numbers are JSON");
     api.world.store.put(SPACE, &key(&job.id), value.into(), Some(now.plus(KEPT_FOR)), now).await
 }
 
 /// All of them, the latest first. What was running when the server stopped runs no more.
-pub(super) async fn all(api: &Api) -> Result<Vec<Job>, StoreError> {
+pub(super) async fn all(api: &Office) -> Result<Vec<Job>, StoreError> {
     let rows = api.world.store.scan(SPACE, None, JOBS_MAX, api.world.clock.now()).await?;
     let read = |(_, value): &(bytes::Bytes, bytes::Bytes)| serde_json::from_slice::<Job>(value).ok();
     let mut jobs: Vec<_> = rows.iter().filter_map(read).collect();
@@ -146,6 +145,6 @@ pub(super) async fn all(api: &Api) -> Result<Vec<Job>, StoreError> {
 }
 
 /// One of them.
-pub(super) async fn find(api: &Api, id: &str) -> Result<Option<Job>, StoreError> {
+pub(super) async fn find(api: &Office, id: &str) -> Result<Option<Job>, StoreError> {
     Ok(all(api).await?.into_iter().find(|job| job.id == id))
 }

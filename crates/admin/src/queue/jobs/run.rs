@@ -1,5 +1,6 @@
 //! Runs a job: some recipients at a time, in the order of their ids, so that none comes twice.
 
+use super::super::Office;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,6 @@ use super::super::surroundings::Surroundings;
 use super::action::{Order, Target};
 use super::record::{Job, State, write};
 use super::{Ended, undo};
-use crate::api::Api;
 
 /// Recipients that are changed in one transaction.
 const AT_ONCE: usize = 250;
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 250;
 const SAMPLE_MAX: usize = 20;
 
 /// Does it to all that are meant.
-pub(super) async fn run(api: &Api, job: &mut Job, order: &Order) -> Ended {
+pub(super) async fn run(api: &Office, job: &mut Job, order: &Order) -> Ended {
     job.total = count(api, order).await?.1;
     job.undo_until = order.can_be_undone().then_some(0);
     write(api, job).await?;
@@ -70,7 +70,7 @@ fn look(order: &Order, after: Option<RecipientId>) -> Look {
 
 /// The next few that are meant, and the last that was looked at.
 async fn next(
-    api: &Api,
+    api: &Office,
     order: &Order,
     after: Option<RecipientId>,
 ) -> Result<(Vec<Wanted>, Option<RecipientId>), StoreError> {
@@ -92,7 +92,7 @@ async fn next(
 
 /// The next few recipients that are meant.
 async fn sights(
-    api: &Api,
+    api: &Office,
     order: &Order,
     after: Option<RecipientId>,
     around: &Arc<Surroundings>,
@@ -114,7 +114,11 @@ async fn sights(
     Ok(std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
-async fn by_id(api: &Api, ids: &[MessageId], after: Option<RecipientId>) -> Result<Vec<Sight>, StoreError> {
+async fn by_id(
+    api: &Office,
+    ids: &[MessageId],
+    after: Option<RecipientId>,
+) -> Result<Vec<Sight>, StoreError> {
     let mut found = Vec::new();
     // A recipient's id follows its message's, so a message before the last recipient may have more.
     let first = after.map_or(0, |after| ids.partition_point(|id| id.0 < after.0).saturating_sub(1));
@@ -142,7 +146,7 @@ async fn by_id(api: &Api, ids: &[MessageId], after: Option<RecipientId>) -> Resu
 }
 
 /// How many messages and recipients are meant.
-async fn count(api: &Api, order: &Order) -> Result<(u64, u64), StoreError> {
+async fn count(api: &Office, order: &Order) -> Result<(u64, u64), StoreError> {
     let around = Surroundings::of(api).await;
     let mut counted = Counted::default();
     match &order.target {
@@ -199,7 +203,7 @@ impl Counted {
 }
 
 /// What a job would do: how many it means, and some of them, each with the route that it would take then.
-pub(super) async fn preview(api: &Api, order: &Order) -> Result<Value, StoreError> {
+pub(super) async fn preview(api: &Office, order: &Order) -> Result<Value, StoreError> {
     let (messages, recipients) = count(api, order).await?;
     let around = Surroundings::of(api).await;
     let some = sights(api, order, None, &around).await?;

@@ -1,5 +1,6 @@
 //! Takes back what a job did, as far as nobody has edited it since.
 
+use super::super::Office;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use super::super::revise::{Wanted, revise};
 use super::super::unavailable;
 use super::record::{Job, State, UNDO_WITHIN, find, write};
 use super::{Created, Ended, Work};
-use crate::api::Api;
 use crate::caller::Caller;
 use crate::set_error::SetError;
 
@@ -81,7 +81,7 @@ fn space(job: &str) -> String {
 
 /// Writes down what some recipients were before.
 pub(super) async fn keep(
-    api: &Api,
+    api: &Office,
     job: &str,
     chunk: u64,
     befores: &[(mail::MessageId, RecipientId, Before)],
@@ -97,7 +97,7 @@ pub(super) async fn keep(
 }
 
 /// Begins the job that takes another one back.
-pub(super) async fn begin(api: &Api, caller: &Caller, wanted: &Map<String, Value>) -> Created {
+pub(super) async fn begin(api: &Office, caller: &Caller, wanted: &Map<String, Value>) -> Created {
     let id = wanted.get("job").and_then(Value::as_str).unwrap_or_default();
     let Some(undone) = find(api, id).await.map_err(|why| unavailable(&why))? else {
         return Ok(Err(SetError::invalid_property("job", "there is no such job")));
@@ -120,7 +120,7 @@ pub(super) async fn begin(api: &Api, caller: &Caller, wanted: &Map<String, Value
 }
 
 /// Takes it back.
-pub(super) async fn run(api: &Api, job: &mut Job, mut undone: Job) -> Ended {
+pub(super) async fn run(api: &Office, job: &mut Job, mut undone: Job) -> Ended {
     job.total = undone.done;
     let mut after: Option<Bytes> = None;
     loop {
@@ -140,7 +140,7 @@ pub(super) async fn run(api: &Api, job: &mut Job, mut undone: Job) -> Ended {
     Ok(State::Done)
 }
 
-async fn take_back(api: &Api, job: &mut Job, kept: Vec<Kept>) -> Result<(), StoreError> {
+async fn take_back(api: &Office, job: &mut Job, kept: Vec<Kept>) -> Result<(), StoreError> {
     let mut ids: Vec<_> = kept.iter().map(|one| mail::MessageId(one.message)).collect();
     ids.dedup();
     let messages = api.world.store.messages(&ids).await?;
