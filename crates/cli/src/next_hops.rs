@@ -26,7 +26,7 @@ pub(crate) async fn run(desk: &Desk<'_>, server: &Server, args: &Args) -> Result
         }
         Err(failure) => return Err(failure),
     };
-    rows.retain(|row| args.all || is_down(row));
+    rows.retain(|row| args.all || is_down(row) || row.get("paused") == Some(&json!(true)));
     desk.show(&json!(rows), |look| text(look, &rows));
     Ok(())
 }
@@ -45,7 +45,7 @@ pub(crate) async fn next_hops(desk: &Desk<'_>) -> Result<Vec<Value>, Failure> {
 
 /// Whether mail does not get through.
 pub(crate) fn is_down(row: &Value) -> bool {
-    row.get("downSince").is_some_and(|since| !since.is_null())
+    row.get("state").and_then(Value::as_str) == Some("down")
 }
 
 fn text(look: &Look, rows: &[Value]) -> String {
@@ -58,9 +58,9 @@ fn text(look: &Look, rows: &[Value]) -> String {
         let trial = look.when(row.get("nextTrial"));
         let down = is_down(row);
         table.row(vec![
-            text("what").or_else(|| text("name")).or_else(|| text("nextHop")).unwrap_or_default(),
-            if down { look.paint.red("down") } else { look.paint.green("up") },
-            look.when(row.get("downSince")),
+            text("name").unwrap_or_default(),
+            state(look, row),
+            look.when(row.get("since").filter(|_| down)),
             match trial.ends_with(" ago") || trial == "now" {
                 true => "with the next message".to_owned(),
                 false => trial,
@@ -71,13 +71,26 @@ fn text(look: &Look, rows: &[Value]) -> String {
     look.table(&table)
 }
 
+fn state(look: &Look, row: &Value) -> String {
+    let state = row.get("state").and_then(Value::as_str).map(shown).unwrap_or_default();
+    let painted = match state.as_str() {
+        "down" => look.paint.red(&state),
+        "up" => look.paint.green(&state),
+        _ => look.paint.yellow(&state),
+    };
+    match row.get("paused").and_then(Value::as_bool) {
+        Some(true) => format!("{painted}, {}", look.paint.yellow("paused")),
+        _ => painted,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn says_since_when_and_until_when() {
-        let row = |trial: &str| json!({"what": "relay via primary", "downSince": "2026-11-24T14:00:00Z", "nextTrial": trial, "why": "connection refused"});
+        let row = |trial: &str| json!({"name": "relay via primary", "state": "down", "since": "2026-11-24T14:00:00Z", "nextTrial": trial, "why": "connection refused"});
         let told = text(&Look::plain(None), &[row("2026-11-24T14:05:30Z"), row("2026-11-24T14:04:50Z")]);
         assert!(told.contains("5 min ago") && told.contains("in 30 s"), "{told}");
         assert!(told.contains("with the next message") && told.contains("connection refused"), "{told}");

@@ -131,19 +131,42 @@ fn text(look: &Look, message: &Value, dialogue: bool) -> String {
     for recipient in recipients.into_iter().flatten() {
         let of = |name: &str| recipient.get(name).and_then(Value::as_str).map(shown).unwrap_or_default();
         let _ = writeln!(out, "\n{} {}", look.paint.bold(&of("address")), painted(look, &of("state")));
-        let attempts = recipient.get("attempts").and_then(Value::as_array);
-        for attempt in attempts.into_iter().flatten() {
-            attempt_text(look, &mut out, attempt, dialogue);
+        for (happened, is_attempt) in timeline(recipient) {
+            match is_attempt {
+                true => attempt_text(look, &mut out, happened, dialogue),
+                false => event_text(&mut out, happened),
+            }
         }
     }
     out
 }
 
+/// Attempts and what else has happened, in order of time.
+fn timeline(recipient: &Value) -> Vec<(&Value, bool)> {
+    let of = |name: &str| recipient.get(name).and_then(Value::as_array).into_iter().flatten();
+    let attempts = of("attempts").map(|attempt| (attempt, true));
+    let mut all: Vec<(&Value, bool)> = attempts.chain(of("events").map(|event| (event, false))).collect();
+    let at = |happened: &Value| happened.get("at").and_then(Value::as_str).and_then(time::Instant::parse);
+    all.sort_by_key(|(happened, _)| at(happened));
+    all
+}
+
+fn clock(at: Option<String>) -> String {
+    let at = at.unwrap_or_default();
+    time::Instant::parse(&at).map_or(at, time::Instant::clock)
+}
+
+fn event_text(out: &mut String, event: &Value) {
+    let of = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(shown);
+    let by = of("by").map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = of("reason").map(|reason| format!(": {reason}")).unwrap_or_default();
+    let _ = writeln!(out, "  {}  {}{by}{why}", clock(of("at")), of("event").unwrap_or_default());
+}
+
 fn attempt_text(look: &Look, out: &mut String, attempt: &Value, dialogue: bool) {
     let of =
         |name: &str| attempt.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(shown);
-    let at = of("at").unwrap_or_default();
-    let clock = time::Instant::parse(&at).map_or(at, time::Instant::clock);
+    let clock = clock(of("at"));
     let took =
         attempt.get("durationMs").and_then(Value::as_i64).map(|millis| format!(", took {}", span(millis)));
     let place = match (of("host"), of("address")) {
@@ -157,6 +180,9 @@ fn attempt_text(look: &Look, out: &mut String, attempt: &Value, dialogue: bool) 
     if let Some(reply) = of("reply") {
         let _ = writeln!(out, "            {reply}");
     }
+    if let Some(reason) = of("reason") {
+        let _ = writeln!(out, "            {}", look.paint.dim(&format!("because {reason}")));
+    }
     if let Some(tls) = of("tls") {
         let _ = writeln!(out, "            {}", look.paint.dim(&tls));
     }
@@ -166,7 +192,11 @@ fn attempt_text(look: &Look, out: &mut String, attempt: &Value, dialogue: bool) 
     let lines = attempt.get("dialogue").and_then(Value::as_array);
     for line in lines.into_iter().flatten().filter(|_| dialogue) {
         let of = |name: &str| line.get(name).and_then(Value::as_str).map(shown).unwrap_or_default();
-        let mark = if matches!(of("side").as_str(), "client" | "us" | "out") { ">" } else { "<" };
+        let mark = match of("side").as_str() {
+            "client" => ">",
+            "server" => "<",
+            _ => "·",
+        };
         let _ = writeln!(out, "            {mark} {}", of("line"));
     }
 }
@@ -181,12 +211,13 @@ mod tests {
             "recipients": [{"address": "c@c.example\x1b[2J", "state": "deferred", "attempts": [
                 {"at": "2026-11-24T14:00:01Z", "outcome": "deferred", "route": "mx", "host": "mx.c.example",
                  "address": "192.0.2.1", "durationMs": 1200, "reply": "450 later", "nextAttempt": "2026-11-24T14:07:00Z",
-                 "dialogue": [{"side": "client", "line": "RCPT TO:<c@c.example>"}, {"side": "server", "line": "450 later"}]}]}]});
+                 "dialogue": [{"side": "client", "line": "RCPT TO:<c@c.example>"}, {"side": "server", "line": "450 later"}]}],
+                "events": [{"event": "held", "at": "2026-11-24T14:01:00Z", "by": "ann", "reason": "wait"}]}]});
         assert_eq!(
             text(&Look::plain(None), &message, true),
             "Message b\n  from <a@a.example>, 900 B, accepted 2026-11-24T14:00:00Z (5 min ago)\n\n\
              c@c.example\u{fffd}[2J deferred\n  14:00:01  deferred at mx.c.example [192.0.2.1] by the route mx, took 1 s\n            \
-             450 later\n            next attempt in 2 min\n            > RCPT TO:<c@c.example>\n            < 450 later\n"
+             450 later\n            next attempt in 2 min\n            > RCPT TO:<c@c.example>\n            < 450 later\n  14:01:00  held by ann: wait\n"
         );
         let _ = text(&Look::plain(None), &json!({"recipients": [{"attempts": [null, 5]}]}), true);
     }

@@ -63,10 +63,8 @@ fn text(look: &Look, pauses: &[Value]) -> String {
     let mut table = Table::new(&["PAUSED", "SINCE", "BY"]);
     for pause in pauses {
         let text = |name: &str| pause.get(name).and_then(Value::as_str);
-        let name = ["name", "nextHop", "virtualQueue"].iter().find_map(|name| text(name)).unwrap_or_default();
-        let kind = text("kind").or_else(|| text("@type")).or_else(|| text("scope")).unwrap_or("all");
         table.row(vec![
-            look.paint.yellow(&shown(format!("{kind} {name}").trim_end())),
+            look.paint.yellow(&text("what").map(shown).unwrap_or_default()),
             look.when(pause.get("at").or_else(|| pause.get("since"))),
             text("by").map(shown).unwrap_or_default(),
         ]);

@@ -109,9 +109,9 @@ fn ending(look: &Look, test: &Value, dialogue: bool, good: bool) -> String {
     for line in lines.into_iter().flatten().filter(|_| dialogue) {
         let of = |name: &str| line.get(name).and_then(Value::as_str).map(shown).unwrap_or_default();
         let side = match of("side").as_str() {
-            "client" | "us" | "out" | "sent" | "local" => look.paint.cyan(">"),
-            "server" | "peer" | "in" | "received" | "remote" => look.paint.dim("<"),
-            _ => " ".to_owned(),
+            "client" => look.paint.cyan(">"),
+            "server" => look.paint.dim("<"),
+            _ => look.paint.dim("·"),
         };
         let _ = writeln!(out, "  {side} {}", of("line"));
     }

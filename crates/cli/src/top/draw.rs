@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Paragraph, Sparkline};
+use ratatui::widgets::{Block, Borders, Paragraph, Sparkline, Wrap};
 use serde_json::Value;
 
 use super::state::{SERIES, State};
@@ -51,14 +51,15 @@ pub(super) fn text(state: &State, (columns, lines): (u16, u16), now: Instant) ->
 /// Draws it.
 pub(super) fn draw(frame: &mut Frame, state: &State, theme: Theme, now: Instant) {
     let room = frame.area();
-    let causes = u16::try_from(state.figures.causes.len()).unwrap_or(u16::MAX).clamp(1, 8) + 1;
+    // A sentence mostly takes two lines.
+    let causes = u16::try_from(2 * state.figures.causes.len()).unwrap_or(u16::MAX).clamp(3, 8) + 1;
     let down = state.figures.next_hops.iter().filter(|hop| is_down(hop)).count();
     let down = u16::try_from(down).unwrap_or(u16::MAX).clamp(1, 6) + 1;
     let [head, rates, queue, why, hops, failures, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(4),
         Constraint::Length(1),
-        Constraint::Max(causes.max(4)),
+        Constraint::Max(causes),
         Constraint::Max(down),
         Constraint::Min(2),
         Constraint::Length(1),
@@ -72,7 +73,7 @@ pub(super) fn draw(frame: &mut Frame, state: &State, theme: Theme, now: Instant)
         }
     }
     frame.render_widget(queue_line(state, theme, now), queue);
-    section(frame, why, theme, "Why mail waits", causes_lines(state, theme, now));
+    section(frame, why, theme, "Why mail waits", causes_lines(state, theme));
     section(frame, hops, theme, &hops_title(state), hops_lines(state, theme, now));
     section(frame, failures, theme, "Last failures", failure_lines(state, theme, now));
     frame.render_widget(keys_line(state, theme), keys);
@@ -84,9 +85,7 @@ fn header(state: &State, theme: Theme, now: Instant) -> Paragraph<'static> {
         Span::raw(format!("  {}  {} UTC", shown(&state.place), now.clock())),
     ];
     for pause in &state.figures.pauses {
-        let text = |name: &str| pause.get(name).and_then(Value::as_str);
-        let what =
-            ["name", "nextHop", "virtualQueue"].iter().find_map(|name| text(name)).unwrap_or("everything");
+        let what = pause.get("what").and_then(Value::as_str).unwrap_or("something");
         spans.push(Span::styled(format!("  paused: {}", shown(what)), theme.of(Color::Yellow)));
     }
     if let Some(trouble) = &state.trouble {
@@ -141,21 +140,17 @@ fn section(frame: &mut Frame, area: Rect, theme: Theme, title: &str, lines: Vec<
         .borders(Borders::TOP)
         .border_style(theme.dim())
         .title(Span::styled(format!(" {title} "), Style::new().add_modifier(Modifier::BOLD)));
-    frame.render_widget(Paragraph::new(lines).block(block), area);
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 
-fn causes_lines(state: &State, theme: Theme, now: Instant) -> Vec<Line<'static>> {
+fn causes_lines(state: &State, theme: Theme) -> Vec<Line<'static>> {
     let line = |cause: &Value| {
         let text = |name: &str| cause.get(name).and_then(Value::as_str);
         let recipients = cause.get("recipients").and_then(Value::as_u64).unwrap_or_default();
-        let mut spans = vec![
+        Line::from(vec![
             Span::styled(format!("{:>9}  ", number(recipients)), theme.of(Color::Yellow)),
             Span::raw(shown(text("sentence").unwrap_or_default())),
-        ];
-        if let Some(at) = text("nextTrial").and_then(Instant::parse).filter(|at| *at > now) {
-            spans.push(Span::styled(format!("  (next {})", at.from(now)), theme.dim()));
-        }
-        Line::from(spans)
+        ])
     };
     let lines: Vec<Line> = state.figures.causes.iter().map(line).collect();
     if lines.is_empty() { vec![Line::styled("  nothing waits", theme.of(Color::Green))] } else { lines }
@@ -175,10 +170,10 @@ fn hops_lines(state: &State, theme: Theme, now: Instant) -> Vec<Line<'static>> {
     down.truncate(20);
     let line = |hop: &Value| {
         let text = |name: &str| hop.get(name).and_then(Value::as_str).map(shown);
-        let since = hop.get("downSince").and_then(Value::as_str).and_then(Instant::parse);
+        let since = hop.get("since").and_then(Value::as_str).and_then(Instant::parse);
         let since =
             since.map_or_else(String::new, |at| format!(" for {}", span(now.0.saturating_sub(at.0).max(0))));
-        let name = text("what").or_else(|| text("name")).or_else(|| text("id")).unwrap_or_default();
+        let name = text("name").unwrap_or_default();
         Line::from(vec![
             Span::styled("  down ", theme.of(Color::Red)),
             Span::raw(format!("{name}{since}: {}", text("why").unwrap_or_default())),
@@ -244,7 +239,7 @@ mod tests {
         let mut state = State::new("waypost-data/admin.sock".to_owned(), Duration::from_secs(2));
         let cause = json!({"sentence": "relay smarthost is down since 14:05 after 21 connect timeouts\x1b[2J",
             "recipients": 1204, "nextTrial": "2026-11-24T14:06:00Z"});
-        let hop = json!({"what": "relay smarthost", "downSince": "2026-11-24T14:00:00Z", "why": "timeout"});
+        let hop = json!({"name": "relay smarthost", "state": "down", "since": "2026-11-24T14:00:00Z", "why": "timeout"});
         let failure = json!({"recipients": [{"address": "x@y.example", "state": "failed", "attempts": [
             {"at": "2026-11-24T14:04:00Z", "reply": "550 no such user"}]}]});
         state.take(Figures {
@@ -252,9 +247,9 @@ mod tests {
             statistics: json!({"series": {"accepted": series}, "queue": {"recipients": 1300, "messages": 1204,
                 "oldest": "2026-11-24T11:05:00Z", "held": 12}}),
             causes: vec![cause; 3],
-            next_hops: vec![hop, json!({"what": "up"})],
+            next_hops: vec![hop, json!({"name": "other", "state": "up"})],
             failures: vec![failure],
-            pauses: vec![json!({"nextHop": "other"})],
+            pauses: vec![json!({"what": "the next hop other"})],
             missing: Vec::new(),
         });
         state
@@ -265,7 +260,7 @@ mod tests {
         let told = text(&busy(), (80, 24), Instant(1_795_529_100_000)).unwrap();
         assert_eq!(told.lines().count(), 24);
         for expected in [
-            "waypost top  waypost-data/admin.sock  14:05:00 UTC  paused: other",
+            "waypost top  waypost-data/admin.sock  14:05:00 UTC  paused: the next hop other",
             "accepted ",
             "1,300 recipients in 1,204 messages, the oldest for 3 h, 12 held",
             "1,204  relay smarthost is down since 14:05 after 21 connect timeouts\u{fffd}[2J",

@@ -14,8 +14,10 @@ const PAGE: usize = 1000;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
-    what: &'a str,
-    down_since: String,
+    id: &'a str,
+    name: &'a str,
+    state: &'static str,
+    since: String,
     next_trial: String,
     why: &'a str,
 }
@@ -31,8 +33,10 @@ pub(super) fn rows(place: &Place) -> anyhow::Result<Vec<Value>> {
         after = Some(last.clone());
         for row in page.iter().filter_map(|(key, value)| Row::from_bytes(key, value)) {
             rows.push(serde_json::to_value(Line {
-                what: &row.what,
-                down_since: row.since.rfc3339(),
+                id: &row.what,
+                name: &row.what,
+                state: "down",
+                since: row.since.rfc3339(),
                 next_trial: row.trial.rfc3339(),
                 why: &row.why,
             })?);
