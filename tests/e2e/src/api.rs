@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
+use crate::process::eventually;
 use crate::waypost::Waypost;
 
 impl Waypost {
@@ -23,7 +24,8 @@ impl Waypost {
     #[track_caller]
     pub fn post(&self, path: &str, body: &str) -> String {
         let socket = self.path("data").join("admin.sock");
-        let mut stream = UnixStream::connect(&socket).expect("the socket of the API is there");
+        // Mail is taken a moment before.
+        let mut stream = eventually("the socket of the API is there", || UnixStream::connect(&socket).ok());
         let length = body.len();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\

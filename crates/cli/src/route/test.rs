@@ -71,8 +71,8 @@ fn stages(test: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn is_good(test: &Value) -> bool {
+    // One host may have failed and the next have taken it: the test as a whole says what holds.
     !matches!(state(test), "failed" | "error" | "unknown")
-        && !stages(test).any(|stage| state(stage) == "failed")
 }
 
 /// Prints the stages that have ended since the last time.

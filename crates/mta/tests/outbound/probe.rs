@@ -40,8 +40,8 @@ fn route(stage: &Stage, name: &str) -> MtaRoute {
 /// What a probe of this route finds out: the outcome in short, the stages, what was said.
 async fn probed(stage: &Stage, name: &str, to: &str) -> (String, Vec<String>, String) {
     let watch = ProbeWatch::new(NOW);
-    let from = ReversePath::Address(Address::parse("from@example.org").unwrap());
-    let paths = (from, Address::parse(to).unwrap());
+    let from = ReversePath::Address(Address::parse("from@example.org").expect("valid"));
+    let paths = (from, Address::parse(to).expect("valid"));
     let route = route(stage, name);
     let outcome = probe(&stage.world, &stage.configuration, &stage.connections, &route, paths, &watch).await;
     let stages = watch.stages();

@@ -227,7 +227,9 @@ impl Normal<'_> {
             }
             (Kind::Expression(_), _) => self.expression(written),
             _ => {
-                self.wrong(format!("it must be {}, not {}", kind.words(), shown(written)));
+                let found =
+                    if is_secret(kind, attributes) { kind_of(written).to_owned() } else { shown(written) };
+                self.wrong(format!("it must be {}, not {found}", kind.words()));
                 Value::Null
             }
         }
@@ -248,8 +250,12 @@ impl Normal<'_> {
                 Value::Null
             }
             Err(text::Fault::NotA(what)) => {
-                let message = format!("Invalid value for property: '{plain}' is not {what}");
-                self.broken(ValidationKind::Invalid, Some(written.into()), message);
+                let (named, about) = match masked {
+                    true => ("it".to_owned(), None),
+                    false => (format!("'{plain}'"), Some(written.into())),
+                };
+                let message = format!("Invalid value for property: {named} is not {what}");
+                self.broken(ValidationKind::Invalid, about, message);
                 Value::Null
             }
         }
@@ -418,6 +424,23 @@ impl Kind {
 }
 
 /// A value that is wrong, cut to what an error message bears.
+/// Whether what was written here may be a secret in the wrong place: it is not repeated.
+fn is_secret(kind: &Kind, attributes: Attributes) -> bool {
+    let holds_one = |variant: &Variant| variant.properties.iter().any(|property| property.attributes.masked);
+    attributes.masked || matches!(kind, Kind::Object(shape) if shape.variants.iter().any(holds_one))
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
 fn shown(value: &Value) -> String {
     const CHARS_MAX: usize = 60;
     match value {

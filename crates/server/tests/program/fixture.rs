@@ -239,6 +239,15 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Tells it to end, and gives all that it has logged.
+    pub(crate) fn log_to_the_end(&mut self) -> String {
+        self.signal(Signal::TERM);
+        self.child.wait().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        self.log.extend(self.lines.try_iter());
+        self.log.join("\n")
+    }
+
     /// Tells it to end and waits until it has.
     pub(crate) fn end(mut self) -> ExitStatus {
         self.signal(Signal::TERM);

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod ask;
+mod canary;
 mod check;
 mod demo;
 mod dkim;

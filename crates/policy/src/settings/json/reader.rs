@@ -73,6 +73,8 @@ impl de::Error for Fault {
             other => other.to_owned(),
         };
         let found = match found {
+            // It may be a secret in the wrong place.
+            de::Unexpected::Str(_) if expected == "an object" => "a text".to_owned(),
             de::Unexpected::Str(text) => format!("the text {text:?}"),
             de::Unexpected::Unit => "null".to_owned(),
             de::Unexpected::Map => "an object".to_owned(),
