@@ -66,7 +66,7 @@ enum Command {
     /// Say which version this is.
     Version,
     #[command(flatten)]
-    Ask(cli::Command),
+    Ask(Box<cli::Command>),
 }
 
 /// The end of `waypost --help`.
