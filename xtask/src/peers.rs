@@ -12,7 +12,7 @@ struct Need {
     present: fn(&str) -> bool,
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need { what: "smtp-source", package: "postfix", present: program },
     Need { what: "smtp-sink", package: "postfix", present: program },
     Need { what: "dovecot", package: "dovecot-core", present: program },
@@ -25,7 +25,11 @@ const NEEDS: [Need; 12] = [
     Need { what: "psql", package: "postgresql-client", present: program },
     Need { what: "openssl", package: "openssl", present: program },
     Need { what: "/usr/lib/python3/dist-packages/dkim/__init__.py", package: "python3-dkim", present: file },
+    Need { what: "/usr/lib/python3/dist-packages/pip/__init__.py", package: "python3-pip", present: file },
 ];
+
+/// A JMAP client of which Debian has no package; from PyPI, in a folder of its own.
+const JMAPC: &str = "jmapc==0.4.0";
 
 /// While this file exists, Debian's packages do not start the services that they bring.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -55,6 +59,29 @@ pub(crate) fn provide_browser() {
 /// Sees to it that every peer is there, or says which is not. The tests that need a missing one fail by themselves.
 pub(crate) fn provide() {
     provide_all(&NEEDS);
+    provide_jmapc();
+}
+
+fn provide_jmapc() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/jmapc");
+    if folder.join("bin/jmapc-is-here").exists() {
+        return;
+    }
+    let run = |program: &Path, arguments: &[&str]| {
+        let status = Command::new(program).args(arguments).stdin(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let place = folder.display().to_string();
+    // Debian's venv may lack the module that puts pip into it; pip itself can install from outside.
+    let made = run(Path::new("/usr/bin/python3"), &["-m", "venv", "--without-pip", &place])
+        && run(
+            Path::new("/usr/bin/python3"),
+            &["-m", "pip", "--quiet", "--python", &format!("{place}/bin/python"), "install", JMAPC],
+        );
+    match made {
+        true => drop(fs::write(folder.join("bin/jmapc-is-here"), JMAPC)),
+        false => println!("xtask: missing for tests with real peers: {JMAPC} (PyPI); its test will fail"),
+    }
 }
 
 fn provide_all(needs: &'static [Need]) {

@@ -17,6 +17,8 @@ pub struct Setup {
     boot: String,
     data: Option<PathBuf>,
     relay: bool,
+    admin: String,
+    storing: bool,
 }
 
 /// A `waypost serve` that runs.
@@ -31,7 +33,14 @@ pub struct Waypost {
 impl Setup {
     /// With these settings objects; clients on loopback may send anywhere.
     pub fn with(settings: Value) -> Setup {
-        Setup { settings, boot: String::new(), data: None, relay: true }
+        Setup {
+            settings,
+            boot: String::new(),
+            data: None,
+            relay: true,
+            admin: "bind = \"127.0.0.1:0\"".to_owned(),
+            storing: false,
+        }
     }
 
     /// Nobody may send anywhere but to local domains.
@@ -44,6 +53,18 @@ impl Setup {
     pub fn boot(mut self, toml: &str) -> Setup {
         self.boot.push_str(toml);
         self.boot.push('\n');
+        self
+    }
+
+    /// With this in the table `[admin]` of the boot file.
+    pub fn admin(mut self, toml: &str) -> Setup {
+        toml.clone_into(&mut self.admin);
+        self
+    }
+
+    /// With the settings in the store, where the management API can change them.
+    pub fn storing(mut self) -> Setup {
+        self.storing = true;
         self
     }
 
@@ -67,17 +88,21 @@ impl Setup {
         let port = free_port();
         let data = self.data.unwrap_or_else(|| folder.path().join("data"));
         let networks = if self.relay { "\"127.0.0.0/8\"" } else { "" };
+        let ruling = if self.storing { "" } else { "settings = \"settings.json\"\n" };
         let boot = format!(
-            "data_directory = \"{}\"\nsettings = \"settings.json\"\nhostname = \"mx.here.test\"\n\
+            "data_directory = \"{}\"\n{ruling}hostname = \"mx.here.test\"\n\
              relay_networks = [{networks}]\n\
              [[listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:{port}\"\n{}\n\
-             [admin]\nbind = \"127.0.0.1:0\"\n",
+             [admin]\n{}\n",
             data.display(),
-            self.boot
+            self.boot,
+            self.admin
         );
         fs::write(folder.path().join("waypost.toml"), boot).expect("the folder can be written");
         let settings = serde_json::to_string_pretty(&self.settings).expect("JSON prints");
-        fs::write(folder.path().join("settings.json"), settings).expect("the folder can be written");
+        let place = if self.storing { data.as_path() } else { folder.path() };
+        fs::create_dir_all(place).expect("the folder can be made");
+        fs::write(place.join("settings.json"), settings).expect("the folder can be written");
         Waypost { port, folder, process: None }
     }
 }

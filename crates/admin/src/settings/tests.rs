@@ -235,7 +235,6 @@ async fn a_trial_goes_back_at_its_end_or_at_the_next_start() {
     assert!(matches!(stage.settings.confirm(5).await, Err(Refusal::NotFound(_))));
 }
 
-// proves: J12
 #[tokio::test]
 async fn damaged_settings_give_way_to_the_last_that_can_be_used() {
     let stage = Stage::new().await;

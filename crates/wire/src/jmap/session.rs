@@ -45,8 +45,9 @@ pub fn session(of: &Session<'_>) -> Value {
         |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), json!({}))).collect::<Map<_, _>>();
     let mut capabilities = empty(of.capabilities);
     capabilities.insert(CORE.to_owned(), core);
+    // Clients that know no capability of ours look for an account under that of the core.
     let primary: Map<_, _> =
-        of.capabilities.iter().map(|name| ((*name).to_owned(), of.account.into())).collect();
+        of.capabilities.iter().chain(&[CORE]).map(|name| ((*name).to_owned(), of.account.into())).collect();
     json!({
         "capabilities": capabilities,
         "accounts": {
