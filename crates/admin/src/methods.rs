@@ -34,7 +34,9 @@ pub(crate) async fn call(
         let objects = audit::objects(object, &arguments, None);
         let summary = refusal.description.clone().unwrap_or_default();
         api.audit.record_refusal(Act { objects, summary, ..Act::of(caller, method, "refused") }).await;
-        return Err(refusal);
+        // A method that nobody knows is not one that somebody else may call.
+        let is_known = permissions::least(object, verb).is_some();
+        return Err(if is_known { refusal } else { MethodError::unknown_method(method) });
     }
     if !audit::changes(verb, &arguments) {
         return dispatch(api, caller, created, (object, verb), arguments).await;

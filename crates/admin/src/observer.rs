@@ -19,6 +19,7 @@ use tokio::sync::watch;
 pub(crate) use self::bus::Bus;
 use self::event_log::EventLog;
 use self::run::Run;
+pub(crate) use self::run::changed;
 use crate::statistics::Tally;
 
 /// Those who listen, and what they know.

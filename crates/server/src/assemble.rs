@@ -92,13 +92,7 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         server_tls.clone(),
         intake.clone(),
     ));
-    let mut delivering = JoinSet::new();
-    let shared = || (world.clone(), watched.clone(), connections.clone(), delivery.clone());
-    let (of_world, settings, kept, stop) = shared();
-    delivering.spawn(mta::queue_manager::run(of_world, settings, kept, quotas, stop));
-    let (of_world, settings, kept, stop) = shared();
-    delivering.spawn(mta::tls_reports::run(of_world, settings, kept, stop));
-    delivering.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), delivery.clone()));
+    let delivering = delivering(&world, &watched, &connections, quotas, &delivery);
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
     let management_tls = management::tls(boot, &hostname)?;
     let running = Arc::new(Running {
@@ -136,6 +130,24 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         management,
         observer,
     })
+}
+
+/// All that works on what was accepted.
+fn delivering(
+    world: &World,
+    watched: &watch::Receiver<Arc<Configuration>>,
+    connections: &Arc<Connections>,
+    quotas: Arc<Quotas>,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let shared = || (world.clone(), watched.clone(), connections.clone());
+    let (of_world, settings, kept) = shared();
+    tasks.spawn(mta::queue_manager::run(of_world, settings, kept, quotas, stop.clone()));
+    let (of_world, settings, kept) = shared();
+    tasks.spawn(mta::tls_reports::run(of_world, settings, kept, stop.clone()));
+    tasks.spawn(mta::mta_sts::refresh(world.clone(), connections.sts().clone(), stop.clone()));
+    tasks
 }
 
 impl Server {

@@ -18,6 +18,7 @@ use super::machine::Machine;
 use super::past;
 use super::revision::Revision;
 use super::stored::{About, Trial, about_write, by_place, writes};
+use crate::observer::changed;
 
 /// The clock may be set; a trial's end is looked at this often at least.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -147,7 +148,10 @@ impl Owner {
             "the settings were changed: {}",
             revision.differences.join("; ")
         );
-        Ok(self.put_in_force(&before, registry, about, judged.remarks, configuration))
+        let current = self.put_in_force(&before, registry, about, judged.remarks, configuration);
+        let comment = revision.comment.as_deref().unwrap_or_default();
+        self.world.events.report(changed(now, Some(revision.number), &revision.author, comment));
+        Ok(current)
     }
 
     fn put_in_force(
@@ -233,6 +237,7 @@ impl Owner {
         };
         let Some(configuration) = judged.configuration else { return Err(Refusal::Invalid(judged.remarks)) };
         self.machine.put_in_force(configuration);
+        self.world.events.report(changed(self.world.clock.now(), Some(revision), OURSELVES, "read again"));
         let current = Arc::new(Current {
             registry,
             revision,
