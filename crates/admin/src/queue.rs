@@ -67,6 +67,7 @@ pub(crate) async fn content(api: &Api, blob: &str) -> Result<Option<Content>, Me
 
 /// Pauses or resumes as an action of `x:Action/set` says; none if it is another kind of action.
 pub(crate) async fn act(api: &Api, caller: &Caller, action: &Value) -> Option<Result<String, SetError>> {
+    api.jobs.forget();
     pauses::act(&Office::of(api), caller, action).await
 }
 
@@ -82,6 +83,9 @@ async fn answer(
         Value::Null => Map::new(),
         _ => return Err(MethodError::invalid_arguments("the arguments are no object")),
     };
+    if verb == "set" {
+        api.jobs.forget();
+    }
     match (object, verb) {
         ("QueuedMessage", "get") => document::get(api, &arguments).await,
         ("QueuedMessage", "query") => list::query(api, &arguments).await,

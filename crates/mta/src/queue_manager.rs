@@ -8,6 +8,7 @@ mod changes;
 mod crashes;
 mod ending;
 mod pausing;
+mod telling;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -34,8 +35,7 @@ use crate::bounds::set_bounds;
 use crate::claims::{Claimed, Next, Sorted, claim, next_of_each, route, sort};
 use crate::connections::Connections;
 use crate::desk::Paused;
-use crate::events::{self, QueuePressure};
-use crate::health::{forget, record};
+use crate::health::forget;
 use crate::heartbeat::beating;
 use crate::pace::{Cleared, Pass};
 use crate::parts::{self, Ended, Means, Part};
@@ -291,13 +291,6 @@ impl State {
         }
     }
 
-    fn report_pressure(&self, deliveries: usize) {
-        if self.means.world.events.wanted().events {
-            let pressure = QueuePressure { at: self.now(), deliveries };
-            self.means.world.events.report(events::Event::QueuePressure(Box::new(pressure)));
-        }
-    }
-
     /// Starts all that may start.
     fn start_deliveries(&mut self) {
         if self.paused.all().is_some() {
@@ -465,20 +458,6 @@ impl State {
         }
         if shows {
             self.note_health(place, now);
-        }
-    }
-
-    /// Lets all know whether the next hop is down, and writes it down if that has changed.
-    fn note_health(&mut self, place: &Place, now: Timestamp) {
-        let world = &self.means.world;
-        let (next_hop, down) = self.scheduler.next_hop(place);
-        if let Some(change) = world.health.next_hop(next_hop, down, now) {
-            let world = world.clone();
-            let recording = async move {
-                record(&world, change).await;
-                Done::Recorded
-            };
-            self.tasks.spawn(recording);
         }
     }
 

@@ -36,7 +36,7 @@ fn now() -> Edit {
     Edit::Due(Timestamp::EPOCH)
 }
 
-// proves: 5.15.5, C34
+// proves: 5.15.5
 #[tokio::test(start_paused = true)]
 async fn what_is_to_be_tried_now_is_tried_at_once() {
     let yard = Yard::open(configuration(ONE, PATIENT));
@@ -53,7 +53,7 @@ async fn what_is_to_be_tried_now_is_tried_at_once() {
     assert!(yard.queued().await.is_empty(), "it was taken at once");
 }
 
-// proves: 5.17 edit race, C34
+// proves: 5.17 edit race
 #[tokio::test(start_paused = true)]
 async fn what_is_ordered_during_an_attempt_holds_afterwards() {
     let yard = Yard::open(configuration(ONE, PATIENT));

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{MessageId, Timestamp};
 use policy::cause::{Cause, CauseKind};
+use policy::{NextHop, Progress, Trouble};
 use serde_json::{Map, Value, json};
-use store::{Detail, Look, Sight, StoreError};
+use store::{Detail, Look, RecipientState, Sight, StoreError};
 
 use super::surroundings::Surroundings;
 use super::{OBJECTS_MAX, got, unavailable};
@@ -20,7 +21,8 @@ const CAUSES_MAX: usize = 1_000;
 const SAMPLES_MAX: usize = 5;
 
 /// Those that wait for the same.
-struct Group {
+#[derive(Debug)]
+pub(super) struct Group {
     cause: Cause,
     recipients: u64,
     messages: u64,
@@ -53,8 +55,7 @@ pub(super) async fn query(api: &Office, arguments: &Map<String, Value>) -> Resul
 pub(super) async fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let around = Surroundings::of(api).await;
     let groups = groups(api, &around).await.map_err(|why| unavailable(&why))?;
-    let documents =
-        groups.into_iter().map(|(id, group)| (id.clone(), document(&id, &group, &around))).collect();
+    let documents = groups.iter().map(|(id, group)| (id.clone(), document(id, group, &around))).collect();
     got(documents, arguments)
 }
 
@@ -77,26 +78,62 @@ fn document(id: &str, group: &Group, around: &Surroundings) -> Value {
     })
 }
 
-/// The groups, those with the most recipients first.
-async fn groups(api: &Office, around: &Arc<Surroundings>) -> Result<Vec<(String, Group)>, StoreError> {
+/// All groups, those with the most recipients first.
+pub(super) type Groups = Arc<Vec<(String, Group)>>;
+
+/// The groups as they were a moment ago, or are now: one look serves all who ask at once.
+async fn groups(api: &Office, around: &Arc<Surroundings>) -> Result<Groups, StoreError> {
+    if let Some(groups) = api.jobs.groups_since(around.now) {
+        return Ok(groups);
+    }
+    let groups = Arc::new(look(api, around).await?);
+    api.jobs.remember(around.now, &groups);
+    Ok(groups)
+}
+
+/// What the recipient before waited for, so that its likes need not be described again.
+struct Before {
+    last: Option<Trouble>,
+    last_hop: Option<NextHop>,
+    virtual_queue: String,
+    id: String,
+}
+
+impl Before {
+    fn is_like(&self, progress: &Progress) -> bool {
+        progress.orders.is_none()
+            && self.last == progress.last
+            && self.last_hop == progress.last_hop
+            && self.virtual_queue == progress.virtual_queue
+    }
+}
+
+async fn look(api: &Office, around: &Arc<Surroundings>) -> Result<Vec<(String, Group)>, StoreError> {
     let found: Arc<Mutex<BTreeMap<String, Group>>> = Arc::default();
     let (seen, of) = (Arc::clone(&found), Arc::clone(around));
-    // What waits for its first attempt is most of a busy queue, and all alike.
+    let mut before: Option<Before> = None;
     let see = move |sight: Sight| {
         let Some((progress, state)) = &sight.progress else { return ControlFlow::Continue(()) };
-        let mut cause = of.cause(progress, state.standing());
         let mut groups = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_open = *state == RecipientState::Pending;
+        if let Some(before) = before.as_ref().filter(|before| is_open && before.is_like(progress))
+            && let Some(group) = groups.get_mut(&before.id)
+        {
+            group.take(&sight, progress.due);
+            return ControlFlow::Continue(());
+        }
+        let mut cause = of.cause(progress, state.standing());
         let mut id = cause.id();
         if groups.len() >= CAUSES_MAX && !groups.contains_key(&id) {
             (cause.about, cause.words) = (String::new(), "various".to_owned());
             cause.next_hop = None;
             id = cause.id();
         }
-        let group = groups.entry(id).or_insert_with(|| Group::new(cause));
-        group.take(
-            &sight,
-            if group.cause.kind == CauseKind::Paused { Timestamp::NEVER } else { progress.due },
-        );
+        if is_open && progress.orders.is_none() {
+            let Progress { last, last_hop, virtual_queue, .. } = progress.clone();
+            before = Some(Before { last, last_hop, virtual_queue, id: id.clone() });
+        }
+        groups.entry(id).or_insert_with(|| Group::new(cause)).take(&sight, progress.due);
         ControlFlow::Continue(())
     };
     api.world.store.look(Look::all(Detail::Progress), Box::new(see)).await?;
@@ -131,7 +168,7 @@ impl Group {
                 self.samples.push(sight.message);
             }
         }
-        if sight.next_event != Timestamp::NEVER {
+        if sight.next_event != Timestamp::NEVER && self.cause.kind != CauseKind::Paused {
             self.next = self.next.min(due);
         }
     }

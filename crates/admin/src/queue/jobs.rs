@@ -8,20 +8,26 @@ mod undo;
 use super::Office;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mail::Timestamp;
 
 use serde_json::{Map, Value, json};
 
 use self::action::Order;
 use self::record::{Job, State};
+use super::causes::Groups;
 use super::{got, unavailable};
 use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::set_error::{SetError, SetErrorKind};
 
+/// How long what was found out about the queue is good enough.
+const GROUPS_KEPT_FOR: Duration = Duration::from_secs(2);
 /// Jobs that run at once.
 const RUNNING_MAX: usize = 4;
 
-/// The jobs that run in this process.
+/// The jobs that run in this process, and what was found out about the queue a moment ago.
 #[derive(Clone, Default)]
 pub struct Jobs(Arc<Mutex<Running>>);
 
@@ -29,11 +35,28 @@ pub struct Jobs(Arc<Mutex<Running>>);
 struct Running {
     ids: BTreeSet<String>,
     stopped: BTreeSet<String>,
+    groups: Option<(Timestamp, Groups)>,
 }
 
 impl Jobs {
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The groups of the queue, if somebody has looked a moment ago.
+    pub(super) fn groups_since(&self, now: Timestamp) -> Option<Groups> {
+        let running = self.lock();
+        let (at, groups) = running.groups.as_ref()?;
+        (now.since(*at) < GROUPS_KEPT_FOR && now >= *at).then(|| Arc::clone(groups))
+    }
+
+    pub(super) fn remember(&self, now: Timestamp, groups: &Groups) {
+        self.lock().groups = Some((now, Arc::clone(groups)));
+    }
+
+    /// Something was changed: whoever asks next wants to see it.
+    pub(super) fn forget(&self) {
+        self.lock().groups = None;
     }
 
     fn runs(&self, id: &str) -> bool {

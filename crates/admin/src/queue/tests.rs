@@ -328,7 +328,7 @@ async fn the_next_attempt_is_when_the_operator_says() {
     assert!(desk.message(id).await.is_null());
 }
 
-// proves: C37, C38
+// proves: 5.17 JMAP errors
 #[tokio::test]
 async fn a_patch_that_makes_no_sense_is_refused_with_its_path() {
     let desk = Desk::open();
@@ -472,7 +472,6 @@ async fn what_waits_is_grouped_by_what_it_waits_for() {
     assert_eq!(of_cause.len(), 3);
 }
 
-// proves: C34
 #[tokio::test]
 async fn a_job_does_it_to_all_that_are_meant_and_can_be_undone() {
     let desk = Desk::open();

@@ -26,6 +26,7 @@ fn hold(counts: bool) -> Edit {
     Edit::Hold { reason: "asked by the owner".to_owned(), counts }
 }
 
+// proves: K10
 #[test]
 fn what_is_due_already_is_not_made_due_again() {
     let due = edited(&queued(), &[Edit::Due(Timestamp::EPOCH)], NOW);
