@@ -47,8 +47,7 @@ async fn look(store: &dyn Store, look: Look, limit: usize) -> Vec<Sight> {
         if seen.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     store.look(look, Box::new(see)).await.unwrap();
-    let seen = std::mem::take(&mut *seen.lock().unwrap());
-    seen
+    std::mem::take(&mut *seen.lock().unwrap())
 }
 
 pub(super) async fn what_is_held_is_not_claimed_until_it_is_released(subject: &mut dyn Subject) {

@@ -133,9 +133,9 @@ impl Queue for MemoryStore {
         Ok(self.state()?.queued_messages(ids))
     }
 
-    async fn look(&self, look: Look, mut see: See) -> Result<(), StoreError> {
+    async fn look(&self, look: Look, see: See) -> Result<(), StoreError> {
         let seen = self.state()?.look(&look);
-        let _ = seen.into_iter().try_for_each(|sight| see(sight));
+        let _ = seen.into_iter().try_for_each(see);
         Ok(())
     }
 }

@@ -66,18 +66,17 @@ fn sql(look: &Look) -> String {
     format!("SELECT {columns} FROM recipient WHERE {rest}")
 }
 
+/// An envelope; none if something does not stand in it that must.
+type Found = Option<Result<Arc<Envelope>, Damage>>;
+
 /// The message that was seen last: its envelope, if it has what must stand in it.
 struct Messages<'a> {
     contains: &'a [String],
-    last: Option<(MessageId, Option<Result<Arc<Envelope>, Damage>>)>,
+    last: Option<(MessageId, Found)>,
 }
 
 impl Messages<'_> {
-    fn find(
-        &mut self,
-        db: &Connection,
-        message: MessageId,
-    ) -> rusqlite::Result<Option<Result<Arc<Envelope>, Damage>>> {
+    fn find(&mut self, db: &Connection, message: MessageId) -> rusqlite::Result<Found> {
         if let Some((last, envelope)) = &self.last
             && *last == message
         {

@@ -248,11 +248,12 @@ fn settle(db: &Connection, settling: &Settling, known: &mut Known, effects: &mut
     let mut ended = Vec::new();
     for (change, record) in settling.changes.iter().zip(&settling.records) {
         let id = integer(change.recipient().0);
-        if !known.revised.is_empty() && known.revised.remove(&change.recipient()) {
-            if let (Change::Retry(recipient, _), Some(record)) = (change, record) {
-                ended.extend(revise::settle_revised(db, *recipient, record, effects)?);
-                continue;
-            }
+        if !known.revised.is_empty()
+            && known.revised.remove(&change.recipient())
+            && let (Change::Retry(recipient, _), Some(record)) = (change, record)
+        {
+            ended.extend(revise::settle_revised(db, *recipient, record, effects)?);
+            continue;
         }
         let rows = match change {
             Change::End(recipient) => {
