@@ -33,7 +33,10 @@ fn all_errors_of_a_property_are_told_with_their_bytes() {
         })
         .collect();
     assert_eq!(places[0], ("match.0.if", 0, 11));
-    assert_eq!(places.iter().map(|place| place.0).collect::<Vec<_>>(), ["match.0.if", "match.1.if", "else"]);
+    assert_eq!(
+        places.iter().map(|place| place.0).collect::<Vec<_>>(),
+        ["match.0.if", "match.1.if", "else", "match.0.then"]
+    );
     assert!(answer["errors"][0]["hint"].as_str().unwrap().contains("rcpt_domain"), "{answer}");
 }
 

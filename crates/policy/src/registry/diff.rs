@@ -77,11 +77,9 @@ impl Speaker<'_> {
     }
 
     fn whole(&self, document: &Document, what: &str) -> Difference {
-        let variant = document.get(TYPE).and_then(Value::as_str);
-        let message = match variant {
-            Some(variant) => format!("{what} ({variant})"),
-            None => what.to_owned(),
-        };
+        let said = inline(&schema(self.kind).shape, document);
+        let message =
+            if said.is_empty() { what.to_owned() } else { format!("{what}: {}", words::cut(&said)) };
         self.difference(&self.name(document), "", &message)
     }
 

@@ -50,7 +50,11 @@ fn values_are_told_in_words() {
         json!({"update": {"c": {"@type": "Mx"}, "a": {"maxMxHosts": 3}}}),
         &["MtaRoute mx: maxMxHosts: 5 → 3", "MtaRoute relay: Relay → Mx"],
     );
-    check(ObjectType::Route, json!({"destroy": ["c"]}), &["MtaRoute relay: destroyed (Relay)"]);
+    check(
+        ObjectType::Route,
+        json!({"destroy": ["c"]}),
+        &["MtaRoute relay: destroyed: Relay (address a.example, authUsername me, authSecret Value)"],
+    );
     check(
         ObjectType::Schedule,
         json!({"update": {"a": {"queueId": "b", "expiry": {"@type": "Attempts"}}, "c": {"retry/intervals/0/duration": 5000}}}),
