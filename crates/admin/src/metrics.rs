@@ -4,19 +4,35 @@
 
 use std::fmt::Write;
 
+use axum::Extension;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use mta::events::Outcome;
 
+use crate::access;
 use crate::api::Api;
+use crate::http::Peer;
 use crate::statistics::{DURATIONS, Tally};
 
 /// The text format, as Prometheus asks for it.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All figures.
-pub(crate) async fn metrics(State(api): State<Api>) -> Response {
+pub(crate) async fn metrics(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    // On this machine anybody may look; from elsewhere, who is known: a token will do.
+    let is_near = match peer {
+        Peer::Local { .. } => true,
+        Peer::Network { address, .. } => address.ip().to_canonical().is_loopback(),
+    };
+    if !is_near && let Err(refusal) = access::identify(&api, peer, &headers).await {
+        return refusal;
+    }
     ([(CONTENT_TYPE, TEXT_FORMAT)], text(&api)).into_response()
 }
 

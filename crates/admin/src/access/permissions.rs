@@ -210,6 +210,15 @@ mod tests {
         assert!(allow(&scoped(Admin, &[]), "Core", "echo").is_err());
     }
 
+    #[test]
+    fn every_settings_object_is_in_the_table() {
+        for name in policy::settings::ObjectType::all().map(policy::settings::ObjectType::name) {
+            for verb in ["get", "set"] {
+                assert!(least(name, verb).is_some(), "{name}/{verb}");
+            }
+        }
+    }
+
     // proves: L9
     #[test]
     fn the_parts_of_a_larger_change_are_asked_for_one_by_one() {

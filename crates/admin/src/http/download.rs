@@ -28,7 +28,14 @@ pub(super) async fn download(
         Err(refusal) => return refusal,
     };
     if let Err(refusal) = permissions::allow(&caller, "QueuedMessage", "download") {
-        return (StatusCode::FORBIDDEN, refusal.description.unwrap_or_default() + "\n").into_response();
+        let why = refusal.description.unwrap_or_default();
+        let act = Act {
+            objects: vec![format!("QueuedMessage {blob}")],
+            summary: why.clone(),
+            ..Act::of(&caller, "QueuedMessage/download", "refused")
+        };
+        api.audit.record_refusal(act).await;
+        return (StatusCode::FORBIDDEN, why + "\n").into_response();
     }
     if account != ACCOUNT {
         return missing();
