@@ -28,6 +28,8 @@ mod statistics;
 #[cfg(test)]
 mod testing;
 
+pub mod webhooks;
+
 pub use api::Api;
 pub use caller::{Caller, Proof, Role};
 pub use error::MethodError;

@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::dkim;
 use crate::error::MethodError;
 use crate::settings::{objects, revisions, whole};
-use crate::{explain, expressions, history, queue, route_test, statistics};
+use crate::{explain, expressions, history, queue, route_test, statistics, webhooks};
 
 /// The ids of what earlier calls of the same request created, by creation id.
 pub(crate) type Created = CreationIds;
@@ -81,6 +81,7 @@ async fn dispatch(
     match object {
         "Administrator" | "ApiToken" => access::call(api, caller, object, verb, arguments).await,
         "MessageHistory" => history::call(api, verb, arguments).await,
+        "WebHookState" => webhooks::call(api, verb, arguments).await,
         "Statistics" => statistics::call(api, verb, arguments).await,
         "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
         "Expression" => expressions::call(api, verb, &arguments),

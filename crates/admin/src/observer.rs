@@ -21,6 +21,7 @@ use self::event_log::EventLog;
 use self::run::Run;
 pub(crate) use self::run::changed;
 use crate::statistics::Tally;
+use crate::webhooks::WebHooks;
 
 /// Those who listen, and what they know.
 pub struct Observer {
@@ -28,6 +29,7 @@ pub struct Observer {
     pub(crate) history: Option<Arc<History>>,
     tally: Arc<Mutex<Tally>>,
     log: Arc<EventLog>,
+    pub(crate) webhooks: Arc<WebHooks>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -51,6 +53,7 @@ impl Observer {
             history,
             tally: Arc::default(),
             log: Arc::new(EventLog::new(files.events.clone())),
+            webhooks: Arc::default(),
             thread: Mutex::default(),
         }
     }
@@ -74,6 +77,7 @@ impl Observer {
             history: self.history.clone(),
             tally: Arc::clone(&self.tally),
             log: Arc::clone(&self.log),
+            webhooks: Arc::clone(&self.webhooks),
             clock,
             configuration,
             in_force: None,

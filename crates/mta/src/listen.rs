@@ -23,6 +23,7 @@ pub use wire::smtp::server::Protocol;
 
 use self::sockets::Arrival;
 use crate::authenticate::Authenticator;
+use crate::events::ConnectionChange;
 use crate::quotas::Quotas;
 use crate::server_tls::ServerTls;
 use crate::session::{self, Ends, Surroundings, TraceIds};
@@ -290,6 +291,7 @@ impl Reception {
         let client = counted.then(|| client_key(ip));
         if !self.has_place(&listener, client) {
             tracing::debug!(client = %ends.client, "turned away: too many connections");
+            session::connection(around, &listener, ends, ConnectionChange::TurnedAway);
             turn_away(stream, &listener);
             return;
         }

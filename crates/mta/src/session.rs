@@ -5,6 +5,7 @@ mod clockwork;
 mod extensions;
 mod proxy;
 mod rates;
+mod telling;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,8 +22,10 @@ use wire::smtp::answer::Answer;
 use wire::smtp::server::{AuthOffer, ServerProfile, ServerSession, Step};
 
 use self::clockwork::{Clockwork, Due};
+pub(crate) use self::telling::connection;
 use crate::accept::Incoming;
 use crate::authenticate::Authenticator;
+use crate::events::ConnectionChange;
 use crate::listen::{ListenerSettings, ListenerTls};
 use crate::quotas::Quotas;
 use crate::server_tls::ServerTls;
@@ -147,10 +150,13 @@ pub(crate) async fn serve(
         ends,
         stream,
     };
+    let (around, listener) = (Arc::clone(&session.around), Arc::clone(&session.listener));
+    connection(&around, &listener, ends, ConnectionChange::Opened);
     match session.run().await {
         Ok(()) | Err(Ended::Closed) => session.part().await,
         Err(Ended::Gone) => tracing::debug!(client = %session.ends.client, "the client is gone"),
     }
+    connection(&around, &listener, ends, ConnectionChange::Closed);
 }
 
 impl Session {

@@ -92,7 +92,13 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         server_tls.clone(),
         intake.clone(),
     ));
-    let delivering = delivering(&world, &watched, &connections, quotas, &delivery);
+    let mut delivering = delivering(&world, &watched, &connections, quotas, &delivery);
+    delivering.spawn(admin::webhooks::run(
+        world.clone(),
+        observer.clone(),
+        watched.clone(),
+        delivery.clone(),
+    ));
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
     let management_tls = management::tls(boot, &hostname)?;
     let running = Arc::new(Running {

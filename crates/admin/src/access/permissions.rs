@@ -94,6 +94,7 @@ const TABLE: &[(&str, &str, Role)] = &[
     ("DeliveryAttempt", "get", Viewer),
     ("DeliveryAttempt", "query", Viewer),
     ("Statistics", "get", Viewer),
+    ("WebHookState", "get", Viewer),
     ("Health", "get", Viewer),
     ("Metrics", "get", Viewer),
     // What somebody wrote to somebody else.

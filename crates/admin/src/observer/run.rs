@@ -17,6 +17,7 @@ use super::event_log::EventLog;
 use super::json;
 use crate::history::record;
 use crate::statistics::{DAY_MINUTES, Tally};
+use crate::webhooks::WebHooks;
 
 /// How long is waited for events before other work is looked after.
 const IDLE: Duration = Duration::from_secs(1);
@@ -28,6 +29,7 @@ pub(super) struct Run {
     pub(super) history: Option<Arc<History>>,
     pub(super) tally: Arc<Mutex<Tally>>,
     pub(super) log: Arc<EventLog>,
+    pub(super) webhooks: Arc<WebHooks>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) configuration: watch::Receiver<Arc<Configuration>>,
     pub(super) in_force: Option<Arc<Configuration>>,
@@ -128,16 +130,16 @@ impl Run {
         }
         let Some(history) = &self.history else { return self.told.clear() };
         history.append(batch);
-        for (receiver, bodies) in std::mem::take(&mut self.told) {
-            let count = bodies.len();
-            if !history.post(&receiver, bodies) {
-                tracing::error!(
-                    webhook = receiver,
-                    events = count,
-                    "events are not told: the disk is too slow"
-                );
+        if self.told.is_empty() {
+            return;
+        }
+        for (webhook, bodies) in std::mem::take(&mut self.told) {
+            let events = bodies.len();
+            if !history.post(&webhook, bodies) {
+                tracing::error!(webhook, events, "events are not told: the disk is too slow");
             }
         }
+        self.webhooks.posted();
     }
 
     /// Writes down the minutes that have ended, or all.

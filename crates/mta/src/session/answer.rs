@@ -14,6 +14,7 @@ use wire::smtp::server::Finished;
 use super::{Ended, Session};
 use crate::accept::{self, Incoming};
 use crate::authenticate::Authentication;
+use crate::events::RefusedStep;
 use crate::inspect::{Inspection, Visitor};
 use crate::listen::client_key;
 
@@ -31,11 +32,15 @@ impl Session {
         );
         let admission = match begun {
             Ok(admission) => admission,
-            Err(reply) => return self.machine.refuse(&reply),
+            Err(reply) => return self.refuse(RefusedStep::Mail, None, &reply),
         };
         match self.ask_for_mail(&configuration, &admission).await {
             Ok(()) => self.machine.accept_mail(Incoming::new(admission, configuration)),
-            Err(reply) => self.machine.refuse(&reply),
+            Err(reply) => {
+                let reverse_path = admission.reverse_path().clone();
+                self.tell_refusal(RefusedStep::Mail, Some(reverse_path), None, &reply);
+                self.machine.refuse(&reply);
+            }
         }
     }
 
@@ -58,13 +63,14 @@ impl Session {
         };
         let reserved = match self.ask_for_recipient(&configuration, &forward_path).await {
             Ok(reserved) => reserved,
-            Err(reply) => return self.machine.refuse(&reply),
+            Err(reply) => return self.refuse(RefusedStep::Rcpt, Some(forward_path), &reply),
         };
+        let told = self.is_heard().then(|| forward_path.clone());
         let around = Arc::clone(&self.around);
         let Some(incoming) = self.machine.transaction() else { return };
         let beginning = || incoming.admission.beginning(around.world.clock.now());
         if let Err(reply) = around.quotas.look(beginning, &forward_path) {
-            return self.machine.refuse(&reply);
+            return self.refuse(RefusedStep::Rcpt, Some(forward_path), &reply);
         }
         let asked = rcpt.parameters;
         match incoming.admission.recipient(&configuration, forward_path, asked.original, asked.notify) {
@@ -74,7 +80,7 @@ impl Session {
                 }
                 self.machine.accept_recipient();
             }
-            Err(reply) => self.machine.refuse(&reply),
+            Err(reply) => self.refuse(RefusedStep::Rcpt, told, &reply),
         }
     }
 
@@ -139,10 +145,14 @@ impl Session {
         // What was answered before must not wait for the disk.
         self.flush().await?;
         let limit = self.listener.times.commit;
+        let reverse_path = self.is_heard().then(|| finished.transaction.admission.reverse_path().clone());
         let reply = {
             let (world, quotas) = (&self.around.world, &self.around.quotas);
             finished.transaction.commit(world, quotas, &self.id, finished.traits, limit).await
         };
+        if reply.code >= 400 {
+            self.tell_refusal(RefusedStep::Content, reverse_path, None, &reply);
+        }
         self.machine.finish(&reply);
         Ok(())
     }
@@ -161,7 +171,9 @@ impl Session {
                 tracing::info!(client = %self.ends.client, username, "authentication failed");
                 tokio::time::sleep(self.listener.times.auth_failure_delay).await;
                 let status = Some(EnhancedStatus::new(5, 7, 8));
-                self.machine.refuse_authentication(&Reply::new(535, status, "Authentication failed."));
+                let reply = Reply::new(535, status, "Authentication failed.");
+                self.tell_refusal(RefusedStep::Auth, None, None, &reply);
+                self.machine.refuse_authentication(&reply);
             }
             Authentication::NotNow => {
                 let status = Some(EnhancedStatus::new(4, 7, 0));

@@ -10,6 +10,7 @@ use policy::throttle::{Throttle, demands};
 use wire::smtp::server::Protocol;
 
 use super::{Ended, Session, Surroundings};
+use crate::events::RefusedStep;
 use crate::gather::decide;
 use crate::throttles::{Asker, Held, Reservation};
 
@@ -37,6 +38,7 @@ impl Session {
             }
             Err(held) => {
                 let reply = refusal(421, "Too many connections", &held, self.around.world.clock.now());
+                self.tell_refusal(RefusedStep::Connection, None, None, &reply);
                 self.machine.close_saying(&reply);
                 Err(Ended::Closed)
             }

@@ -82,6 +82,13 @@ impl WebHookEvent {
     ];
 }
 
+impl WebHook {
+    /// Whether the URL itself names this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(authority(&self.url))
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -93,8 +100,8 @@ fn url<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
 }
 
 fn fault(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let authority = authority(url);
     if authority.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Some(format!("'{url}' is no URL"));
     }
@@ -107,6 +114,12 @@ fn fault(url: &str) -> Option<String> {
         "http" => Some("events are told by https; http is for loopback addresses".to_owned()),
         _ => Some(format!("'{url}' does not begin with https://")),
     }
+}
+
+/// The host and the port.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 fn is_loopback(authority: &str) -> bool {
