@@ -19,6 +19,10 @@ use crate::error::MethodError;
 const GET_MAX: usize = 500;
 /// Messages that a query gives unless it says how many.
 const LIMIT_DEFAULT: usize = 100;
+/// The outcome of those that have none yet.
+const QUEUED: &str = "queued";
+/// Messages that are looked at for those that are queued.
+const QUEUED_SEARCHED_MAX: usize = 20_000;
 /// Bits of a message's id below its millisecond (`store/ids.rs`).
 const ID_BITS: u32 = 20;
 
@@ -68,6 +72,9 @@ async fn query(api: &Api, arguments: Value) -> Result<Value, MethodError> {
     search.before = [search.before, anchor].into_iter().flatten().min();
     let named = filter.text.as_deref().filter(|_| first).and_then(|text| id(text.trim()).ok());
     let history = history(api)?;
+    if filter.outcome.as_deref() == Some(QUEUED) {
+        return queued(api, search, history).await;
+    }
     let page = work(
         api,
         move |observer_history| {
@@ -96,6 +103,29 @@ async fn query(api: &Api, arguments: Value) -> Result<Value, MethodError> {
     Ok(answer)
 }
 
+/// Messages that match and are still in the queue.
+async fn queued(api: &Api, search: Search, history: Arc<History>) -> Result<Value, MethodError> {
+    let (limit, mut search) = (search.limit, Search { limit: LIMIT_MAX, ..search });
+    let (mut ids, mut searched, mut more) = (Vec::new(), 0, true);
+    while more && ids.len() <= limit && searched < QUEUED_SEARCHED_MAX {
+        let asked = search.clone();
+        let page = work(api, move |history| history.search(&asked), Arc::clone(&history)).await?;
+        let found = api.world.store.messages(&page.messages).await;
+        let found = found.map_err(|error| MethodError::new("serverFail", error.to_string()))?;
+        let waits = |id: &&MessageId| found.iter().any(|queued| queued.envelope.message == **id);
+        ids.extend(page.messages.iter().filter(waits).copied());
+        searched += page.messages.len();
+        (more, search.before) = (page.more, page.messages.last().copied());
+    }
+    let more = ids.len() > limit || more;
+    ids.truncate(limit);
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    Ok(json!({
+        "queryState": "0", "canCalculateChanges": false, "position": 0, "ids": ids, "limit": limit, "more": more,
+        "incomplete": searched >= QUEUED_SEARCHED_MAX,
+    }))
+}
+
 fn search(filter: &Filter, limit: usize) -> Result<Search, MethodError> {
     const ANY: &[KeyKind] = &[KeyKind::From, KeyKind::To];
     let mut search = Search { limit, ..Search::default() };
@@ -110,7 +140,7 @@ fn search(filter: &Filter, limit: usize) -> Result<Search, MethodError> {
     key(&[KeyKind::To], &filter.to, "", false);
     key(ANY, &filter.domain, "@", false);
     key(&[KeyKind::Route], &filter.route, "", true);
-    if let Some(outcome) = &filter.outcome {
+    if let Some(outcome) = filter.outcome.as_deref().filter(|outcome| *outcome != QUEUED) {
         search.marks = mark(outcome).ok_or_else(|| unsupported(outcome))?;
     }
     search.not_before = filter.since.as_deref().map(|at| moment(at).map(first_of)).transpose()?;

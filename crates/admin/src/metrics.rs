@@ -14,6 +14,7 @@ use mta::events::Outcome;
 use crate::access;
 use crate::api::Api;
 use crate::http::Peer;
+use crate::statistics::queue::{self, Waiting};
 use crate::statistics::{DURATIONS, Tally};
 
 /// The text format, as Prometheus asks for it.
@@ -33,10 +34,11 @@ pub(crate) async fn metrics(
     if !is_near && let Err(refusal) = access::identify(&api, peer, &headers).await {
         return refusal;
     }
-    ([(CONTENT_TYPE, TEXT_FORMAT)], text(&api)).into_response()
+    let waiting = queue::waiting(&api).await.ok();
+    ([(CONTENT_TYPE, TEXT_FORMAT)], text(&api, waiting)).into_response()
 }
 
-fn text(api: &Api) -> String {
+fn text(api: &Api, waiting: Option<Waiting>) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
     of_tally(&mut page, &api.observer.tally());
     page.one(
@@ -45,6 +47,19 @@ fn text(api: &Api) -> String {
         "Events that came faster than they could be told.",
         api.observer.bus.dropped(),
     );
+    if let Some(waiting) = waiting {
+        page.one("waypost_queue_recipients", "gauge", "Recipients that wait.", waiting.recipients);
+        page.one("waypost_queue_messages", "gauge", "Messages that wait.", waiting.messages);
+        page.one(
+            "waypost_queue_held_recipients",
+            "gauge",
+            "Recipients that wait for an operator.",
+            waiting.held,
+        );
+        let age = waiting.oldest.map_or(0, |oldest| api.world.clock.now().since(oldest).as_secs());
+        page.one("waypost_queue_oldest_age_seconds", "gauge", "How long the oldest message has waited.", age);
+    }
+    webhooks(&mut page, api);
     if let Some(state) = api.observer.history.as_ref().map(|history| history.state()) {
         page.one("waypost_history_entries", "gauge", "Entries in the history.", state.entries);
         page.one("waypost_history_bytes", "gauge", "Bytes that the history takes.", state.bytes);
@@ -131,6 +146,18 @@ fn of_tally(page: &mut Page, tally: &Tally) {
         ),
     ] {
         page.one(name, "counter", help, count);
+    }
+}
+
+fn webhooks(page: &mut Page, api: &Api) {
+    let states = api.observer.webhooks.states();
+    page.family("waypost_webhook_events_total", "counter", "Events that a webhook was told.");
+    for (webhook, state) in &states {
+        page.sample("waypost_webhook_events_total", &[("webhook", webhook)], state.sent);
+    }
+    page.family("waypost_webhook_failures_total", "counter", "Requests to a webhook that failed.");
+    for (webhook, state) in &states {
+        page.sample("waypost_webhook_failures_total", &[("webhook", webhook)], state.failed);
     }
 }
 

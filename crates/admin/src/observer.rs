@@ -21,6 +21,7 @@ use self::event_log::EventLog;
 use self::run::Run;
 pub(crate) use self::run::changed;
 use crate::statistics::Tally;
+use crate::statistics::queue::Counted;
 use crate::webhooks::WebHooks;
 
 /// Those who listen, and what they know.
@@ -30,6 +31,7 @@ pub struct Observer {
     tally: Arc<Mutex<Tally>>,
     log: Arc<EventLog>,
     pub(crate) webhooks: Arc<WebHooks>,
+    pub(crate) counted: Counted,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -54,6 +56,7 @@ impl Observer {
             tally: Arc::default(),
             log: Arc::new(EventLog::new(files.events.clone())),
             webhooks: Arc::default(),
+            counted: Counted::default(),
             thread: Mutex::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! `x:Statistics/get`: how much mail, and how did it fare?
 
+pub(crate) mod queue;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,6 @@ use crate::observer::json::millis;
 
 /// Points of one series at most.
 const POINTS_MAX: u64 = 20_000;
-/// Messages of the queue that are looked at for its figures.
-const QUEUE_MESSAGES_MAX: usize = 20_000;
-/// Messages that are read of it at once.
-const QUEUE_PAGE: usize = 1000;
 /// Milliseconds of a minute.
 const MINUTE_MILLIS: u64 = 60_000;
 
@@ -56,7 +53,7 @@ pub(crate) async fn call(api: &Api, verb: &str, arguments: Value) -> Result<Valu
         "totals": totals,
         "routes": day.routes,
         "branches": day.branches,
-        "queue": queue(api).await?,
+        "queue": waits(api).await?,
         "health": health(api),
     }))
 }
@@ -118,24 +115,15 @@ fn shares(tally: &Tally, now: u64) -> Minute {
     day
 }
 
-/// What waits; of a very long queue only the oldest part is counted, and it is said that there is more.
-async fn queue(api: &Api) -> Result<Value, MethodError> {
-    let (mut recipients, mut messages) = (0, 0);
-    let (mut after, mut oldest): (_, Option<Timestamp>) = (None, None);
-    let mut more = true;
-    while more && messages < QUEUE_MESSAGES_MAX {
-        let page = api.world.store.pending(after, QUEUE_PAGE).await;
-        let page = page.map_err(|error| MethodError::new("serverFail", error.to_string()))?;
-        more = page.len() == QUEUE_PAGE;
-        for claim in &page {
-            messages += 1;
-            recipients += claim.recipients.len();
-            oldest = Some(oldest.map_or(claim.envelope.accepted_at, |at| at.min(claim.envelope.accepted_at)));
-            after = Some(claim.envelope.message);
-        }
-    }
+/// What waits.
+async fn waits(api: &Api) -> Result<Value, MethodError> {
+    let waiting = queue::waiting(api).await;
+    let waiting = waiting.map_err(|error| MethodError::new("serverFail", error.to_string()))?;
     Ok(json!({
-        "recipients": recipients, "messages": messages, "oldest": oldest.map(millis), "held": 0, "more": more,
+        "recipients": waiting.recipients,
+        "messages": waiting.messages,
+        "oldest": waiting.oldest.map(millis),
+        "held": waiting.held,
     }))
 }
 

@@ -214,10 +214,7 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
     let judgement = match trouble {
         Some(SetupTrouble::Refused(stage, mut reply)) => {
             if stage == Stage::Auth {
-                // A peer may repeat what it was shown; this ends up in logs and notifications.
-                if let Some(credentials) = &key.proofs.credentials {
-                    reply.text = masked(reply.text, &credentials.secret);
-                }
+                reply.text = unshown(key, reply.text);
                 hold(connections, key, &reply.to_string());
             }
             outcome::refused(stage, &reply, &stage.to_string(), host, false)
@@ -229,9 +226,9 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
         }
         Some(SetupTrouble::Broken(stage, why)) => {
             if matches!(why, Broken::Proof(_)) {
-                hold(connections, key, &why.to_string());
+                hold(connections, key, &unshown(key, why.to_string()));
             }
-            outcome::broken(stage, &why.to_string(), host, false)
+            outcome::broken(stage, &unshown(key, why.to_string()), host, false)
         }
         None => outcome::broken(Stage::Greeting, "the connection is of no use", host, false),
     };
@@ -241,6 +238,14 @@ fn setup_trouble(connections: &Connections, key: &ConnectionKey, trouble: Option
     };
     // Where a password is at stake, or LHLO is not understood, the route is wrong and not the message.
     if credentials || key.protocol == RelayProtocol::Lmtp { trouble.deferring() } else { trouble }
+}
+
+/// What a peer said without our password: it may repeat what it was shown, and this ends up in logs and notifications.
+fn unshown(key: &ConnectionKey, text: String) -> String {
+    match &key.proofs.credentials {
+        Some(credentials) => masked(text, &credentials.username, &credentials.secret),
+        None => text,
+    }
 }
 
 /// A relay does not take our credentials: they are not shown again at once, lest the account be locked.

@@ -153,9 +153,7 @@ impl Transcript {
     /// This never stands in it, whoever says it.
     pub(crate) fn hide(&self, username: &str, secret: &Secret) {
         self.with(|recording| {
-            let proof = STANDARD.encode(format!("\0{username}\0{}", secret.expose()));
-            recording.secrets.push(proof);
-            recording.secrets.extend(forms(secret));
+            recording.secrets.extend(forms(username, secret));
         });
     }
 
@@ -263,19 +261,20 @@ impl Recording {
 }
 
 /// The text without this secret, in plain or in base64: a peer may repeat what it was shown.
-pub(crate) fn masked(text: String, secret: &Secret) -> String {
-    forms(secret).iter().fold(text, |text, form| without(text, form))
+pub(crate) fn masked(text: String, username: &str, secret: &Secret) -> String {
+    forms(username, secret).iter().fold(text, |text, form| without(text, form))
 }
 
-/// In plain and in base64; none of what is too short to be told from other words.
-fn forms(secret: &Secret) -> Vec<String> {
+/// As AUTH PLAIN shows it, in plain, and in base64; none of what is too short to be told from other words.
+fn forms(username: &str, secret: &Secret) -> Vec<String> {
     let plain = secret.expose();
     if plain.len() < SECRET_BYTES_MIN {
         return Vec::new();
     }
+    let proof = STANDARD.encode(format!("\0{username}\0{plain}"));
     let encoded = STANDARD.encode(plain);
     let bare = encoded.trim_end_matches('=').to_owned();
-    vec![plain.to_owned(), encoded, bare]
+    vec![proof, plain.to_owned(), encoded, bare]
 }
 
 fn without(text: String, form: &str) -> String {
