@@ -19,15 +19,15 @@ export interface Sentence {
   sentence: string;
 }
 
+/** One thing that is wrong or risky. */
 export interface Remark {
   severity?: string;
+  /** Such as `MtaRoute relay`. */
   object?: string;
-  name?: string;
+  /** As a path with points; empty if it is the object as a whole. */
   property?: string;
-  place?: string;
   message?: string;
   hint?: string | null;
-  [more: string]: unknown;
 }
 
 /** The answer to `set`. */
@@ -85,11 +85,10 @@ export function findings(problem: Problem, type: string, name: string): Fault[] 
   if (remarks.length === 0)
     return [{ path: [], message: problem.message, hint: problem.advice ?? undefined }];
   return remarks.map((remark) => {
-    const mine = remark.object === type && (!remark.name || remark.name === name);
-    const path = pathOf(String(remark.property ?? remark.place ?? ""));
-    const about = mine ? "" : `${[remark.object, remark.name, remark.property].filter(Boolean).join(" ")}: `;
+    const mine = remark.object === type || remark.object === `${type} ${name}`;
+    const about = mine ? "" : `${[remark.object, remark.property].filter(Boolean).join(" ")}: `;
     return {
-      path: mine ? path : [],
+      path: mine ? pathOf(remark.property ?? "") : [],
       message: `${about}${remark.message ?? "is not possible"}`,
       ...(remark.hint ? { hint: remark.hint } : {}),
     };
