@@ -18,7 +18,7 @@ export function PageHead({ title, up, intro, actions }: Props) {
         <h1>
           {up && (
             <>
-              <Anchor component={Link} to={up.to} inherit>
+              <Anchor component={Link} to={up.to} inherit underline="always">
                 {up.label}
               </Anchor>
               <span className="dim"> › </span>
