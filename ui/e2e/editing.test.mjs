@@ -59,7 +59,7 @@ test("a password is never shown, and stays when other things are saved", async (
   await page.goto(`/settings/routes/${id}`);
   await page.getByText("A secret is set").first().waitFor();
   await page.locator("[data-field=description]").fill("Our provider");
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   await saved(page);
   assert.ok(!(await page.content()).includes(SECRET));
   const after = await route("smarthost");
@@ -101,7 +101,7 @@ test("branches are edited: completion, an error underlined, the test line, a tri
   await condition.press("Control+a");
   await page.keyboard.type("sender_domain == 'here.test' && rcpt_domain == 'far.test'");
   await page.keyboard.press("Escape");
-  await part.getByRole("textbox", { name: "result of branch 3" }).click();
+  await part.getByLabel("result of branch 3").first().click();
   await page.getByRole("option", { name: "smarthost" }).click();
   await page.getByLabel("Mail from").fill("ann@here.test");
   await page.getByLabel("to", { exact: true }).fill("x@far.test");
@@ -110,10 +110,10 @@ test("branches are edited: completion, an error underlined, the test line, a tri
   await look(page, watch, "strategy-lit");
   await condition.press("Alt+ArrowUp");
   await part.locator("li[data-lit=fired]").getByText("2", { exact: true }).waitFor();
-  await page.getByRole("textbox", { name: "For good or on trial" }).click();
+  await page.getByLabel("For good or on trial").first().click();
   await page.getByRole("option", { name: "on trial for 10 min" }).click();
   await page.getByLabel("Comment").fill("far.test by the provider");
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   const trial = page.getByRole("status", { name: "A change is on trial" });
   await trial.waitFor();
   await look(page, watch, "trial");
@@ -165,14 +165,14 @@ test("another admin's change is shown, and nothing of either is lost", async () 
     update: { [id]: { port: 2500, address: "other.test" } },
     comment: "moved the relay",
   });
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("moved the relay").waitFor();
   await dialog.getByRole("cell", { name: "2500" }).waitFor();
   await look(page, watch, "mismatch");
   await dialog.getByRole("button", { name: /Put mine on top/ }).click();
   assert.equal(await page.locator("[data-field=address]").inputValue(), "other.test");
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   await saved(page);
   const after = await route("backup");
   assert.deepEqual([after.port, after.address, after.description], [465, "other.test", "mine"]);
@@ -213,9 +213,9 @@ test("a token's secret is shown once; a viewer only looks", async () => {
   await page.getByRole("button", { name: "New administrator" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name").fill("vera");
-  await dialog.getByLabel("Role").click();
+  await dialog.getByLabel("Role").first().click();
   await page.getByRole("option", { name: "viewer" }).click();
-  await dialog.getByLabel("Password").fill("vera looks only 17");
+  await dialog.getByLabel("Password", { exact: true }).fill("vera looks only 17");
   await look(page, watch, "administrator-new");
   await dialog.getByRole("button", { name: "Create" }).click();
   await page.getByRole("button", { name: "vera" }).waitFor();
@@ -234,7 +234,7 @@ test("an account gets a password that is never shown again", async () => {
   await page.goto("/accounts");
   await page.getByRole("link", { name: "ann@here.test" }).click();
   await page.getByLabel("Password", { exact: true }).fill("ann's own words 17");
-  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
   await saved(page);
   await page.reload();
   await page.getByText("A secret is set").waitFor();
@@ -247,7 +247,7 @@ test("a key for DKIM is made and its record shown", async () => {
   const { page, watch, context } = await stage.page();
   watch.expect(/50\d/);
   await page.goto("/settings/dkim/new");
-  await page.getByRole("textbox", { name: "Domain" }).first().click();
+  await page.getByRole("region", { name: "New key" }).getByLabel("Domain").first().click();
   await page.getByRole("option", { name: "here.test" }).click();
   await page.getByRole("button", { name: "Make a key" }).click();
   await page.getByText(/v=DKIM1/).waitFor();

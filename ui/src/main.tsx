@@ -10,7 +10,7 @@ import { createRoot } from "react-dom/client";
 import { createBrowserRouter, RouterProvider } from "react-router";
 import { App } from "./app";
 import { client } from "./shell/client";
-import { theme } from "./theme";
+import { readable, theme } from "./theme";
 
 const scheme = localStorageColorSchemeManager({ key: "waypost-colours" });
 const dark = scheme.get("auto");
@@ -23,7 +23,12 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={scheme}>
+        <MantineProvider
+          theme={theme}
+          cssVariablesResolver={readable}
+          defaultColorScheme="auto"
+          colorSchemeManager={scheme}
+        >
           <Notifications position="bottom-right" limit={4} />
           <RouterProvider router={router} />
         </MantineProvider>

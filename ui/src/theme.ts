@@ -1,5 +1,5 @@
 // How does it look? Quiet: greys, one accent, and colours only where they mean something.
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const pine: MantineColorsTuple = [
   "#eaf6f5", "#d5ebe9", "#aad6d2", "#7cc0ba", "#56ada6", "#3da099", "#1f7d77", "#1a6a65", "#155853", "#0d4541",
@@ -54,5 +54,25 @@ export const theme = createTheme({
       },
     },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray" } },
+  },
+});
+
+/** Where Mantine's own colours are too faint to be read, in text and below white text. */
+export const readable: CSSVariablesResolver = () => ({
+  variables: {
+    "--mantine-color-red-filled": "#c2232b",
+    "--mantine-color-red-filled-hover": "#a61e25",
+  },
+  light: {
+    "--mantine-color-error": "#c2232b",
+    "--mantine-color-red-text": "#b52222",
+    "--mantine-color-red-filled": "#c2232b",
+    "--mantine-color-red-filled-hover": "#a61e25",
+  },
+  dark: {
+    "--mantine-color-error": "#ff8787",
+    "--mantine-color-red-text": "#ff8787",
+    "--mantine-color-red-filled": "#c2232b",
+    "--mantine-color-red-filled-hover": "#a61e25",
   },
 });

@@ -1,6 +1,6 @@
 // What is being edited, from when it was read until it is saved?
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { asProblem, type Problem } from "@/api/errors";
 import { forget, type GetAnswer, type Item, useMethod } from "@/api/hooks";
 import { call } from "@/api/jmap";
@@ -82,6 +82,7 @@ export function useEditor(
   const [faults, setFaults] = useState<Fault[]>([]);
   const [busy, setBusy] = useState(false);
   const [mismatch, setMismatch] = useState<Mismatch | null>(null);
+  const taken = useRef<GetAnswer | undefined>(undefined);
 
   const saved = id === null ? null : (base?.saved ?? null);
   const fresh = useMemo(
@@ -96,6 +97,7 @@ export function useEditor(
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another object begins anew
   useEffect(() => {
+    taken.current = undefined;
     setBase(null);
     setDraft(null);
     setFaults([]);
@@ -109,8 +111,10 @@ export function useEditor(
       if (draft === null && fresh) setDraft(fresh);
       return;
     }
+    if (dirty || taken.current === query.data) return;
     const item = query.data?.list.find((one) => one.id === id);
-    if (!item || dirty) return;
+    if (!item) return;
+    taken.current = query.data;
     const next = readDocument(schema.variants, item as { [name: string]: Json });
     setBase({ saved: next, state: query.data?.state ?? null });
     setDraft(next);

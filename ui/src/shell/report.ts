@@ -3,6 +3,8 @@ import { notifications } from "@mantine/notifications";
 import { createElement, Fragment } from "react";
 import { asProblem } from "@/api/errors";
 
+const CLOSE = { "aria-label": "Close" };
+
 /** Tells of a problem in plain words, with what to do. `during` says what was being done: `Saving the route`. */
 export function report(error: unknown, during?: string) {
   const problem = asProblem(error);
@@ -18,11 +20,19 @@ export function report(error: unknown, during?: string) {
       problem.advice ? createElement("div", { className: "dim" }, problem.advice) : null,
     ),
     autoClose: 12_000,
+    closeButtonProps: CLOSE,
     withBorder: true,
   });
 }
 
 /** Tells that something is done. */
 export function done(message: string, title?: string) {
-  notifications.show({ color: "pine", message, title, autoClose: 4_000, withBorder: true });
+  notifications.show({
+    color: "pine",
+    message,
+    title,
+    autoClose: 4_000,
+    closeButtonProps: CLOSE,
+    withBorder: true,
+  });
 }

@@ -62,22 +62,24 @@ export function Record({ name }: { name: string }) {
 
 export function RecordText({ record }: { record: DnsRecord }) {
   return (
-    <dl className="record">
-      <dt>
-        Name <Copy text={record.name} />
-      </dt>
-      <dd className="mono">{record.name}</dd>
-      <dt>
-        {record.type} value <Copy text={record.value} />
-      </dt>
-      <dd className="mono">{record.value}</dd>
+    <div className="record">
+      <dl>
+        <dt>
+          Name <Copy text={record.name} />
+        </dt>
+        <dd className="mono">{record.name}</dd>
+        <dt>
+          {record.type} value <Copy text={record.value} />
+        </dt>
+        <dd className="mono">{record.value}</dd>
+      </dl>
       <Group>
         <Copy
           text={`${record.name}. 3600 IN TXT ${strings(record.value)}`}
           label="Copy as a line of a zone file"
         />
       </Group>
-    </dl>
+    </div>
   );
 }
 
