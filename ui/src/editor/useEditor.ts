@@ -1,6 +1,7 @@
 // What is being edited, from when it was read until it is saved?
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { asProblem, type Problem } from "@/api/errors";
 import { forget, type GetAnswer, type Item, useMethod } from "@/api/hooks";
 import { call } from "@/api/jmap";
@@ -124,6 +125,8 @@ export function useEditor(
     setFaults([]);
     setMismatch(null);
     if (draft && id !== null) setBase({ saved: draft, state: answer.newState ?? answer.state ?? null });
+    // Nothing is unsaved any more: the page of the new object may be opened at once.
+    if (id === null) flushSync(() => setDraft(fresh));
     void forget(client);
     const number = answer.revision === undefined ? "" : ` as revision ${answer.revision}`;
     const trial = answer.confirmBy ? " It goes back by itself unless you confirm it." : "";
