@@ -1,3 +1,5 @@
+//! What is said of expressions that are still being written?
+
 use policy::registry::Registry;
 use serde_json::{Value, json};
 

@@ -167,13 +167,13 @@ enum Asked<'t> {
 }
 
 fn asked<'t>(before: &[Placed<'t>]) -> Asked<'t> {
-    match before {
-        [.., Placed { token: Token::Name(name), .. }, Placed { token: Token::Operator(operator), .. }]
-            if matches!(operator, BinaryOperator::Equal | BinaryOperator::NotEqual) =>
-        {
-            return Asked::Variable(name);
-        }
-        _ => {}
+    if let [
+        ..,
+        Placed { token: Token::Name(name), .. },
+        Placed { token: Token::Operator(BinaryOperator::Equal | BinaryOperator::NotEqual), .. },
+    ] = before
+    {
+        return Asked::Variable(name);
     }
     let (mut depth, mut commas) = (0_usize, 0);
     for (at, placed) in before.iter().enumerate().rev() {

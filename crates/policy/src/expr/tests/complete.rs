@@ -1,3 +1,5 @@
+//! What is proposed where the cursor is?
+
 use std::collections::BTreeSet;
 
 use crate::expr::{Completion, CompletionNames, Context, complete};

@@ -1,3 +1,5 @@
+//! Are differences told in words that people understand?
+
 use serde_json::{Value, json};
 
 use crate::registry::{CreationIds, Registry, SetRequest};

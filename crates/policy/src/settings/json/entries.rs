@@ -194,12 +194,7 @@ impl Loader<'_> {
             ObjectType::WebHook => {
                 self.named(entry, |settings| &mut settings.webhooks, |object| object.name.clone())
             }
-            ObjectType::Route => {
-                let route = read_route(json)?;
-                self.once(entry, &route.name)?;
-                self.settings.routes.insert(route.name.clone(), route);
-                Ok(())
-            }
+            ObjectType::Route => self.route(entry),
             ObjectType::VirtualQueue => {
                 let queue = read::<MtaVirtualQueue>(json)?;
                 self.once(entry, &queue.name)?;
@@ -225,12 +220,7 @@ impl Loader<'_> {
                 self.settings.queue_quotas.push(quota);
                 Ok(())
             }
-            ObjectType::LookupStore => {
-                let store = read_store(json)?;
-                self.once(entry, &store.name)?;
-                self.settings.lookup_stores.insert(store.name.clone(), store);
-                Ok(())
-            }
+            ObjectType::LookupStore => self.lookup_store(entry),
             ObjectType::Account => {
                 let account = read::<Account>(json)?;
                 self.once(entry, &account.name.to_string().to_lowercase())?;
@@ -251,6 +241,20 @@ impl Loader<'_> {
                 self.named(entry, |settings| &mut settings.dkim_signatures, |object| object.name.clone())
             }
         }
+    }
+
+    fn route(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let route = read_route(entry.json)?;
+        self.once(entry, &route.name)?;
+        self.settings.routes.insert(route.name.clone(), route);
+        Ok(())
+    }
+
+    fn lookup_store(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let store = read_store(entry.json)?;
+        self.once(entry, &store.name)?;
+        self.settings.lookup_stores.insert(store.name.clone(), store);
+        Ok(())
     }
 
     /// An object of which there is one.
