@@ -127,16 +127,19 @@ impl Table {
     }
 }
 
-/// Takes columns from the widest until all fit, or none can give any more.
+/// Takes columns from the widest until all fit, or none can give any more. The first column mostly says what a row is
+/// called by, and is wanted whole: it gives last.
 fn fit(natural: &[usize], columns: usize) -> Vec<usize> {
     let between = 2 * natural.len().saturating_sub(1);
     let mut widths = natural.to_vec();
     let mut over = (widths.iter().sum::<usize>() + between).saturating_sub(columns);
     while over > 0 {
-        let Some(widest) = widths.iter_mut().max_by_key(|width| **width) else { break };
-        if *widest <= COLUMN_WIDTH_MIN {
-            break;
-        }
+        let rest = widths.iter_mut().skip(1).max_by_key(|width| **width);
+        let widest = match rest.filter(|width| **width > COLUMN_WIDTH_MIN) {
+            Some(widest) => Some(widest),
+            None => widths.first_mut().filter(|width| **width > COLUMN_WIDTH_MIN),
+        };
+        let Some(widest) = widest else { break };
         *widest -= 1;
         over -= 1;
     }
@@ -251,6 +254,9 @@ mod tests {
             assert!(text.contains('…'), "{text}");
         }
         assert!(!table.fitted(Paint::plain(), Some(100)).contains('…'));
+        assert_eq!(fit(&[16, 20, 40], 60), [16, 20, 20]);
+        assert_eq!(fit(&[16, 20, 40], 40), [16, 10, 10]);
+        assert_eq!(fit(&[16, 20, 40], 30), [10, 8, 8]);
     }
 
     #[test]

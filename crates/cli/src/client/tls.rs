@@ -23,9 +23,14 @@ pub(super) async fn handshake(stream: TcpStream, remote: &Remote) -> Result<TlsS
         .map_err(|_| Failure::usage(format!("`{}` is not a host name", remote.host)))?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
         let failure = Failure::unreachable(format!("no TLS with {}: {error}", remote.authority()));
-        match error.to_string().contains("certificate") {
-            true => failure.hint("name who signed its certificate with --ca FILE"),
-            false => failure,
+        let words = error.to_string();
+        if words.contains("not valid for name") {
+            failure.hint("ask by a name that stands in its certificate")
+        } else if words.contains("certificate") {
+            failure
+                .hint("name who signed its certificate with --ca FILE; a self-signed one vouches for itself")
+        } else {
+            failure
         }
     })
 }

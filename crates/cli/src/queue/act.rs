@@ -156,18 +156,14 @@ async fn act(
     if asks || sure.dry_run {
         let preview = preview(desk, &members).await?;
         if sure.dry_run {
-            desk.show(&preview.answer, |look| preview_text(look, &preview, what));
+            desk.show(&preview.answer, |look| preview_text(look, &preview) + &sum(&preview, what) + "\n");
             return Ok(());
         }
-        eprint!("{}", preview_text(&desk.look, &preview, what));
+        eprint!("{}", preview_text(&desk.look, &preview));
         if preview.messages == 0 && preview.recipients == 0 {
             return Ok(());
         }
-        let question = format!(
-            "{} of {}: {what}?",
-            counted(preview.recipients, "recipient"),
-            counted(preview.messages, "message")
-        );
+        let question = format!("{}?", sum(&preview, what));
         if !desk.agreed(&question) {
             return Err(Failure::failed("nothing was done"));
         }
@@ -194,7 +190,7 @@ async fn preview(desk: &Desk<'_>, members: &Map<String, Value>) -> Result<Previe
     })
 }
 
-fn preview_text(look: &Look, preview: &Preview, what: &str) -> String {
+fn preview_text(look: &Look, preview: &Preview) -> String {
     if preview.messages == 0 && preview.recipients == 0 {
         return "nothing in the queue is meant\n".to_owned();
     }
@@ -227,13 +223,13 @@ fn preview_text(look: &Look, preview: &Preview, what: &str) -> String {
         );
         out.push('\n');
     }
-    let recipients = counted(preview.recipients, "recipient");
-    out.push_str(&format!(
-        "{} of {}: {what}\n",
-        look.paint.bold(&recipients),
-        counted(preview.messages, "message")
-    ));
     out
+}
+
+/// How many, and what is to become of them.
+fn sum(preview: &Preview, what: &str) -> String {
+    let recipients = counted(preview.recipients, "recipient");
+    format!("{recipients} of {}: {what}", counted(preview.messages, "message"))
 }
 
 #[cfg(test)]
@@ -251,9 +247,9 @@ mod tests {
             answer: Value::Null,
         };
         assert_eq!(
-            preview_text(&Look::plain(None), &preview, "hold"),
+            preview_text(&Look::plain(None), &preview) + &sum(&preview, "hold"),
             "MESSAGE  FROM     TO   WHY IT WAITS\nb        a@b\u{fffd}[2J  c@d  relay down\n\
-             … and more: 1,204 messages in all\n1,300 recipients of 1,204 messages: hold\n"
+             … and more: 1,204 messages in all\n1,300 recipients of 1,204 messages: hold"
         );
     }
 }

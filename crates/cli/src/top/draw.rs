@@ -54,7 +54,7 @@ pub(super) fn draw(frame: &mut Frame, state: &State, theme: Theme, now: Instant)
     // A sentence mostly takes two lines.
     let causes = u16::try_from(2 * state.figures.causes.len()).unwrap_or(u16::MAX).clamp(3, 8) + 1;
     let down = state.figures.next_hops.iter().filter(|hop| is_down(hop)).count();
-    let down = u16::try_from(down).unwrap_or(u16::MAX).clamp(1, 6) + 1;
+    let down = u16::try_from(2 * down).unwrap_or(u16::MAX).clamp(1, 6) + 1;
     let [head, rates, queue, why, hops, failures, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(4),
