@@ -24,6 +24,8 @@ interface Stage {
 interface Test {
   id: string;
   state: string;
+  /** What came of it, in one sentence. */
+  sentence?: string | null;
   stages: Stage[];
   dialogue?: DialogueLine[];
   [more: string]: unknown;
@@ -156,6 +158,11 @@ export function RouteTest({ context }: { context: EditorContext }) {
         </Text>
       )}
       {problem !== null && typeof problem !== "string" && <Trouble error={problem} />}
+      {test?.sentence && (
+        <Text size="sm" mt="xs" fw={500} c={test.state === "failed" ? "red" : undefined} role="status">
+          <Foreign text={test.sentence} max={600} />
+        </Text>
+      )}
       {test && <Stages test={test} />}
       {test?.dialogue && test.dialogue.length > 0 && (
         <Dialogue lines={test.dialogue} label="Dialogue of the test" />
