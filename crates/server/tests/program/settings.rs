@@ -172,29 +172,32 @@ fn a_file_that_rules_is_shown_and_not_changed() {
 // proves: J5
 #[test]
 fn settings_that_cannot_be_used_any_more_give_way_to_the_last_that_can() {
+    const SECRET: &str = "data/secrets/secret";
     let settings = SETTINGS.replace("\"MtaRoute\":", "\"StoreLookup\": [], \"MtaRoute\":");
     let place = Place::storing(&settings);
-    place.write("secret", "hush");
-    std::fs::set_permissions(place.path("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+    // What the API may name lies here, unless the boot file says otherwise.
+    std::fs::create_dir(place.path("data/secrets")).unwrap();
+    place.write(SECRET, "hush");
+    std::fs::set_permissions(place.path(SECRET), std::os::unix::fs::PermissionsExt::from_mode(0o600))
         .unwrap();
     let server = place.serve();
     place.asked("x:Account/set", &json!({ "update": { "a": { "aliases/dora@home.example": true } } }));
     let store = json!({ "create": { "s": {
         "@type": "PostgreSql", "name": "pg", "host": "192.0.2.1", "database": "d", "authUsername": "u",
-        "authSecret": { "@type": "File", "filePath": place.path("secret").display().to_string() },
+        "authSecret": { "@type": "File", "filePath": place.path(SECRET).display().to_string() },
     } } });
     let made = place.asked("x:StoreLookup/set", &store);
     assert_eq!(made["revision"], 3, "{made}");
     assert!(server.end().success());
-    std::fs::remove_file(place.path("secret")).unwrap();
+    std::fs::remove_file(place.path(SECRET)).unwrap();
     let mut server = place.serve();
     assert!(server.logged("revision 2 are in force instead"), "the alarm is in the log");
     deliver(&place, &server, "dora@home.example", 0);
     let current = state(&place);
     assert_eq!((&current["revision"], &current["inForce"]), (&json!(3), &json!(2)), "{current}");
     // It is mended by taking the store away, or by giving the secret back and reading it again.
-    place.write("secret", "hush");
-    std::fs::set_permissions(place.path("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+    place.write(SECRET, "hush");
+    std::fs::set_permissions(place.path(SECRET), std::os::unix::fs::PermissionsExt::from_mode(0o600))
         .unwrap();
     server.signal(Signal::HUP);
     server.line_with("are in force");
