@@ -95,7 +95,7 @@ async function unharmed() {
         "[data-canary], iframe, object, embed, marquee, math, video, base, main script, [onerror], [onload], [style*='/canary'], a[href^='javascript'], a[href^='data:'], main form[action]",
       ),
     ].map((one) => one.outerHTML.slice(0, 200)),
-    images: [...document.querySelectorAll("img")]
+    images: [...document.querySelectorAll("img:not(.cm-widgetBuffer)")]
       .map((one) => one.getAttribute("src"))
       .filter((src) => src !== "/mark.svg"),
   }));

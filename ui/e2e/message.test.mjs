@@ -48,13 +48,11 @@ test("the timeline tells each attempt in the peer's own words, with the dialogue
   const bob = page.getByRole("region", { name: "Recipient bob@grey.test" });
   await bob.locator("summary").nth(1).waitFor();
   await bob.locator("summary").first().click();
-  await bob.getByText(WORDS.slice(4, 40)).first().waitFor();
-  await bob
-    .getByRole("list", { name: /Dialogue/ })
-    .getByText("RCPT TO:<bob@grey.test>")
-    .first()
-    .waitFor();
-  await bob.getByText("rcpt_domain == 'grey.test'").first().waitFor();
+  const unfolded = bob.locator("details[open]");
+  await unfolded.getByText(WORDS.slice(4, 40)).first().waitFor();
+  const dialogue = unfolded.getByRole("list", { name: /Dialogue/ });
+  await dialogue.getByText("RCPT TO:<bob@grey.test>").first().waitFor();
+  await unfolded.getByText("rcpt_domain == 'grey.test'").first().waitFor();
   const nobody = page.getByRole("region", { name: "Recipient nobody@stern.test" });
   await nobody.getByText("failed", { exact: true }).first().waitFor();
   await look(page, watch, "message");

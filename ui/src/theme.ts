@@ -46,6 +46,7 @@ export const theme = createTheme({
     Select: { defaultProps: { size: "sm" } },
     Table: { defaultProps: { verticalSpacing: 5, horizontalSpacing: "sm", highlightOnHover: true } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 360 } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
     Modal: {
       defaultProps: {
         centered: false,

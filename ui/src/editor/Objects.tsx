@@ -1,9 +1,11 @@
 // The pages of a type: the list of its objects, and the editor of each.
+
 import { Button, Table, Text, TextInput } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { Link, Route, Routes, useNavigate, useParams, useSearchParams } from "react-router";
 import { type Item, useMe, useObjects } from "@/api/hooks";
 import { type Role, reaches } from "@/api/session";
+import { Foreign } from "@/foreign/Foreign";
 import type { Draft } from "@/forms/schema";
 import { Trouble } from "@/shell/Trouble";
 import { ObjectEditor, type ObjectEditorProps } from "./ObjectEditor";
@@ -35,6 +37,10 @@ export interface ObjectsProps {
   bare?: boolean;
   order?: (a: Item, b: Item) => number;
 }
+
+/** Text may have come from anywhere: what in it cannot be seen is named. */
+const shown = (cell: ReactNode): ReactNode =>
+  typeof cell === "string" ? <Foreign text={cell} quiet /> : cell;
 
 const byName = (item: Item) => String(item.name ?? item.description ?? item.id);
 
@@ -151,10 +157,10 @@ function Listing({
                     <Table.Td key={column.title} className={classes(column)}>
                       {index === 0 ? (
                         <Link className="rowlink mono" to={`${path}/${item.id}`}>
-                          {column.cell(item)}
+                          {shown(column.cell(item))}
                         </Link>
                       ) : (
-                        column.cell(item)
+                        shown(column.cell(item))
                       )}
                     </Table.Td>
                   ))}
