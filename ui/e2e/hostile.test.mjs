@@ -157,9 +157,9 @@ test("every message: addresses, replies, dialogue, decision, source", async () =
   }
 });
 
-test("confusable addresses are said to mix alphabets", async () => {
-  for (const { text, seen } of CONFUSABLES) {
-    await page.goto(`/queue?view=list&from=${encodeURIComponent(text)}`);
+test("confusable addresses are not shown as what they look like", async () => {
+  for (const { finds, seen } of CONFUSABLES) {
+    await page.goto(`/queue?view=list&from=${encodeURIComponent(finds)}`);
     await page.getByText(seen).first().waitFor();
   }
   await unharmed();

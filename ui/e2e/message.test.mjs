@@ -49,7 +49,7 @@ test("the timeline tells each attempt in the peer's own words, with the dialogue
   await bob.locator("summary").nth(1).waitFor();
   await bob.locator("summary").first().click();
   const unfolded = bob.locator("details[open]");
-  await unfolded.getByText(WORDS.slice(4, 40)).first().waitFor();
+  await unfolded.locator(".words").getByText(WORDS.slice(4, 40)).first().waitFor();
   const dialogue = unfolded.getByRole("list", { name: /Dialogue/ });
   await dialogue.getByText("RCPT TO:<bob@grey.test>").first().waitFor();
   await unfolded.getByText("rcpt_domain == 'grey.test'").first().waitFor();

@@ -80,6 +80,7 @@ test("the filters stand in the URL and are answered by the server", async () => 
   await page.getByRole("button", { name: "Clear filters" }).click();
   await page.getByText("40 messages").waitFor();
   await page.getByRole("textbox", { name: "Expression" }).click();
+  await page.locator(".cm-focused").waitFor();
   await page.keyboard.type("rcpt_domain == 'gone.test'");
   await page.keyboard.press("Escape");
   await page.getByText("10 messages").waitFor();

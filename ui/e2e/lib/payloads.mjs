@@ -66,11 +66,12 @@ export const SPOOFS = [
   { name: "Hangul filler", text: "pay\u3164pal", seen: "U+3164" },
 ];
 
-/** Addresses that look like others; the local part or the domain is not what it seems. */
+/** Addresses that look like others: what finds them in the list, and what must be seen there. */
 export const CONFUSABLES = [
-  { text: "\u0430nn@here.test", seen: "mixes Cyrillic and Latin" },
-  { text: "ann@p\u0430ypal.test", seen: "mixes Cyrillic and Latin" },
-  { text: "ann@\u03BFrder.test", seen: "mixes Greek and Latin" },
+  { text: "\u0430nn@here.test", finds: "\u0430nn@", seen: "mixes Cyrillic and Latin" },
+  // Domains are kept as A-labels, which look like nothing but themselves.
+  { text: "ann@p\u0430ypal.test", finds: "xn--pypal", seen: "ann@xn--pypal-4ve.test" },
+  { text: "ann@\u03BFrder.test", finds: "xn--rder", seen: "ann@xn--rder-znd.test" },
 ];
 
 /** A text as the local part of an address, quoted as RFC 5321 section 4.1.2 wants it. */

@@ -27,6 +27,7 @@ export interface CodeFieldProps {
   disabled?: boolean;
   hint?: string;
   onEnter?: () => void;
+  autoFocus?: boolean;
 }
 
 /** Milliseconds without typing after which completions are fetched. */
@@ -50,6 +51,7 @@ export default function CodeField(props: CodeFieldProps) {
       }),
     });
     view.current = editor;
+    if (latest.current.autoFocus) editor.focus();
     return () => {
       editor.destroy();
       view.current = null;

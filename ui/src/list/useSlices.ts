@@ -1,6 +1,7 @@
 // Which rows of a long list are loaded? Those in sight, in slices of one size, asked again while they are seen.
 
 import { keepPreviousData, useQueries } from "@tanstack/react-query";
+import { useRef } from "react";
 import type { Problem } from "@/api/errors";
 import { call } from "@/api/jmap";
 
@@ -41,10 +42,15 @@ export function useSlices<T extends { id: string }>(
   answers.forEach((answer, index) => {
     if (answer.data && !answer.isPlaceholderData) loaded.set(numbers[index] ?? 0, answer.data);
   });
-  const newest = answers.find((answer) => answer.data !== undefined)?.data;
+  const key = JSON.stringify(query);
+  const newest = answers.find((answer) => answer.data !== undefined && !answer.isPlaceholderData)?.data;
+  // Far away no slice is loaded yet, but the list is as long as it was: else it would spring to its beginning.
+  const known = useRef({ key, total: newest?.total });
+  if (newest !== undefined) known.current = { key, total: newest.total };
+  const total = newest?.total ?? (known.current.key === key ? known.current.total : undefined);
   return {
     row: (index) => loaded.get(Math.floor(index / SLICE))?.rows[index % SLICE],
-    total: newest?.total,
+    total,
     problem: (answers.find((answer) => answer.error)?.error as Problem | undefined) ?? null,
     loading: answers.some((answer) => answer.isPending),
   };

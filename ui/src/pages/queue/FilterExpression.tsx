@@ -25,6 +25,8 @@ export function FilterExpression(props: { value: string; set: (value: string | u
     typed.current = value;
     setText(value);
   }, [value]);
+  // The editor is large, and most filters have no expression: it comes when it is asked for.
+  const [wanted, setWanted] = useState(value !== "");
   const [still] = useDebouncedValue(text.trim(), SILENCE_MS);
   const checked = useMethod<Findings>(
     "x:Expression/check",
@@ -46,17 +48,22 @@ export function FilterExpression(props: { value: string; set: (value: string | u
       labelElement="div"
       error={wrong && `${wrong.message}${wrong.hint ? `: ${wrong.hint}` : ""}`}
     >
-      <Suspense fallback={<div className="code queue-code-waits" />}>
-        <CodeField
-          value={text}
-          onChange={setText}
-          home={HOME}
-          errors={errors}
-          warnings={checked.data?.warnings ?? NONE}
-          label="Expression"
-          hint={HINT}
-        />
-      </Suspense>
+      {wanted ? (
+        <Suspense fallback={<div className="code queue-code-waits" />}>
+          <CodeField
+            value={text}
+            onChange={setText}
+            home={HOME}
+            errors={errors}
+            warnings={checked.data?.warnings ?? NONE}
+            label="Expression"
+            hint={HINT}
+            autoFocus={value === ""}
+          />
+        </Suspense>
+      ) : (
+        <Input aria-label="Expression" placeholder={HINT} readOnly onFocus={() => setWanted(true)} />
+      )}
     </Input.Wrapper>
   );
 }
