@@ -154,7 +154,7 @@ fn unsupported(outcome: &str) -> MethodError {
 
 /// The first id that a message which came at this time may have.
 fn first_of(at: Timestamp) -> MessageId {
-    MessageId(at.as_millis().checked_mul(1 << ID_BITS).unwrap_or(u64::MAX))
+    MessageId(at.as_millis().saturating_mul(1 << ID_BITS))
 }
 
 fn moment(text: &str) -> Result<Timestamp, MethodError> {
