@@ -53,7 +53,8 @@ async fn of_store(boot: &Boot) -> anyhow::Result<Option<Start>> {
     let file = boot.settings_file();
     let loaded = usable(boot, true);
     let Some(configuration) = loaded.configuration else { return Ok(None) };
-    let registry = registry(loaded.text.as_deref())?;
+    // A password that somebody wrote in the clear is not kept so.
+    let registry = registry(loaded.text.as_deref())?.hashed(&admin::access::password::password_hash);
     let comment = match loaded.text {
         Some(_) => format!("taken over from {}", file.display()),
         None => "a fresh system".to_owned(),

@@ -55,7 +55,7 @@ pub(super) async fn draw(
         Draft::Parts { parts, created, whole } => draw_parts(outside, now, parts, created, whole, hash).await,
         Draft::Document(text) => {
             let before = now.clone();
-            let replaced = blocking(move || before.replaced_by(&text)).await;
+            let replaced = blocking(move || before.replaced_by(&text).map(|all| all.hashed(&hash))).await;
             let registry =
                 replaced.map_err(|errors| errors.into_iter().map(Remark::from).collect::<Vec<_>>())?;
             for change in now.changes(&registry) {

@@ -32,7 +32,9 @@ pub(super) async fn denied(outside: &dyn Outside, change: &Change) -> Option<Den
     if after.is_empty() {
         return None;
     }
-    let before = change.before.as_deref().map(named).unwrap_or_default();
+    // What goes to another place is named anew.
+    let before = change.before.as_deref().filter(|_| change.exposes().is_none());
+    let before = before.map(named).unwrap_or_default();
     let known: BTreeSet<&SecretReference> = before.iter().map(|(_, reference)| reference).collect();
     for (property, reference) in after.iter().filter(|(_, reference)| !known.contains(reference)) {
         if let Err(why) = outside.allowed(reference).await {

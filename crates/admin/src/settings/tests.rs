@@ -80,7 +80,7 @@ impl Stage {
         let now = world.clock.now();
         let stored = read_stored(&*world.store, now).await?.unwrap();
         let Started { current, .. } = resume(&*world.store, &*machine, stored, now).await?;
-        let (settings, owner) = Settings::new(world.clone(), machine.clone(), current, str::to_owned);
+        let (settings, owner) = Settings::new(world.clone(), machine.clone(), current, hash);
         let mut tasks = JoinSet::new();
         tasks.spawn(owner.run(CancellationToken::new()));
         Ok(Stage { world, clock, machine, settings, _owner: tasks })
@@ -107,6 +107,10 @@ fn proposal(kind: ObjectType, arguments: &Value) -> Proposal {
     let request = SetRequest::from_arguments(arguments).unwrap();
     let draft = Draft::Parts { parts: vec![(kind, request)], created: CreationIds::new(), whole: false };
     Proposal::new(draft, "ann")
+}
+
+fn hash(password: &str) -> String {
+    format!("$argon2id${}", password.len())
 }
 
 fn domain(name: &str) -> Value {
@@ -277,4 +281,17 @@ async fn settings_of_a_newer_program_are_used_and_not_changed() {
     let refused = stage.settings.propose(proposal(ObjectType::Domain, &domain("a.example"))).await;
     let Err(Refusal::Forbidden(why)) = refused else { panic!("{refused:?}") };
     assert!(why.contains("newer"), "{why}");
+}
+
+#[tokio::test]
+async fn a_password_of_an_imported_file_is_kept_as_its_hash() {
+    let stage = Stage::new().await;
+    let file = json!({
+        "Domain": [{ "name": "example.org" }], "Account": [{ "name": "ann@example.org", "secret": "in the clear" }],
+    });
+    let draft = Draft::Document(file.to_string());
+    stage.settings.propose(Proposal::new(draft, "ann")).await.unwrap();
+    let current = stage.settings.current();
+    let (_, account) = current.registry.of(ObjectType::Account).next().unwrap();
+    assert_eq!(account["secret"], "$argon2id$12");
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::normal::{self, Reading};
 use super::objects::{label, masked};
 use super::schema::{Kind, TextKind, TypeSchema, schema};
-use super::{Document, Id, Registry, Secrets, SetError, fresh};
+use super::{Document, Id, Registry, Secrets, SetError, fresh, kept};
 use crate::settings::{FRESH, ObjectType, Settings, SettingsError, WrittenObject, documents};
 
 impl Registry {
@@ -175,6 +175,9 @@ impl Ids {
         };
         let old = known.document(kind, id).map(|old| &**old);
         let document = normal::document(schema(kind), &members, old, Reading::Strict, &resolve);
+        if let (Some(old), Ok(document)) = (old, &document) {
+            kept::refuse(kind, old, &members, document)?;
+        }
         match document {
             // A dangling reference is found by the check, which says more.
             Err(error) if error.kind == super::SetErrorKind::InvalidForeignKey => {

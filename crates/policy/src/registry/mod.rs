@@ -9,6 +9,7 @@ mod document;
 mod expressions;
 mod fresh;
 mod id;
+mod kept;
 mod links;
 mod normal;
 mod objects;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::links::{self, Names};
 use super::normal::{self, Reading};
-use super::objects::hash_passwords;
+use super::objects::{hash_passwords, masked};
 use super::schema::{TypeSchema, schema};
 use super::{
     Change, CreationIds, Document, Hash, Id, OBJECT_BYTES_MAX, ObjectReference, Registry, SetError,
-    SetErrorKind, SetOutcome, SetRequest, ValidationError, ValidationKind, patch,
+    SetErrorKind, SetOutcome, SetRequest, ValidationError, ValidationKind, kept, patch,
 };
 use crate::settings::{FRESH, ObjectType, Settings};
 
@@ -176,6 +176,8 @@ impl Applying<'_> {
         let patched = patch::apply(schema(kind), &before, &patch)?;
         let document = self.normal(kind, &patched, Some(&before))?;
         refuse_immutable(schema(kind), &before, &document)?;
+        let shown = patch::apply(schema(kind), &masked(schema(kind), &before), &patch)?;
+        kept::refuse(kind, &before, &shown, &document)?;
         let after = self.checked(kind, id, document)?;
         if after == before {
             return Ok(None);
