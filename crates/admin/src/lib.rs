@@ -19,6 +19,7 @@ pub mod http;
 mod methods;
 mod metrics;
 pub mod observer;
+pub mod otlp;
 pub mod queue;
 pub mod route_test;
 mod schema;

@@ -47,6 +47,10 @@ fn text(api: &Api, waiting: Option<Waiting>) -> String {
         "Events that came faster than they could be told.",
         api.observer.bus.dropped(),
     );
+    if let Some(otlp) = &api.observer.otlp {
+        page.one("waypost_otlp_sent_total", "counter", "Spans and log records told.", otlp.sent());
+        page.one("waypost_otlp_dropped_total", "counter", "Spans and log records dropped.", otlp.dropped());
+    }
     if let Some(waiting) = waiting {
         page.one("waypost_queue_recipients", "gauge", "Recipients that wait.", waiting.recipients);
         page.one("waypost_queue_messages", "gauge", "Messages that wait.", waiting.messages);

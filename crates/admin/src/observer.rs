@@ -20,6 +20,7 @@ pub(crate) use self::bus::Bus;
 use self::event_log::EventLog;
 use self::run::Run;
 pub(crate) use self::run::changed;
+use crate::otlp::{Collector, Otlp};
 use crate::statistics::Tally;
 use crate::statistics::queue::Counted;
 use crate::webhooks::WebHooks;
@@ -30,6 +31,7 @@ pub struct Observer {
     pub(crate) history: Option<Arc<History>>,
     tally: Arc<Mutex<Tally>>,
     log: Arc<EventLog>,
+    pub(crate) otlp: Option<Arc<Otlp>>,
     pub(crate) webhooks: Arc<WebHooks>,
     pub(crate) counted: Counted,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -42,6 +44,8 @@ pub struct ObserverFiles {
     pub directory: Option<PathBuf>,
     /// A file that gets each event as one line of JSON.
     pub events: Option<PathBuf>,
+    /// Who gets traces and logs, in OpenTelemetry's form.
+    pub collector: Option<Collector>,
 }
 
 impl Observer {
@@ -55,6 +59,7 @@ impl Observer {
             history,
             tally: Arc::default(),
             log: Arc::new(EventLog::new(files.events.clone())),
+            otlp: files.collector.clone().map(|collector| Arc::new(Otlp::new(collector))),
             webhooks: Arc::default(),
             counted: Counted::default(),
             thread: Mutex::default(),
@@ -80,6 +85,7 @@ impl Observer {
             history: self.history.clone(),
             tally: Arc::clone(&self.tally),
             log: Arc::clone(&self.log),
+            otlp: self.otlp.clone(),
             webhooks: Arc::clone(&self.webhooks),
             clock,
             configuration,

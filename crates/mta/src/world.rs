@@ -143,7 +143,7 @@ pub struct Telling<'a> {
     /// Where to: `https://…`, or `http://…` on this machine.
     pub url: &'a str,
     /// Fields of the head, besides those that every request has.
-    pub fields: &'a [(&'static str, String)],
+    pub fields: &'a [(&'a str, String)],
     /// What is told.
     pub body: Vec<u8>,
     /// Which addresses the server may have.

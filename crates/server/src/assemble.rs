@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::explain::{Door, Surroundings};
+use admin::otlp::{self, Collector};
 use admin::route_test::RouteTests;
 use admin::settings::{Machine, Settings, Started};
 use admin::{Api, Observer, ObserverFiles};
@@ -55,6 +56,9 @@ pub(crate) struct Server {
     queue_manager: JoinSet<()>,
     management: Management,
     observer: Arc<Observer>,
+    /// Tells a collector, until all else has ended.
+    telling: JoinSet<()>,
+    told: CancellationToken,
 }
 
 /// Opens the store and the sockets, and starts to work.
@@ -99,6 +103,8 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         watched.clone(),
         delivery.clone(),
     ));
+    let (mut telling, told) = (JoinSet::new(), CancellationToken::new());
+    telling.spawn(otlp::run(world.clone(), observer.clone(), hostname.clone(), told.clone()));
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
     let management_tls = management::tls(boot, &hostname)?;
     let running = Arc::new(Running {
@@ -135,6 +141,8 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         queue_manager: delivering,
         management,
         observer,
+        telling,
+        told,
     })
 }
 
@@ -217,6 +225,8 @@ impl Server {
         let observer = self.observer;
         // It may wait for the disk, and must not hold up what still runs.
         let _ = tokio::task::spawn_blocking(move || observer.stop()).await;
+        self.told.cancel();
+        while self.telling.join_next().await.is_some() {}
     }
 }
 
@@ -239,7 +249,13 @@ pub(crate) fn lookups(tls: &ClientTls, configuration: &Configuration, access: Ac
 
 /// Where those who listen write to.
 fn observer_files(boot: &Boot) -> ObserverFiles {
-    ObserverFiles { directory: Some(boot.data_directory.clone()), events: boot.log.events.clone() }
+    let collector =
+        |otlp: &config::Otlp| Collector { endpoint: otlp.endpoint.clone(), headers: otlp.headers.clone() };
+    ObserverFiles {
+        directory: Some(boot.data_directory.clone()),
+        events: boot.log.events.clone(),
+        collector: boot.otlp.as_ref().map(collector),
+    }
 }
 
 /// The web as the boot file has it.

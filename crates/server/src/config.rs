@@ -3,11 +3,13 @@
 //! What lies here is needed before the settings can be read, or belongs to the machine rather than to the mail.
 //! Paths are relative to the boot file. Everything has a default but what only the operator can know.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use ipnet::IpNet;
+use policy::settings::Secret;
 use serde::Deserialize;
 
 /// Bytes of a boot file at most.
@@ -42,6 +44,8 @@ pub(crate) struct Boot {
     pub(crate) limits: Limits,
     /// How the log looks.
     pub(crate) log: Log,
+    /// Who gets traces and logs, in OpenTelemetry's form; nobody unless said.
+    pub(crate) otlp: Option<Otlp>,
     /// From where the settings may take secrets.
     pub(crate) secrets: Secrets,
     /// Where the management API listens.
@@ -235,6 +239,39 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// A collector of OpenTelemetry (OTLP over HTTP, JSON).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Otlp {
+    /// Such as `http://127.0.0.1:4318`.
+    pub(crate) endpoint: String,
+    /// Fields of the head of each request, such as a key.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, Secret>,
+}
+
+impl Otlp {
+    /// Without TLS, traces go to this machine only.
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(why) = policy::settings::url_fault(&self.endpoint) {
+            bail!("`[otlp]` `endpoint`: {why}");
+        }
+        if self.endpoint.contains(['?', '#']) {
+            bail!("`[otlp]` `endpoint` is the beginning of a URL, such as `http://127.0.0.1:4318`");
+        }
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        for (name, value) in &self.headers {
+            if name.is_empty() || !name.bytes().all(token) {
+                bail!("`[otlp]` `headers`: `{name}` is no name of a field");
+            }
+            if !value.expose().bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                bail!("`[otlp]` `headers`: the value of `{name}` must be ASCII without control characters");
+            }
+        }
+        Ok(())
+    }
+}
+
 /// From where the settings may take secrets.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -296,6 +333,7 @@ impl Boot {
             bail!("it does not say `data_directory`: where the queue and the mailboxes are kept");
         }
         boot.check_listeners()?;
+        boot.otlp.as_ref().map_or(Ok(()), Otlp::check)?;
         boot.data_directory = base.join(&boot.data_directory);
         if let Some(settings) = &mut boot.settings {
             *settings = base.join(&*settings);
@@ -406,6 +444,17 @@ mod tests {
     #[test]
     fn what_only_the_operator_knows_is_asked_for() {
         refused("", "data_directory");
+    }
+
+    #[test]
+    fn a_collector_is_https_or_on_this_machine() {
+        let boot = |otlp: &str| format!("data_directory = \"d\"\n[otlp]\n{otlp}");
+        let good = boot("endpoint = \"http://127.0.0.1:4318\"\nheaders = { x-key = \"s3cret\" }");
+        let parsed = Boot::parse(&good, Path::new("")).unwrap();
+        assert!(!format!("{parsed:?}").contains("s3cret"));
+        refused(&boot("endpoint = \"http://otel.example.org:4318\""), "endpoint");
+        refused(&boot("endpoint = \"otel\""), "endpoint");
+        refused(&boot("endpoint = \"https://o.example.org\"\nheaders = { \"a b\" = \"x\" }"), "`a b`");
     }
 
     #[test]

@@ -63,7 +63,6 @@ fn recipient(_number: u64) -> &'static str {
     "b@there.test"
 }
 
-// proves: A13
 #[test]
 fn the_history_says_what_the_sink_got_and_a_kill_takes_nothing_but_its_last_moment() {
     let port = free_port();

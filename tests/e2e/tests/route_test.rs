@@ -52,7 +52,7 @@ fn postfix(dovecot: &DovecotAuth) -> Postfix {
     ])
 }
 
-// proves: L5, L6
+// proves: L6
 #[test]
 fn postfix_with_dovecots_passwords_says_which_password_is_right() {
     let dovecot = DovecotAuth::start("mta", "right-canary", "plain login");

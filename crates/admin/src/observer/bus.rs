@@ -1,6 +1,6 @@
 //! Where events wait until they are told: bounded, and never in anybody's way.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use mta::events::{Dialogues, Event, Events, Wanted};
 
 /// Events that wait at most; more are dropped, and counted.
 const WAITING_MAX: usize = 65_536;
+/// So many are told without waiting for more.
+const GATHERED: usize = WAITING_MAX / 4;
 /// How long events are gathered before they are told: a wake-up for each would cost more than they do.
 const GATHER: Duration = Duration::from_millis(100);
 /// How long one waits for what was reported before.
@@ -23,13 +25,14 @@ pub(crate) struct Bus {
     told: Condvar,
     dropped: AtomicU64,
     wanted: AtomicU8,
-    hurry: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     events: Vec<Event>,
     closed: bool,
+    /// Somebody waits for what was reported.
+    hurry: bool,
     taken: u64,
     told: u64,
 }
@@ -64,12 +67,13 @@ impl Bus {
         let waiting = self.lock();
         let (waiting, _) =
             self.ready.wait_timeout_while(waiting, wait, idle).unwrap_or_else(PoisonError::into_inner);
-        let gathers = !waiting.events.is_empty() && waiting.events.len() < WAITING_MAX / 4 && !waiting.closed;
-        drop(waiting);
-        if gathers && !self.hurry.swap(false, Ordering::Relaxed) {
-            std::thread::sleep(GATHER);
-        }
-        let mut waiting = self.lock();
+        let gathers = |waiting: &mut Waiting| {
+            let some = !waiting.events.is_empty() && waiting.events.len() < GATHERED;
+            some && !waiting.closed && !waiting.hurry
+        };
+        let (mut waiting, _) =
+            self.ready.wait_timeout_while(waiting, GATHER, gathers).unwrap_or_else(PoisonError::into_inner);
+        waiting.hurry = false;
         std::mem::swap(events, &mut waiting.events);
         waiting.taken += 1;
         !(waiting.closed && events.is_empty())
@@ -84,8 +88,9 @@ impl Bus {
 
     /// Waits until what was reported before is told.
     pub(crate) fn catch_up(&self) {
-        self.hurry.store(true, Ordering::Relaxed);
-        let waiting = self.lock();
+        let mut waiting = self.lock();
+        waiting.hurry = true;
+        self.ready.notify_all();
         // What is waiting now is told with the next that is taken, or the one after if that is under way.
         let until = if waiting.events.is_empty() { waiting.taken } else { waiting.taken + 1 };
         let behind = |waiting: &mut Waiting| waiting.told < until && !waiting.closed;
@@ -116,9 +121,9 @@ impl Events for Bus {
             return;
         }
         waiting.events.push(event);
-        let first = waiting.events.len() == 1;
+        let wakes = matches!(waiting.events.len(), 1 | GATHERED);
         drop(waiting);
-        if first {
+        if wakes {
             self.ready.notify_one();
         }
     }
@@ -135,7 +140,6 @@ mod tests {
         Event::QueuePressure(Box::new(QueuePressure { at: Timestamp::EPOCH, deliveries }))
     }
 
-    // proves: K7
     #[test]
     fn nobody_waits_for_those_who_listen() {
         let bus = Bus::default();

@@ -16,6 +16,7 @@ use super::bus::Bus;
 use super::event_log::EventLog;
 use super::json;
 use crate::history::record;
+use crate::otlp::Otlp;
 use crate::statistics::{DAY_MINUTES, Tally};
 use crate::webhooks::WebHooks;
 
@@ -29,6 +30,7 @@ pub(super) struct Run {
     pub(super) history: Option<Arc<History>>,
     pub(super) tally: Arc<Mutex<Tally>>,
     pub(super) log: Arc<EventLog>,
+    pub(super) otlp: Option<Arc<Otlp>>,
     pub(super) webhooks: Arc<WebHooks>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) configuration: watch::Receiver<Arc<Configuration>>,
@@ -99,6 +101,9 @@ impl Run {
         {
             let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
             events.iter().for_each(|event| tally.count(event));
+        }
+        if let Some(otlp) = &self.otlp {
+            otlp.take(configuration.hostname.as_str(), events);
         }
         for event in events {
             if keeps {

@@ -50,7 +50,6 @@ async fn probed(stage: &Stage, name: &str, to: &str) -> (String, Vec<String>, St
     (words(&outcome), stages.collect(), said.join("\n"))
 }
 
-// proves: L5
 #[tokio::test]
 async fn a_route_that_works_is_asked_up_to_the_recipient_and_no_further() {
     for extensions in ["S: 250 PIPELINING\n", "S: 250 CHUNKING\n", "S: 250 HELP\n"] {
@@ -68,7 +67,7 @@ async fn a_route_that_works_is_asked_up_to_the_recipient_and_no_further() {
     }
 }
 
-// proves: L5, L6
+// proves: L6
 #[tokio::test]
 async fn a_wrong_password_is_told_and_does_not_stop_deliveries() {
     let refused = format!(
@@ -114,7 +113,6 @@ async fn no_tls_where_tls_must_be_is_told() {
     peer.over().await;
 }
 
-// proves: L5
 #[tokio::test]
 async fn a_dead_host_is_told_and_no_delivery_learns_of_it() {
     let stage = Setting::new().mx(10, "mx1.example.net", &["192.0.2.1"]).build(&settings("", "disable"));

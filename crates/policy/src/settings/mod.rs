@@ -56,7 +56,7 @@ pub use throttle::{InboundKey, MtaInboundThrottle, MtaOutboundThrottle, Outbound
 pub use tls_report::TlsReportSettings;
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
 pub use virtual_queue::MtaVirtualQueue;
-pub use webhook::{WebHook, WebHookEvent};
+pub use webhook::{WebHook, WebHookEvent, is_loopback_url, url_fault};
 
 /// All settings objects, as written; not yet checked against each other.
 #[derive(Clone, PartialEq, Debug)]

@@ -85,8 +85,13 @@ impl WebHookEvent {
 impl WebHook {
     /// Whether the URL itself names this machine.
     pub fn is_loopback(&self) -> bool {
-        is_loopback(authority(&self.url))
+        is_loopback_url(&self.url)
     }
+}
+
+/// Whether a URL itself names this machine.
+pub fn is_loopback_url(url: &str) -> bool {
+    is_loopback(authority(url))
 }
 
 fn yes() -> bool {
@@ -96,10 +101,11 @@ fn yes() -> bool {
 /// A URL with a host, without a password.
 fn url<'de, D: Deserializer<'de>>(json: D) -> Result<String, D::Error> {
     let url = fields::text(json)?;
-    fault(&url).map_or(Ok(url), |why| Err(D::Error::custom(why)))
+    url_fault(&url).map_or(Ok(url), |why| Err(D::Error::custom(why)))
 }
 
-fn fault(url: &str) -> Option<String> {
+/// Why events are not told to this URL, if they are not.
+pub fn url_fault(url: &str) -> Option<String> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     let authority = authority(url);
     if authority.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -150,7 +156,7 @@ mod tests {
             ("ftp://hooks.example.org/", Some("https://")),
             ("hooks.example.org", Some("https://")),
         ] {
-            let found = fault(url);
+            let found = url_fault(url);
             let matches = match (refused, &found) {
                 (None, None) => true,
                 (Some(part), Some(why)) => why.contains(part),

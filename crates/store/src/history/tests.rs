@@ -117,7 +117,6 @@ fn what_is_old_or_too_much_goes() {
     assert_eq!(history.minutes(0, 10).unwrap(), [(0, vec![1]), (1, vec![2])]);
 }
 
-// proves: A13
 #[test]
 fn a_damaged_history_is_put_aside_and_a_new_one_begun() {
     let directory = tempfile::tempdir().unwrap();
