@@ -12,6 +12,7 @@ mod dkim;
 mod examples;
 mod explain;
 mod fixture;
+mod jobs;
 mod send;
 mod serve;
 mod settings;
