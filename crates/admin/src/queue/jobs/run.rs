@@ -24,7 +24,7 @@ const SAMPLE_MAX: usize = 20;
 
 /// Does it to all that are meant.
 pub(super) async fn run(api: &Office, job: &mut Job, order: &Order) -> Ended {
-    job.total = count(api, order).await?.1;
+    job.total = count(api, order).await?.recipients;
     job.undo_until = order.can_be_undone().then_some(0);
     write(api, job).await?;
     let (mut after, mut chunk) = (None, 0_u64);
@@ -146,7 +146,7 @@ async fn by_id(
 }
 
 /// How many messages and recipients are meant.
-async fn count(api: &Office, order: &Order) -> Result<(u64, u64), StoreError> {
+async fn count(api: &Office, order: &Order) -> Result<Counted, StoreError> {
     let around = Surroundings::of(api).await;
     let mut counted = Counted::default();
     match &order.target {
@@ -175,7 +175,7 @@ async fn count(api: &Office, order: &Order) -> Result<(u64, u64), StoreError> {
             counted = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
-    Ok((counted.messages, counted.recipients))
+    Ok(counted)
 }
 
 fn order_detail(order: &Order) -> Detail {
@@ -190,6 +190,8 @@ struct Counted {
     last: Option<MessageId>,
     messages: u64,
     recipients: u64,
+    /// The first of them, as far as they were read wholly.
+    sample: Vec<Sight>,
 }
 
 impl Counted {
@@ -199,16 +201,21 @@ impl Counted {
             self.last = Some(sight.message);
             self.messages += 1;
         }
+        if sight.whole.is_some() && self.sample.len() < SAMPLE_MAX {
+            self.sample.push(sight.clone());
+        }
     }
 }
 
 /// What a job would do: how many it means, and some of them, each with the route that it would take then.
 pub(super) async fn preview(api: &Office, order: &Order) -> Result<Value, StoreError> {
-    let (messages, recipients) = count(api, order).await?;
+    let Counted { messages, recipients, mut sample, .. } = count(api, order).await?;
     let around = Surroundings::of(api).await;
-    let some = sights(api, order, None, &around).await?;
+    if sample.is_empty() && recipients > 0 {
+        sample = sights(api, order, None, &around).await?;
+    }
     let sample: Vec<_> =
-        some.iter().take(SAMPLE_MAX).filter_map(|sight| shown(sight, order, &around)).collect();
+        sample.iter().take(SAMPLE_MAX).filter_map(|sight| shown(sight, order, &around)).collect();
     Ok(json!({ "count": messages, "recipients": recipients, "sample": sample }))
 }
 
