@@ -21,7 +21,7 @@ pub mod tokens;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mail::{Clock, Timestamp};
@@ -63,6 +63,8 @@ struct Inner {
     begun: Instant,
     /// Names under which a browser may ask for this server without TLS, besides those of this machine.
     hosts: Vec<String>,
+    /// Where the web pages are, such as `https://127.0.0.1:8080`; unknown if only the socket is there.
+    origin: OnceLock<String>,
 }
 
 /// Why somebody was not let in, or something about who may do what was not changed.
@@ -113,7 +115,13 @@ impl Access {
             proven: Mutex::default(),
             begun: Instant::now(),
             hosts,
+            origin: OnceLock::new(),
         })))
+    }
+
+    /// Says where the web pages are, for links to them. The first time counts.
+    pub fn found_at(&self, origin: &str) {
+        self.0.origin.get_or_init(|| origin.to_owned());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -52,13 +52,17 @@ impl ServerTls {
         Self::new(certified, None)
     }
 
-    /// With a certificate that is made for this name, and written to these files, unless they are there already: who has
-    /// looked at its fingerprint once finds the same after a restart.
-    pub fn kept_self_signed(hostname: &str, certificate: &Path, key: &Path) -> Result<Self, ServerTlsError> {
+    /// With a certificate that is made for these names and addresses, and written to these files, unless they are there
+    /// already: who has looked at its fingerprint once finds the same after a restart.
+    pub fn kept_self_signed(
+        names: &[String],
+        certificate: &Path,
+        key: &Path,
+    ) -> Result<Self, ServerTlsError> {
         if !certificate.exists() || !key.exists() {
             let unusable = |why: String| ServerTlsError { certificate: certificate.to_owned(), why };
-            let made = rcgen::generate_simple_self_signed([hostname.to_owned()])
-                .map_err(|error| unusable(error.to_string()))?;
+            let made =
+                rcgen::generate_simple_self_signed(names).map_err(|error| unusable(error.to_string()))?;
             write_private(key, &made.signing_key.serialize_pem())
                 .and_then(|()| write_private(certificate, &made.cert.pem()))
                 .map_err(|error| unusable(error.to_string()))?;
@@ -205,8 +209,9 @@ mod tests {
     fn a_certificate_that_was_made_is_kept_with_its_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
-        let first = ServerTls::kept_self_signed("mx.example.org", &certificate, &key).unwrap();
-        let second = ServerTls::kept_self_signed("mx.example.org", &certificate, &key).unwrap().for_web();
+        let names = ["mx.example.org".to_owned(), "127.0.0.1".to_owned()];
+        let first = ServerTls::kept_self_signed(&names, &certificate, &key).unwrap();
+        let second = ServerTls::kept_self_signed(&names, &certificate, &key).unwrap().for_web();
         assert_eq!(first.fingerprint(), second.fingerprint());
         assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());

@@ -1,6 +1,6 @@
 //! Starts the management API beside the mail, and ends it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use admin::Api;
 use admin::access::Access;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Boot;
 
 /// Where it listens when nobody says so.
-const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// The running API.
 pub(crate) struct Management {
@@ -45,7 +45,11 @@ pub(crate) async fn start(
     let address = sockets.address();
     let scheme = if tls.is_some() { "https" } else { "http" };
     let setup_link = match address {
-        Some(address) => admin::access::first_link(&api.access, &format!("{scheme}://{address}")).await?,
+        Some(address) => {
+            let origin = format!("{scheme}://{}", reachable(address));
+            api.access.found_at(&origin);
+            admin::access::first_link(&api.access, &origin).await?
+        }
         None => None,
     };
     tasks.spawn(http::run(sockets, api.clone(), HttpLimits::default(), stop.clone()));
@@ -72,7 +76,8 @@ pub(crate) fn tls(boot: &Boot, hostname: &str) -> anyhow::Result<Option<ServerTl
         (Some(certificate), Some(key)) => ServerTls::from_files(certificate, key)?,
         (None, None) if boot.admin.self_signed => {
             let place = |name: &str| boot.data_directory.join(name);
-            ServerTls::kept_self_signed(hostname, &place("admin-cert.pem"), &place("admin-key.pem"))?
+            let names = names(hostname, address);
+            ServerTls::kept_self_signed(&names, &place("admin-cert.pem"), &place("admin-key.pem"))?
         }
         (None, None) if address.ip().is_loopback() => return Ok(None),
         (None, None) => bail!(
@@ -90,6 +95,26 @@ pub(crate) fn tls(boot: &Boot, hostname: &str) -> anyhow::Result<Option<ServerTl
         );
     }
     Ok(Some(tls))
+}
+
+/// What a link on this machine says for an address that stands for all.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    }
+}
+
+/// What people call this server in a browser.
+fn names(hostname: &str, address: SocketAddr) -> Vec<String> {
+    let mut names = [hostname, "localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let bound = address.ip().to_string();
+    if !address.ip().is_unspecified() && !names.contains(&bound) {
+        names.push(bound);
+    }
+    names.dedup();
+    names
 }
 
 async fn sockets(boot: &Boot, tls: Option<&ServerTls>) -> anyhow::Result<Sockets> {
@@ -115,5 +140,19 @@ impl Management {
         self.api.tasks.wait().await;
         self.api.audit.settle(true).await;
         self.api.access.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_made_names_what_browsers_are_told() {
+        let known = ["mx.example.org", "localhost", "127.0.0.1", "::1"];
+        let of = |address: &str| names("mx.example.org", address.parse().unwrap());
+        assert_eq!(of("127.0.0.1:8080"), known);
+        assert_eq!(of("0.0.0.0:8080"), known);
+        assert_eq!(of("192.0.2.7:443"), [&known[..], &["192.0.2.7"]].concat());
     }
 }

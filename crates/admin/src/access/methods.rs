@@ -144,8 +144,10 @@ async fn link(access: &Access, arguments: &Value) -> Result<Value, MethodError> 
         Refusal::Store(_) | Refusal::Ending => MethodError::new("serverUnavailable", refusal.to_string()),
         refusal => MethodError::invalid_arguments(refusal.to_string()),
     })?;
+    let path = format!("/setup#{}", link.secret);
+    let url = access.0.origin.get().map(|origin| format!("{origin}{path}"));
     Ok(json!({
-        "secret": link.secret, "path": format!("/setup#{}", link.secret), "expiresAt": link.expires_at.rfc3339(),
+        "secret": link.secret, "path": path, "url": url, "expiresAt": link.expires_at.rfc3339(),
     }))
 }
 

@@ -219,6 +219,8 @@ fn the_first_administrator_comes_in_by_a_link_that_is_used_up() {
     let place = Place::storing(SETTINGS);
     let server = place.serve();
     let link = place.asked("x:Administrator/link", &json!({}));
+    let url = link["url"].as_str().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with(link["path"].as_str().unwrap()), "{url}");
     let set_up = |name: &str| json!({ "token": link["secret"], "name": name, "password": PASSWORD });
     let weak = json!({ "token": link["secret"], "name": "alice", "password": "alicealice12" });
     assert_eq!(post(&server, "/auth/setup", &[], &weak).status, 422);
