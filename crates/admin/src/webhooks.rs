@@ -220,3 +220,25 @@ pub(crate) async fn call(api: &Api, verb: &str, _arguments: Value) -> Result<Val
     }
     Ok(json!({"state": "0", "list": list, "notFound": []}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_fails_is_left_alone_for_longer_each_time_until_it_says_yes() {
+        let (hooks, now) = (WebHooks::default(), Timestamp::from_millis(1_800_000_000_000));
+        let told =
+            |outcome: Result<(), String>| Told { receiver: "a".to_owned(), outcome, events: 3, up_to: 9 };
+        let mut waits = Vec::new();
+        for _ in 0..40 {
+            hooks.note(&told(Err("away".to_owned())), now);
+            waits.push(hooks.states()["a"].next_try.unwrap().since(now).as_secs());
+        }
+        assert_eq!(waits[..13], [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600]);
+        assert!(waits[13..].iter().all(|wait| *wait == 3600), "an hour at most: {waits:?}");
+        hooks.note(&told(Ok(())), now);
+        let state = hooks.states()["a"].clone();
+        assert_eq!((state.failures, state.failed, state.sent, state.next_try), (0, 40, 3, None));
+    }
+}
