@@ -52,8 +52,8 @@ fn refused(text: &str, expected: &str) {
 fn a_match_is_an_update_of_what_may_change_and_else_it_is_made() {
     check(
         r#"{"@type":"upsert","object":"MtaRoute","value":{
-            "s":{"@type":"Relay","name":"smarthost","address":"relay.example.org","port":587},
-            "n":{"@type":"Relay","name":"new","address":"x"}}}"#
+            "n":{"@type":"Relay","name":"new","address":"x"},
+            "s":{"@type":"Relay","name":"smarthost","address":"relay.example.org","port":587}}}"#
             .replace('\n', "")
             .as_str(),
         &json!([
