@@ -15,6 +15,7 @@ import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import { complete, type Finding, type Home } from "./ask";
 import { colouring } from "./language";
+import { bytesAt, positionAt } from "./places";
 
 export interface CodeFieldProps {
   value: string;
@@ -68,10 +69,10 @@ export default function CodeField(props: CodeFieldProps) {
   useEffect(() => {
     const editor = view.current;
     if (!editor) return;
-    const length = editor.state.doc.length;
+    const text = editor.state.doc.toString();
     const all = [
-      ...errors.map((one) => diagnostic(one, "error", length)),
-      ...warnings.map((one) => diagnostic(one, "warning", length)),
+      ...errors.map((one) => diagnostic(one, "error", text)),
+      ...warnings.map((one) => diagnostic(one, "warning", text)),
     ];
     editor.dispatch(setDiagnostics(editor.state, all));
   }, [errors, warnings]);
@@ -135,13 +136,12 @@ function extensions(latest: { current: CodeFieldProps }, editable: Compartment) 
   ];
 }
 
-/** The server's places count bytes of UTF-8 or characters alike as long as the text is ASCII, as it nearly always is. */
-function diagnostic(finding: Finding, severity: "error" | "warning", length: number): Diagnostic {
-  const from = Math.min(Math.max(finding.start, 0), length);
-  const to = Math.min(Math.max(finding.end, from), length);
+function diagnostic(finding: Finding, severity: "error" | "warning", text: string): Diagnostic {
+  const from = positionAt(text, finding.start);
+  const to = Math.max(positionAt(text, finding.end), from);
   return {
     from: from === to && from > 0 ? from - 1 : from,
-    to: from === to && from === 0 ? Math.min(1, length) : to,
+    to: from === to && from === 0 ? Math.min(1, text.length) : to,
     severity,
     message: finding.hint ? `${finding.message}\n${finding.hint}` : finding.message,
   };
@@ -155,9 +155,9 @@ async function completions(
   if (!before && !context.explicit) return null;
   try {
     const text = context.state.doc.toString();
-    const answer = await complete(latest.current.home, text, context.pos);
+    const answer = await complete(latest.current.home, text, bytesAt(text, context.pos));
     return {
-      from: answer.from,
+      from: positionAt(text, answer.from),
       options: answer.items.map((item) => ({
         label: item.label,
         type: item.kind,

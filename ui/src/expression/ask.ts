@@ -6,6 +6,7 @@ import type { Json } from "@/forms/schema";
 export interface Finding {
   /** Such as `match.1.if` or `else`; of several properties, without the property's name. */
   place: string;
+  /** Bytes of UTF-8 before it. */
   start: number;
   end: number;
   message: string;
@@ -45,7 +46,7 @@ function normal(finding: Finding): Finding {
   return { ...finding, place: from < 0 ? place : place.slice(from).replace(/^\./, "") };
 }
 
-/** What could stand at the cursor. */
+/** What could stand at the cursor, which is a number of bytes as `from` is. */
 export function complete(home: Home, text: string, cursor: number) {
   return call<{ from: number; items: Completion[] }>("x:Expression/complete", { ...home, text, cursor });
 }
