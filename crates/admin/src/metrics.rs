@@ -14,7 +14,7 @@ use mta::events::Outcome;
 use crate::access;
 use crate::api::Api;
 use crate::http::Peer;
-use crate::statistics::queue::{self, Waiting};
+use crate::queue::{self, Waiting};
 use crate::statistics::{DURATIONS, Tally};
 
 /// The text format, as Prometheus asks for it.

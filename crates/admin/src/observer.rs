@@ -22,7 +22,6 @@ use self::run::Run;
 pub(crate) use self::run::changed;
 use crate::otlp::{Collector, Otlp};
 use crate::statistics::Tally;
-use crate::statistics::queue::Counted;
 use crate::webhooks::WebHooks;
 
 /// Those who listen, and what they know.
@@ -33,7 +32,6 @@ pub struct Observer {
     log: Arc<EventLog>,
     pub(crate) otlp: Option<Arc<Otlp>>,
     pub(crate) webhooks: Arc<WebHooks>,
-    pub(crate) counted: Counted,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,7 +59,6 @@ impl Observer {
             log: Arc::new(EventLog::new(files.events.clone())),
             otlp: files.collector.clone().map(|collector| Arc::new(Otlp::new(collector))),
             webhooks: Arc::default(),
-            counted: Counted::default(),
             thread: Mutex::default(),
         }
     }

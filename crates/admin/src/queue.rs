@@ -13,6 +13,7 @@ mod revise;
 mod surroundings;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 pub use jobs::Jobs;
+pub(crate) use waiting::Waiting;
 
 use crate::api::Api;
 use crate::caller::Caller;
@@ -63,6 +65,11 @@ pub(crate) async fn call(
 /// The content of a queued message; none if there is no such message in the queue.
 pub(crate) async fn content(api: &Api, blob: &str) -> Result<Option<Content>, MethodError> {
     content::content(&Office::of(api), blob).await
+}
+
+/// How much waits now, or did a moment ago.
+pub(crate) async fn waiting(api: &Api) -> Result<Waiting, store::StoreError> {
+    causes::waiting(&Office::of(api)).await
 }
 
 /// Pauses or resumes as an action of `x:Action/set` says; none if it is another kind of action.

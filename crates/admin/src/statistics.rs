@@ -1,6 +1,5 @@
 //! `x:Statistics/get`: how much mail, and how did it fare?
 
-pub(crate) mod queue;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -117,7 +116,7 @@ fn shares(tally: &Tally, now: u64) -> Minute {
 
 /// What waits.
 async fn waits(api: &Api) -> Result<Value, MethodError> {
-    let waiting = queue::waiting(api).await;
+    let waiting = crate::queue::waiting(api).await;
     let waiting = waiting.map_err(|error| MethodError::new("serverFail", error.to_string()))?;
     Ok(json!({
         "recipients": waiting.recipients,

@@ -12,11 +12,14 @@ use serde_json::{Map, Value, json};
 use store::{Detail, Look, RecipientState, Sight, StoreError};
 
 use super::surroundings::Surroundings;
+use super::waiting::Waiting;
 use super::{OBJECTS_MAX, got, unavailable};
 use crate::error::MethodError;
 
 /// Groups that are told apart; what is beyond them counts to the last one of its kind.
 const CAUSES_MAX: usize = 1_000;
+/// Bits of a message's id below its millisecond (`store/ids.rs`).
+const ID_BITS: u32 = 20;
 /// Messages that stand for a group.
 const SAMPLES_MAX: usize = 5;
 
@@ -35,7 +38,8 @@ pub(super) struct Group {
 /// `x:QueueCause/query`: the ids, those with the most recipients first.
 pub(super) async fn query(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let around = Surroundings::of(api).await;
-    let groups = groups(api, &around).await.map_err(|why| unavailable(&why))?;
+    let grouped = grouped(api, &around).await.map_err(|why| unavailable(&why))?;
+    let groups = &grouped.groups;
     let total = groups.len();
     let limit = arguments.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(OBJECTS_MAX).min(OBJECTS_MAX);
@@ -54,8 +58,9 @@ pub(super) async fn query(api: &Office, arguments: &Map<String, Value>) -> Resul
 /// `x:QueueCause/get`.
 pub(super) async fn get(api: &Office, arguments: &Map<String, Value>) -> Result<Value, MethodError> {
     let around = Surroundings::of(api).await;
-    let groups = groups(api, &around).await.map_err(|why| unavailable(&why))?;
-    let documents = groups.iter().map(|(id, group)| (id.clone(), document(id, group, &around))).collect();
+    let grouped = grouped(api, &around).await.map_err(|why| unavailable(&why))?;
+    let documents =
+        grouped.groups.iter().map(|(id, group)| (id.clone(), document(id, group, &around))).collect();
     got(documents, arguments)
 }
 
@@ -78,17 +83,25 @@ fn document(id: &str, group: &Group, around: &Surroundings) -> Value {
     })
 }
 
-/// All groups, those with the most recipients first.
-pub(super) type Groups = Arc<Vec<(String, Group)>>;
+/// How much waits.
+pub(super) async fn waiting(api: &Office) -> Result<Waiting, StoreError> {
+    let around = Surroundings::of(api).await;
+    Ok(grouped(api, &around).await?.waiting)
+}
 
-/// The groups as they were a moment ago, or are now: one look serves all who ask at once.
-async fn groups(api: &Office, around: &Arc<Surroundings>) -> Result<Groups, StoreError> {
-    if let Some(groups) = api.jobs.groups_since(around.now) {
-        return Ok(groups);
-    }
-    let groups = Arc::new(look(api, around).await?);
-    api.jobs.remember(around.now, &groups);
-    Ok(groups)
+/// All that waits.
+#[derive(Debug, Default)]
+pub(super) struct Grouped {
+    /// Those with the most recipients first.
+    groups: Vec<(String, Group)>,
+    waiting: Waiting,
+}
+
+/// What waits as it was a moment ago, or is now: one look serves all who ask at once.
+async fn grouped(api: &Office, around: &Arc<Surroundings>) -> Result<Arc<Grouped>, StoreError> {
+    let looked = api.jobs.looked(around.now);
+    let grouped = looked.get_or_try_init(|| async { look(api, around).await.map(Arc::new) }).await?;
+    Ok(Arc::clone(grouped))
 }
 
 /// What the recipient before waited for, so that its likes need not be described again.
@@ -108,39 +121,58 @@ impl Before {
     }
 }
 
-async fn look(api: &Office, around: &Arc<Surroundings>) -> Result<Vec<(String, Group)>, StoreError> {
-    let found: Arc<Mutex<BTreeMap<String, Group>>> = Arc::default();
-    let (seen, of) = (Arc::clone(&found), Arc::clone(around));
-    let mut before: Option<Before> = None;
+/// What is seen in a look.
+#[derive(Default)]
+struct Seen {
+    groups: BTreeMap<String, Group>,
+    before: Option<Before>,
+    waiting: Waiting,
+}
+
+async fn look(api: &Office, around: &Arc<Surroundings>) -> Result<Grouped, StoreError> {
+    let all: Arc<Mutex<Seen>> = Arc::default();
+    let (seen, of) = (Arc::clone(&all), Arc::clone(around));
     let see = move |sight: Sight| {
-        let Some((progress, state)) = &sight.progress else { return ControlFlow::Continue(()) };
-        let mut groups = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.lock().unwrap_or_else(PoisonError::into_inner).take(&sight, &of);
+        ControlFlow::Continue(())
+    };
+    api.world.store.look(Look::all(Detail::Progress), Box::new(see)).await?;
+    let Seen { groups, waiting, .. } =
+        std::mem::take(&mut *all.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.recipients));
+    Ok(Grouped { groups, waiting })
+}
+
+impl Seen {
+    fn take(&mut self, sight: &Sight, around: &Surroundings) {
+        let Some((progress, state)) = &sight.progress else { return };
         let is_open = *state == RecipientState::Pending;
-        if let Some(before) = before.as_ref().filter(|before| is_open && before.is_like(progress))
-            && let Some(group) = groups.get_mut(&before.id)
+        let is_held = is_open && progress.held().is_some();
+        self.waiting.count(sight.message, accepted_at(sight.message), is_held);
+        if let Some(before) = self.before.as_ref().filter(|before| is_open && before.is_like(progress))
+            && let Some(group) = self.groups.get_mut(&before.id)
         {
-            group.take(&sight, progress.due);
-            return ControlFlow::Continue(());
+            return group.take(sight, progress.due);
         }
-        let mut cause = of.cause(progress, state.standing());
+        let mut cause = around.cause(progress, state.standing());
         let mut id = cause.id();
-        if groups.len() >= CAUSES_MAX && !groups.contains_key(&id) {
+        if self.groups.len() >= CAUSES_MAX && !self.groups.contains_key(&id) {
             (cause.about, cause.words) = (String::new(), "various".to_owned());
             cause.next_hop = None;
             id = cause.id();
         }
         if is_open && progress.orders.is_none() {
             let Progress { last, last_hop, virtual_queue, .. } = progress.clone();
-            before = Some(Before { last, last_hop, virtual_queue, id: id.clone() });
+            self.before = Some(Before { last, last_hop, virtual_queue, id: id.clone() });
         }
-        groups.entry(id).or_insert_with(|| Group::new(cause)).take(&sight, progress.due);
-        ControlFlow::Continue(())
-    };
-    api.world.store.look(Look::all(Detail::Progress), Box::new(see)).await?;
-    let groups = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.recipients));
-    Ok(groups)
+        self.groups.entry(id).or_insert_with(|| Group::new(cause)).take(sight, progress.due);
+    }
+}
+
+/// An id begins with the time of acceptance.
+fn accepted_at(message: MessageId) -> Timestamp {
+    Timestamp::from_millis(message.0 >> ID_BITS)
 }
 
 impl Group {
@@ -158,9 +190,7 @@ impl Group {
 
     fn take(&mut self, sight: &Sight, due: Timestamp) {
         self.recipients += 1;
-        // An id begins with the time of acceptance.
-        let accepted_at = Timestamp::from_millis(sight.message.0 >> 20);
-        self.oldest = self.oldest.min(accepted_at);
+        self.oldest = self.oldest.min(accepted_at(sight.message));
         if self.last_message != Some(sight.message) {
             self.last_message = Some(sight.message);
             self.messages += 1;

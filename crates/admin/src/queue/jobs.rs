@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mail::Timestamp;
-
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use self::action::Order;
 use self::record::{Job, State};
-use super::causes::Groups;
+use super::causes::Grouped;
 use super::{got, unavailable};
 use crate::caller::Caller;
 use crate::error::MethodError;
@@ -27,6 +27,9 @@ const GROUPS_KEPT_FOR: Duration = Duration::from_secs(2);
 /// Jobs that run at once.
 const RUNNING_MAX: usize = 4;
 
+/// What a look at the queue found, or will find while it runs.
+type Looked = Arc<OnceCell<Arc<Grouped>>>;
+
 /// The jobs that run in this process, and what was found out about the queue a moment ago.
 #[derive(Clone, Default)]
 pub struct Jobs(Arc<Mutex<Running>>);
@@ -35,7 +38,7 @@ pub struct Jobs(Arc<Mutex<Running>>);
 struct Running {
     ids: BTreeSet<String>,
     stopped: BTreeSet<String>,
-    groups: Option<(Timestamp, Groups)>,
+    looked: Option<(Timestamp, Looked)>,
 }
 
 impl Jobs {
@@ -43,20 +46,23 @@ impl Jobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The groups of the queue, if somebody has looked a moment ago.
-    pub(super) fn groups_since(&self, now: Timestamp) -> Option<Groups> {
-        let running = self.lock();
-        let (at, groups) = running.groups.as_ref()?;
-        (now.since(*at) < GROUPS_KEPT_FOR && now >= *at).then(|| Arc::clone(groups))
-    }
-
-    pub(super) fn remember(&self, now: Timestamp, groups: &Groups) {
-        self.lock().groups = Some((now, Arc::clone(groups)));
+    /// What a look at the queue a moment ago found, or one that runs will find; else one to make.
+    pub(super) fn looked(&self, now: Timestamp) -> Looked {
+        let mut running = self.lock();
+        if let Some((at, looked)) = &running.looked
+            && now >= *at
+            && (now.since(*at) < GROUPS_KEPT_FOR || !looked.initialized())
+        {
+            return Arc::clone(looked);
+        }
+        let looked = Looked::default();
+        running.looked = Some((now, Arc::clone(&looked)));
+        looked
     }
 
     /// Something was changed: whoever asks next wants to see it.
     pub(super) fn forget(&self) {
-        self.lock().groups = None;
+        self.lock().looked = None;
     }
 
     fn runs(&self, id: &str) -> bool {

@@ -473,6 +473,22 @@ async fn what_waits_is_grouped_by_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn what_is_held_is_counted_in_the_look_that_groups() {
+    let desk = Desk::open();
+    for number in 0..3 {
+        desk.accept("ann@home.example", &[&format!("r{number}@one.example"), "x@two.example"], 0).await;
+    }
+    let filter = json!({ "expression": "rcpt_domain == 'two.example'" });
+    desk.job(json!({ "action": "hold", "filter": filter, "reason": "look first" })).await;
+    desk.office.jobs.forget();
+    let waiting = causes::waiting(&desk.office).await.unwrap();
+    assert_eq!((waiting.recipients, waiting.messages, waiting.held), (6, 3, 3));
+    assert!(waiting.oldest.is_some());
+    let now = desk.now();
+    assert!(Arc::ptr_eq(&desk.office.jobs.looked(now), &desk.office.jobs.looked(now)), "one look for all");
+}
+
+#[tokio::test]
 async fn a_job_does_it_to_all_that_are_meant_and_can_be_undone() {
     let desk = Desk::open();
     for number in 0..600 {
