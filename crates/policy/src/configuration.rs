@@ -70,6 +70,9 @@ pub struct Configuration {
     pub history: HistorySettings,
     /// Who is told what happens, by name, with what signs.
     pub webhooks: BTreeMap<String, (Arc<WebHook>, Option<Secret>)>,
+    /// Whether domains or accounts may be missing, as stored settings could not be read: whom it does not know, it must
+    /// not refuse for good.
+    pub incomplete: bool,
 }
 
 impl Configuration {

@@ -32,6 +32,8 @@ export interface RevisionItem extends Item {
   differencesTotal?: number;
   restores?: number | null;
   confirmBy: string | null;
+  /** The revision that a trial goes back to; several trials in a row go back to where the first began. */
+  backTo?: number | null;
 }
 
 /** What somebody else has done since this was read. */

@@ -29,6 +29,7 @@ function Trial({ trial }: { trial: RevisionItem }) {
   const revisions = useRevisions();
   const [busy, setBusy] = useState<"keep" | "back" | null>(null);
   const left = new Date(trial.confirmBy ?? 0).getTime() - now.getTime();
+  const backTo = trial.backTo ?? trial.number - 1;
   const run = async (what: "keep" | "back", act: () => Promise<string>) => {
     setBusy(what);
     try {
@@ -49,12 +50,12 @@ function Trial({ trial }: { trial: RevisionItem }) {
   const back = () =>
     run("back", async () => {
       const answer = await call<SetAnswer>("x:Revision/restore", {
-        number: trial.number - 1,
+        number: backTo,
         confirmWithin: RETURN_MS,
         comment: `revision ${trial.number} was taken back`,
       });
       if (answer.revision !== undefined) await call("x:Revision/confirm", { number: answer.revision });
-      return `The settings of revision ${trial.number - 1} are in force again.`;
+      return `The settings of revision ${backTo} are in force again.`;
     });
   return (
     <div className="trial" role="status" aria-label="A change is on trial">
@@ -74,7 +75,7 @@ function Trial({ trial }: { trial: RevisionItem }) {
             variant="default"
             onClick={() => void back()}
             loading={busy === "back"}
-            disabled={trial.number <= 1}
+            disabled={backTo < 1}
           >
             Go back now
           </Button>

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use mail::Timestamp;
 use policy::registry::Registry;
 
@@ -22,6 +23,8 @@ pub struct Current {
     pub in_force: u64,
     /// What the check says about the registry.
     pub remarks: Vec<Remark>,
+    /// The keys of stored objects that could not be read. The next change lets go of them.
+    pub lost: Vec<Bytes>,
 }
 
 /// Who rules the settings.

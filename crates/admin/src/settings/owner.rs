@@ -17,7 +17,8 @@ use super::judge::{Judged, Remark, judge};
 use super::machine::Machine;
 use super::past;
 use super::revision::Revision;
-use super::stored::{About, Trial, about_write, by_place, writes};
+use super::start::remarks_on;
+use super::stored::{About, Trial, about_write, by_place, let_go, writes};
 use crate::observer::changed;
 
 /// The clock may be set; a trial's end is looked at this often at least.
@@ -136,9 +137,15 @@ impl Owner {
     ) -> Result<Arc<Current>, Refusal> {
         let before = self.now();
         let now = self.world.clock.now();
-        let configuration = judged.configuration.expect("only what can be used is committed");
+        let mut configuration = judged.configuration.expect("only what can be used is committed");
+        // Whoever changes the settings has heard of what is missing; a trial that ends by itself has not.
+        let lost = if reason.author == OURSELVES { before.lost.clone() } else { Vec::new() };
+        configuration.incomplete = !lost.is_empty();
         let (about, revision) = revised(&before.registry, before.revision, &registry, reason, now);
         let mut changes = writes(&about, &revision, &before.registry, &registry);
+        if lost.is_empty() {
+            changes.extend(let_go(&before.lost, &registry));
+        }
         changes.extend(past::forgotten(&*self.world.store, revision.number, now).await?);
         self.world.store.change(changes, now).await?;
         tracing::info!(
@@ -148,7 +155,9 @@ impl Owner {
             "the settings were changed: {}",
             revision.differences.join("; ")
         );
-        let current = self.put_in_force(&before, registry, about, judged.remarks, configuration);
+        let remarks = [remarks_on(&lost), judged.remarks].concat();
+        let of = Current { lost, remarks, ..(*before).clone() };
+        let current = self.put_in_force(of, registry, about, configuration);
         let comment = revision.comment.as_deref().unwrap_or_default();
         self.world.events.report(changed(now, Some(revision.number), &revision.author, comment));
         Ok(current)
@@ -156,10 +165,9 @@ impl Owner {
 
     fn put_in_force(
         &self,
-        before: &Current,
+        before: Current,
         registry: Registry,
         about: About,
-        remarks: Vec<Remark>,
         configuration: Configuration,
     ) -> Arc<Current> {
         self.machine.put_in_force(configuration);
@@ -167,9 +175,8 @@ impl Owner {
             registry,
             revision: about.revision,
             in_force: about.revision,
-            mode: before.mode.clone(),
             waiting: about.waiting.map(Waiting::from),
-            remarks,
+            ..before
         });
         self.current.send_replace(Arc::clone(&current));
         current
@@ -235,14 +242,17 @@ impl Owner {
                 (before.registry.clone(), before.revision, judge(&*self.machine, &before.registry).await)
             }
         };
-        let Some(configuration) = judged.configuration else { return Err(Refusal::Invalid(judged.remarks)) };
+        let Some(mut configuration) = judged.configuration else {
+            return Err(Refusal::Invalid(judged.remarks));
+        };
+        configuration.incomplete = !before.lost.is_empty();
         self.machine.put_in_force(configuration);
         self.world.events.report(changed(self.world.clock.now(), Some(revision), OURSELVES, "read again"));
         let current = Arc::new(Current {
             registry,
             revision,
             in_force: revision,
-            remarks: judged.remarks,
+            remarks: [remarks_on(&before.lost), judged.remarks].concat(),
             ..(*before).clone()
         });
         self.current.send_replace(Arc::clone(&current));

@@ -4,6 +4,8 @@ use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::current::Waiting;
+
 /// Bytes of sentences that are kept with a revision.
 const SENTENCES_BYTES_MAX: usize = 64 << 10;
 /// Characters of a comment.
@@ -48,8 +50,9 @@ impl Revision {
         }
     }
 
-    /// As answers have it. `waiting` is the number of the revision that is on trial now.
-    pub(super) fn to_value(&self, waiting: Option<u64>) -> Value {
+    /// As answers have it. `waiting` is what is on trial now.
+    pub(super) fn to_value(&self, waiting: Option<&Waiting>) -> Value {
+        let trial = waiting.filter(|waiting| waiting.revision == self.number);
         let time = |millis: u64| Timestamp::from_millis(millis).rfc3339();
         json!({
             "id": self.number.to_string(),
@@ -60,7 +63,8 @@ impl Revision {
             "differences": self.differences,
             "differencesTotal": self.differences_total,
             "restores": self.restores,
-            "confirmBy": self.confirm_by.filter(|_| waiting == Some(self.number)).map(time),
+            "confirmBy": self.confirm_by.filter(|_| trial.is_some()).map(time),
+            "backTo": trial.map(|trial| trial.back_to),
         })
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn call(
 async fn get(api: &Api, arguments: &Value) -> Result<Value, MethodError> {
     let ids = strings(arguments, "ids")?;
     let current = api.settings.current();
-    let waiting = current.waiting.as_ref().map(|waiting| waiting.revision);
+    let waiting = current.waiting.as_ref();
     let revisions = api.settings.revisions().await?;
     let shown = |revision: &Revision| revision.to_value(waiting);
     let (list, not_found): (Vec<Value>, Vec<String>) = match ids {

@@ -1,5 +1,6 @@
 //! With which settings does the server start? The last that can be used, said loudly if they are not the last there are.
 
+use bytes::Bytes;
 use mail::Timestamp;
 use policy::Configuration;
 use policy::registry::Registry;
@@ -50,8 +51,15 @@ pub fn from_file(
     remarks: Vec<Remark>,
     path: std::path::PathBuf,
 ) -> Started {
-    let current =
-        Current { registry, revision: 1, in_force: 1, mode: Mode::File(path), waiting: None, remarks };
+    let current = Current {
+        registry,
+        revision: 1,
+        in_force: 1,
+        mode: Mode::File(path),
+        waiting: None,
+        remarks,
+        lost: Vec::new(),
+    };
     Started { current, configuration, alarms: Vec::new() }
 }
 
@@ -66,12 +74,56 @@ pub async fn take_over(
     let reason = Reason { author: author.to_owned(), comment: Some(comment), restores: None, trial: None };
     let (about, revision) = revised(&Registry::fresh(), 0, &registry, reason, now);
     store.change(writes(&about, &revision, &Registry::default(), &registry), now).await?;
-    let current = Current { registry, revision: 1, in_force: 1, mode: Mode::Store, waiting: None, remarks };
+    let current = Current {
+        registry,
+        revision: 1,
+        in_force: 1,
+        mode: Mode::Store,
+        waiting: None,
+        remarks,
+        lost: Vec::new(),
+    };
     Ok(Started { current, configuration, alarms: Vec::new() })
 }
 
 /// Starts with what is stored; goes back where a trial ended while nothing ran, and where the last cannot be used.
 pub async fn resume(
+    store: &dyn KeyValues,
+    outside: &dyn Outside,
+    mut stored: Stored,
+    now: Timestamp,
+) -> Result<Started, StartError> {
+    let lost = stored.lost.clone();
+    if lost.is_empty() {
+        return resume_readable(store, outside, stored, now).await;
+    }
+    stored.recover(&rows(store, UNDO_SPACE, &[], now).await?);
+    let mut started = resume_readable(store, outside, stored, now).await?;
+    started.configuration.incomplete = true;
+    started.current.remarks.splice(0..0, remarks_on(&lost));
+    started.alarms.extend(remarks_on(&lost).iter().map(Remark::sentence));
+    started.current.lost = lost;
+    Ok(started)
+}
+
+/// What is to be done about objects that could not be read.
+pub(super) fn remarks_on(lost: &[Bytes]) -> Vec<Remark> {
+    let remark = |key: &Bytes| {
+        Remark {
+        object: String::from_utf8_lossy(key).into_owned(),
+        hint: Some("look at this object, make it anew or restore a revision; the next change of the settings ends this".to_owned()),
+        ..Remark::plain(
+            "it cannot be read from the store; it is as it was before its last change, or missing, and until somebody \
+             changes the settings, addresses that are not known are answered with 451"
+                .to_owned(),
+        )
+    }
+    };
+    lost.iter().map(remark).collect()
+}
+
+/// As [`resume`], with what of the settings is there.
+async fn resume_readable(
     store: &dyn KeyValues,
     outside: &dyn Outside,
     stored: Stored,
@@ -97,6 +149,7 @@ pub async fn resume(
         mode,
         waiting,
         remarks: Vec::new(),
+        lost: Vec::new(),
     };
     if let Some(started) = end_trial(store, outside, &current, now).await? {
         return Ok(Started { alarms: [alarms, started.alarms].concat(), ..started });
@@ -113,10 +166,12 @@ pub async fn resume(
             remark.sentence()
         ));
     }
-    let (in_force, configuration) =
+    let (in_force, mut configuration) =
         last_good(store, outside, &current, now).await?.ok_or(StartError::Unusable(remarks))?;
     alarms.push(format!("the settings of revision {in_force} are in force instead, until these are mended"));
     current.in_force = in_force;
+    // What was added since is not known to it.
+    configuration.incomplete = true;
     Ok(Started { current, configuration, alarms })
 }
 
@@ -142,7 +197,15 @@ async fn end_trial(
     );
     let number = revision.number;
     let mode = current.mode.clone();
-    let current = Current { registry, revision: number, in_force: number, mode, waiting: None, remarks };
+    let current = Current {
+        registry,
+        revision: number,
+        in_force: number,
+        mode,
+        waiting: None,
+        remarks,
+        lost: Vec::new(),
+    };
     Ok(Some(Started { current, configuration, alarms: vec![alarm] }))
 }
 

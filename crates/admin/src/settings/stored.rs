@@ -1,6 +1,6 @@
 //! How are the settings written down? One key an object, one a revision, one a document as it was before a revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use policy::registry::{Document, Id, Registry};
@@ -55,6 +55,8 @@ pub struct Stored {
     pub(super) objects: Objects,
     /// What could not be read, for people.
     pub damaged: Vec<String>,
+    /// The keys of the objects among them.
+    pub(super) lost: Vec<Bytes>,
     /// The version in which it was written, if this program does not know it.
     pub newer: Option<u32>,
 }
@@ -83,13 +85,31 @@ impl Stored {
             if &*key == ABOUT {
                 stored.take_about(&value);
             } else {
-                stored.take_object(&key, &value);
+                stored.take_object(key, &value);
             }
         }
         if stored.about.is_none() && !empty {
             stored.damaged.push("what is known about the whole".to_owned());
         }
+        // What only a newer program knows is not lost.
+        if stored.newer.is_some() {
+            stored.lost.retain(|key| place(key).is_some());
+        }
         (!empty).then_some(stored)
+    }
+
+    /// Takes lost objects as they were before their last change, where that was written down: `undo` is all of
+    /// [`UNDO_SPACE`], the oldest first.
+    pub(super) fn recover(&mut self, undo: &[(Bytes, Bytes)]) {
+        let lost: BTreeSet<_> = self.lost.iter().filter_map(|key| place(key)).collect();
+        for (key, value) in undo {
+            let Some((_, Some(place))) = undo_place(key) else { continue };
+            if let Ok(Some(document)) = serde_json::from_slice::<Option<Document>>(value)
+                && lost.contains(&place)
+            {
+                self.objects.insert(place, document);
+            }
+        }
     }
 
     fn take_about(&mut self, value: &[u8]) {
@@ -100,13 +120,15 @@ impl Stored {
         self.about = about.and_then(|about| serde_json::from_value(about).ok());
     }
 
-    fn take_object(&mut self, key: &[u8], value: &[u8]) {
-        let shown = String::from_utf8_lossy(key).into_owned();
-        match (place(key), serde_json::from_slice::<Document>(value)) {
-            (Some(place), Ok(document)) => drop(self.objects.insert(place, document)),
-            (None, _) => self.damaged.push(format!("{shown}: no object that is known here")),
-            (Some(_), Err(error)) => self.damaged.push(format!("{shown}: {error}")),
-        }
+    fn take_object(&mut self, key: Bytes, value: &[u8]) {
+        let shown = String::from_utf8_lossy(&key).into_owned();
+        let why = match (place(&key), serde_json::from_slice::<Document>(value)) {
+            (Some(place), Ok(document)) => return drop(self.objects.insert(place, document)),
+            (None, _) => "no object that is known here".to_owned(),
+            (Some(_), Err(error)) => error.to_string(),
+        };
+        self.damaged.push(format!("{shown}: {why}"));
+        self.lost.push(key);
     }
 
     /// The registry that the objects make.
@@ -165,6 +187,16 @@ pub(super) fn writes(
         writes.extend(undo(place, Some(document)));
     }
     writes
+}
+
+/// Puts what the settings have now, which may be nothing, in place of objects that could not be read.
+pub(super) fn let_go(lost: &[Bytes], after: &Registry) -> Vec<KeyChange> {
+    let after = by_place(after);
+    let mended = |key: &Bytes| match place(key).and_then(|place| after.get(&place).copied()) {
+        Some(document) => KeyChange::put(SETTINGS_SPACE, key, written(document), None),
+        None => KeyChange::remove(SETTINGS_SPACE, key),
+    };
+    lost.iter().map(mended).collect()
 }
 
 /// What is known about the whole, alone: where a revision on trial is confirmed.

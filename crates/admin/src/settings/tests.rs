@@ -295,3 +295,44 @@ async fn a_password_of_an_imported_file_is_kept_as_its_hash() {
     let (_, account) = current.registry.of(ObjectType::Account).next().unwrap();
     assert_eq!(account["secret"], "$argon2id$12");
 }
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_makes_nobody_unknown_for_good() {
+    let stage = Stage::new().await;
+    stage.set(ObjectType::Domain, domain("a.example")).await;
+    stage.set(ObjectType::Account, json!({ "create": { "z": { "name": "zed@a.example" } } })).await;
+    stage.set(ObjectType::Domain, domain("c.example")).await;
+    let account = stage.settings.current().registry.ids(ObjectType::Account)[0].to_string();
+    let key = format!("object/Account/{account}");
+    stage.write(KeyChange::put(SETTINGS_SPACE, key.as_bytes(), "{", None)).await;
+    let (store, now) = (stage.world.store.clone(), stage.world.clock.now());
+    let stored = read_stored(&*store, now).await.unwrap().unwrap();
+    let started = resume(&*store, &Bare::default(), stored, now).await.unwrap();
+    assert!(started.configuration.incomplete && started.configuration.accounts.is_empty());
+    assert!(started.alarms.iter().any(|alarm| alarm.contains(&key)), "{:?}", started.alarms);
+    // Reading again helps nothing; a change does, and what could not be read is gone with it.
+    let stage = stage.restarted().await.unwrap();
+    let incomplete = |stage: &Stage| stage.machine.in_force.lock().unwrap().last().unwrap().incomplete;
+    stage.settings.reload().await.unwrap();
+    assert!(incomplete(&stage));
+    stage.set(ObjectType::Domain, domain("d.example")).await;
+    assert!(!incomplete(&stage));
+    let stage = stage.restarted().await.unwrap();
+    assert_eq!((stage.domains(), stage.settings.current().lost.len()), (3, 0));
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_as_it_was_before_its_last_change() {
+    let stage = Stage::new().await;
+    stage.set(ObjectType::Domain, domain("a.example")).await;
+    let id = stage.settings.current().registry.ids(ObjectType::Domain)[0].to_string();
+    stage.set(ObjectType::Domain, json!({ "update": { &id: { "description": "new" } } })).await;
+    stage.set(ObjectType::Domain, domain("c.example")).await;
+    let key = format!("object/Domain/{id}");
+    stage.write(KeyChange::put(SETTINGS_SPACE, key.as_bytes(), "{", None)).await;
+    let (store, now) = (stage.world.store.clone(), stage.world.clock.now());
+    let stored = read_stored(&*store, now).await.unwrap().unwrap();
+    let started = resume(&*store, &Bare::default(), stored, now).await.unwrap();
+    assert!(started.configuration.incomplete);
+    assert_eq!(started.configuration.domains.len(), 2);
+}

@@ -30,7 +30,10 @@ pub(crate) async fn deliver(
     for queued in recipients {
         let forward_path = &queued.recipient.forward_path;
         let Some(account) = account_of(configuration, forward_path) else {
-            outcomes.push(AttemptOutcome::Failed(unknown(forward_path)));
+            outcomes.push(match configuration.incomplete {
+                true => AttemptOutcome::Deferred(unsure(forward_path)),
+                false => AttemptOutcome::Failed(unknown(forward_path)),
+            });
             continue;
         };
         if let Some(trouble) = over_quota(world, &account, envelope, forward_path).await {
@@ -90,6 +93,13 @@ async fn over_quota(
 fn unknown(forward_path: &Address) -> Trouble {
     let text = format!("there is no mailbox for {forward_path}");
     local_trouble(TroubleKind::UnexpectedReply, (5, 1, 1), text)
+}
+
+fn unsure(forward_path: &Address) -> Trouble {
+    let text = format!(
+        "stored settings cannot be read: it cannot be said whether there is a mailbox for {forward_path}"
+    );
+    local_trouble(TroubleKind::Io, (4, 3, 5), text)
 }
 
 fn local_trouble(kind: TroubleKind, status: (u8, u16, u16), text: String) -> Trouble {

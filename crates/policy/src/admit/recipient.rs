@@ -34,15 +34,22 @@ pub(super) fn admit(
 ) -> Result<Admitted, Box<Reply>> {
     let forward_path = match resolve(configuration, separator, &asked) {
         Resolution::Ours(address) => address,
+        Resolution::Unknown if configuration.incomplete => return Err(unsure()),
         Resolution::Unknown => return Err(refusal(550, 5, 1, 1, "Mailbox does not exist.")),
         Resolution::Elsewhere(address) => match permit {
             Some(permit) => elsewhere(permit, address),
+            None if configuration.incomplete => return Err(unsure()),
             None => return Err(refusal(550, 5, 1, 2, "Relay not allowed.")),
         },
     };
     let rewritten = forward_path != asked;
     let original = original.or_else(|| rewritten.then(|| original_of(&asked)));
     Ok(Admitted { forward_path, original, notify })
+}
+
+/// It may be ours: who sends must keep it until the settings are whole again.
+fn unsure() -> Box<Reply> {
+    refusal(451, 4, 3, 5, "It cannot be said now whether this address is ours; try again later.")
 }
 
 /// The one place where an address that is not ours becomes a recipient.

@@ -271,3 +271,14 @@ fn each_recipient_counts_for_itself() {
         panic!("all is known")
     };
 }
+
+#[test]
+fn nobody_is_refused_for_good_while_settings_are_missing() {
+    let configuration = Configuration { incomplete: true, ..configuration() };
+    for to in ["nobody@example.org", "bert@elsewhere.example"] {
+        let refused = stranger().recipient(&configuration, address(to), None, None).unwrap_err();
+        assert!(refused.to_string().starts_with("451 4.3.5 "), "{to}: {refused}");
+    }
+    assert!(stranger().recipient(&configuration, address("anna@example.org"), None, None).is_ok());
+    assert!(user().recipient(&configuration, address("bert@elsewhere.example"), None, None).is_ok());
+}

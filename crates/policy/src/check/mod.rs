@@ -169,6 +169,7 @@ fn assemble(
         tls_reports,
         history: settings.history.clone(),
         webhooks: BTreeMap::new(),
+        incomplete: false,
     }
 }
 
