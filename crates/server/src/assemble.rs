@@ -64,19 +64,10 @@ pub(crate) struct Server {
 /// Opens the store and the sockets, and starts to work.
 pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server> {
     let Start { store, started: Started { current, configuration, .. } } = start;
-    let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
-    let clock = SteadyClock::after(heartbeat::last(&store).await.context("cannot read the data directory")?);
     let client_tls = client_tls(boot)?;
     let lookups = lookups(&client_tls, &configuration, Access::ReadWrite);
-    let resolver: Arc<dyn Resolver> = Arc::new(resolver);
-    let transport = Arc::new(TcpTransport);
-    let web = web(boot, &resolver, transport.clone(), &client_tls);
     let observer = Arc::new(Observer::new(&observer_files(boot)));
-    let world = World::new(Arc::new(store), resolver, transport, Arc::new(clock))
-        .with_events(observer.events())
-        .with_web(web)
-        .with_lookups(lookups.clone())
-        .with_secrets(secrets(boot));
+    let world = seams(boot, store, &client_tls, lookups.clone(), &observer).await?;
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
     let server_tls = server_tls(boot, &configuration)?;
@@ -89,20 +80,11 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
 
     let mut listening = JoinSet::new();
-    listening.spawn(listeners.run(
-        world.clone(),
-        watched.clone(),
-        quotas.clone(),
-        server_tls.clone(),
-        intake.clone(),
-    ));
+    let (of_world, settings, tls) = (world.clone(), watched.clone(), server_tls.clone());
+    listening.spawn(listeners.run(of_world, settings, quotas.clone(), tls, intake.clone()));
     let mut delivering = delivering(&world, &watched, &connections, quotas, &delivery);
-    delivering.spawn(admin::webhooks::run(
-        world.clone(),
-        observer.clone(),
-        watched.clone(),
-        delivery.clone(),
-    ));
+    let (of_world, settings) = (world.clone(), watched.clone());
+    delivering.spawn(admin::webhooks::run(of_world, observer.clone(), settings, delivery.clone()));
     let (mut telling, told) = (JoinSet::new(), CancellationToken::new());
     telling.spawn(otlp::run(world.clone(), observer.clone(), hostname.clone(), told.clone()));
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
@@ -144,6 +126,23 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         telling,
         told,
     })
+}
+
+/// The seams as the boot file has them.
+async fn seams(
+    boot: &Boot,
+    store: store::SqliteStore,
+    client_tls: &ClientTls,
+    lookups: Arc<LookupStores>,
+    observer: &Observer,
+) -> anyhow::Result<World> {
+    let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
+    let clock = SteadyClock::after(heartbeat::last(&store).await.context("cannot read the data directory")?);
+    let resolver: Arc<dyn Resolver> = Arc::new(resolver);
+    let transport = Arc::new(TcpTransport);
+    let web = web(boot, &resolver, transport.clone(), client_tls);
+    let world = World::new(Arc::new(store), resolver, transport, Arc::new(clock));
+    Ok(world.with_events(observer.events()).with_web(web).with_lookups(lookups).with_secrets(secrets(boot)))
 }
 
 /// All that works on what was accepted.
