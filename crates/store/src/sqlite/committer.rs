@@ -102,9 +102,12 @@ impl Committer {
             return;
         }
         self.expect(&mut batch);
+        let revised = self.known.revised.clone();
         match self.write(&batch) {
             Ok(effects) => self.done(batch, effects),
             Err(error) => {
+                // A settlement that is tried again must still be merged with an edit that is written.
+                self.known.revised = revised;
                 self.shared.ledger().give_up_revising();
                 self.broken(batch, judge(&error));
             }

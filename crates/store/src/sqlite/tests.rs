@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use mail::{MessageId, RecipientId};
+use policy::Edit;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -16,7 +17,7 @@ use super::{SqliteOptions, SqliteStore};
 use crate::conformance::subject::*;
 use crate::queue::scramble;
 use crate::{
-    Content, Deposit, KeyChange, KeyValues, Mailboxes, Notice, Queue, Settlement, Spool, StoreError,
+    Content, Deposit, KeyChange, KeyValues, Mailboxes, Notice, Queue, Revision, Settlement, Spool, StoreError,
 };
 
 fn open(directory: &Path) -> SqliteStore {
@@ -482,4 +483,25 @@ async fn expired_values_do_not_stay_in_the_table() {
         store.put("b", b"k", Bytes::from_static(b"x"), None, at(11)).await.unwrap();
     }
     assert_eq!(count(directory.path(), "key_value"), 1);
+}
+
+#[tokio::test]
+async fn an_edit_holds_though_the_settlement_of_its_attempt_fails_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    accept(&store, START, &[at(0)]).await;
+    let claimed = claim_one(&store, at(0)).await;
+    let all = ids(&claimed);
+    begin(&store, claimed.lease, &all, at(0)).await;
+    let edits = vec![Edit::Hold { reason: "asked".to_owned(), counts: false }];
+    store.revise(vec![Revision { recipient: all[0], edits }], "alice", at(1)).await.unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON recipient BEGIN SELECT raise(ABORT, 'odd'); END";
+    database(directory.path()).execute_batch(refuse).unwrap();
+    let retried = settlement(&claimed, &all, &retry(at(30)), false);
+    store.settle(retried.clone()).await.unwrap_err();
+    database(directory.path()).execute_batch("DROP TRIGGER refuse").unwrap();
+    store.settle(retried).await.unwrap();
+    let progress = store.pending(None, 1).await.unwrap().remove(0).recipients.remove(0).progress;
+    assert!(progress.held().is_some(), "{progress:?}");
+    assert!(claim(&store, at(100)).await.is_empty());
 }
