@@ -56,8 +56,9 @@ impl Ledger {
             self.touched.insert(recipient, self.scan_last);
         }
         match (self.holds.get_mut(&recipient), next_event) {
-            (Some(Hold::Leased(lease)), Some(next_event)) => {
-                lease.next_event = next_event;
+            (Some(Hold::Leased(lease)), Some(next_event)) if !lease.untold => {
+                // It may have been leased anew, as it was, while the edit was being written.
+                (lease.next_event, lease.revised) = (next_event, true);
                 return;
             }
             (Some(Hold::Leased(_) | Hold::Fresh), _) => return,
@@ -78,5 +79,39 @@ impl Ledger {
                 self.freed((Timestamp::EPOCH, recipient));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mail::MessageId;
+
+    use super::super::{Candidate, Found};
+    use super::*;
+    use crate::conformance::subject::{LEASE, START, at, message};
+    use crate::ids::Ids;
+    use crate::queue::enqueue;
+
+    #[test]
+    fn what_is_leased_as_it_was_while_its_edit_is_written_does_not_begin() {
+        let mut ledger = Ledger::new(Ids::after(100), None);
+        let (envelope, recipients) = enqueue(&message(START, &[at(0)]), MessageId(1));
+        let as_it_was = Candidate { envelope: Arc::clone(&envelope), queued: recipients[0].clone() };
+        let id = as_it_was.queued.recipient.id;
+        assert!(ledger.expect(at(0), &recipients));
+        ledger.enqueued(&envelope, recipients, true);
+        let first = ledger.grant(None, at(0), LEASE, 1).remove(0).lease;
+        ledger.begin(first, &[id], at(0), LEASE).unwrap();
+        assert!(ledger.start_revising(id, at(0)), "its attempt runs");
+        ledger.release(first, &[id]).unwrap();
+        let scan = ledger.start_claim(at(1)).unwrap();
+        let found = Found { candidates: vec![as_it_was], next: None };
+        let second = ledger.grant(Some((scan, found)), at(1), LEASE, 1).remove(0).lease;
+        ledger.revised(id, Some(at(50)));
+        assert!(ledger.begin(second, &[id], at(1), LEASE).is_err());
+        ledger.release(second, &[id]).unwrap();
+        assert_eq!(ledger.next_event(), Some(at(50)), "it is claimed anew when the edit says");
     }
 }
