@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use policy::registry::Registry;
 use serde_json::{Value, json};
 
 use super::arguments::{answer, number, proposal, wrong};
 use super::draft::Draft;
+use super::handle::Refusal;
 use super::objects::strings;
 use super::revision::Revision;
 use crate::access::permissions;
@@ -98,11 +100,15 @@ async fn diff(api: &Api, arguments: &Value) -> Result<Value, MethodError> {
 
 async fn restore(api: &Api, caller: &Caller, arguments: &Value) -> Result<Value, MethodError> {
     let number = needed(arguments, "number")?;
+    let current = api.settings.current();
     let registry = api.settings.registry_at(number).await?;
-    for difference in api.settings.current().registry.diff(&registry) {
-        permissions::set_of(caller, &difference.object)?;
-    }
+    may_become(caller, &current.registry, &registry)?;
     let mut proposal = proposal(caller, arguments, Draft::Registry(Box::new(registry)))?;
+    // What was asked about is what is changed: otherwise somebody else's change would be taken back unasked.
+    let expected = proposal.if_in_state.get_or_insert_with(|| current.state());
+    if *expected != current.state() {
+        return Err(Refusal::StateMismatch { expected: expected.clone(), now: current.state() }.into());
+    }
     proposal.restores = Some(number);
     let dry_run = proposal.dry_run;
     let outcome = api.settings.propose(proposal).await?;
@@ -111,6 +117,43 @@ async fn restore(api: &Api, caller: &Caller, arguments: &Value) -> Result<Value,
     Ok(members.into())
 }
 
+/// Asks for every object that is changed; the differences that are shown may be cut short.
+fn may_become(caller: &Caller, before: &Registry, after: &Registry) -> Result<(), MethodError> {
+    before.changes(after).iter().try_for_each(|change| permissions::set_of(caller, change.kind.name()))
+}
+
 fn needed(arguments: &Value, name: &str) -> Result<u64, MethodError> {
     number(arguments, name)?.ok_or_else(|| wrong(format!("{name} must be the number of a revision")))
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::registry::{CreationIds, SetRequest};
+    use policy::settings::ObjectType;
+
+    use super::*;
+    use crate::caller::Role;
+
+    fn with(registry: &Registry, kind: ObjectType, arguments: &Value) -> Registry {
+        let request = SetRequest::from_arguments(arguments).unwrap();
+        let hash = |password: &str| format!("$argon2id${}", password.len());
+        registry.clone().apply(&[(kind, &request)], &mut CreationIds::new(), &hash).0
+    }
+
+    // proves: L9
+    #[test]
+    fn a_restore_asks_for_objects_that_the_shown_differences_leave_out() {
+        let router = Caller::new("alice", Role::Router);
+        let before = Registry::fresh();
+        let domains: serde_json::Map<_, _> =
+            (0..2000).map(|n| (format!("d{n}"), json!({ "name": format!("d{n}.example") }))).collect();
+        let after = with(&before, ObjectType::Domain, &json!({ "create": domains }));
+        assert!(may_become(&router, &before, &after).is_ok());
+        let account = json!({ "create": { "a": { "name": "ann@d0.example" } } });
+        let after = with(&after, ObjectType::Account, &account);
+        assert_eq!(before.changes(&after).len(), 2001);
+        assert!(before.diff(&after).iter().all(|difference| difference.object != "Account"));
+        assert!(may_become(&router, &before, &after).is_err());
+        assert!(may_become(&Caller::new("root", Role::Admin), &before, &after).is_ok());
+    }
 }
