@@ -12,10 +12,13 @@ use mta::World;
 use policy::Configuration;
 use policy::admit::AdmissionRules;
 use policy::mx::MxRules;
-use policy::registry::CreationIds;
+use policy::registry::{CreationIds, SetRequest};
+use policy::settings::ObjectType;
 use serde_json::{Value, json};
 
+use crate::access::permissions;
 use crate::api::Api;
+use crate::caller::Caller;
 use crate::error::MethodError;
 use crate::settings::{Draft, Judged, Remark, whole};
 
@@ -81,19 +84,28 @@ pub async fn explain(
 }
 
 /// Answers `get`.
-pub(crate) async fn call(api: &Api, verb: &str, arguments: Value) -> Result<Value, MethodError> {
+pub(crate) async fn call(
+    api: &Api,
+    caller: &Caller,
+    verb: &str,
+    arguments: Value,
+) -> Result<Value, MethodError> {
     if verb != "get" {
         return Err(MethodError::unknown_method(&format!("Explanation/{verb}")));
     }
     let question = Question::from_arguments(&arguments).map_err(MethodError::invalid_arguments)?;
-    let configuration = configuration(api, &arguments).await?;
+    let configuration = configuration(api, caller, &arguments).await?;
     let reports = explain(&api.world, &api.surroundings, &configuration, &question).await;
     let list = reports.map_err(MethodError::invalid_arguments)?;
     Ok(json!({ "list": list }))
 }
 
 /// The configuration that decides: the one in force, what a draft would make of it, or that of an earlier revision.
-async fn configuration(api: &Api, arguments: &Value) -> Result<Arc<Configuration>, MethodError> {
+async fn configuration(
+    api: &Api,
+    caller: &Caller,
+    arguments: &Value,
+) -> Result<Arc<Configuration>, MethodError> {
     let given = |name: &str| arguments.get(name).filter(|value| !value.is_null());
     match (given("draft"), given("revision")) {
         (None, None) => Ok(api.configuration.borrow().clone()),
@@ -101,8 +113,7 @@ async fn configuration(api: &Api, arguments: &Value) -> Result<Arc<Configuration
             Err(MethodError::invalid_arguments("either a draft or a revision can be asked about"))
         }
         (Some(draft), None) => {
-            let changes = draft.get("changes").unwrap_or(draft);
-            let parts = whole::parts(Some(changes))?;
+            let parts = drafted(caller, draft)?;
             let draft = Draft::Parts { parts, created: CreationIds::new(), whole: true };
             let (_, judged) = api.settings.try_out(draft).await?;
             usable(judged)
@@ -116,10 +127,42 @@ async fn configuration(api: &Api, arguments: &Value) -> Result<Arc<Configuration
     }
 }
 
+/// The parts of a draft. Its expressions are worked out and may ask the stores, as those of the settings may: so
+/// whoever may not write them there may not ask with them either.
+fn drafted(caller: &Caller, draft: &Value) -> Result<Vec<(ObjectType, SetRequest)>, MethodError> {
+    let parts = whole::parts(Some(draft.get("changes").unwrap_or(draft)))?;
+    parts.iter().try_for_each(|(kind, _)| permissions::set_of(caller, kind.name()))?;
+    Ok(parts)
+}
+
 fn usable(judged: Judged) -> Result<Arc<Configuration>, MethodError> {
     let errors: Vec<String> =
         judged.remarks.iter().filter(|remark| remark.is_error).map(Remark::sentence).collect();
     judged.configuration.map(Arc::new).ok_or_else(|| {
         MethodError::invalid_arguments(format!("these settings cannot be used: {}", errors.join("; ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::Role;
+
+    // proves: L9
+    #[test]
+    fn a_draft_is_asked_about_by_whoever_may_write_it() {
+        let part = |object: &str| json!({ "object": object, "update": { "singleton": {} } });
+        for (role, objects, good) in [
+            (Role::Viewer, &["MtaOutboundStrategy"][..], false),
+            (Role::Operator, &["MtaOutboundStrategy"], false),
+            (Role::Router, &["MtaOutboundStrategy"], true),
+            (Role::Router, &["MtaOutboundStrategy", "SystemSettings"], false),
+            (Role::Admin, &["MtaOutboundStrategy", "SystemSettings"], true),
+        ] {
+            let changes: Vec<_> = objects.iter().map(|object| part(object)).collect();
+            let caller = Caller::new("alice", role);
+            assert_eq!(drafted(&caller, &json!(changes)).is_ok(), good, "{role} {objects:?}");
+            assert_eq!(drafted(&caller, &json!({ "changes": changes })).is_ok(), good, "{role} {objects:?}");
+        }
+    }
 }

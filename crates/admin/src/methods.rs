@@ -85,7 +85,7 @@ async fn dispatch(
         "Statistics" => statistics::call(api, verb, arguments).await,
         "AuditEntry" => audit::call(api, caller, object, verb, arguments).await,
         "Expression" => expressions::call(api, verb, &arguments),
-        "Explanation" => explain::call(api, verb, arguments).await,
+        "Explanation" => explain::call(api, caller, verb, arguments).await,
         "DkimKey" => dkim::call(api, verb, arguments).await,
         "QueuedMessage" | "QueueCause" | "QueueJob" | "Pause" | "NextHop" => {
             queue::call(api, caller, object, verb, arguments).await

@@ -150,7 +150,9 @@ impl Question {
 
 /// Whether a statement only reads, by its first word.
 fn is_select(statement: &str) -> bool {
-    let first = statement.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    let text = statement.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
+    // A comment is no first word.
+    let first = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
     first.is_some_and(|word| word.eq_ignore_ascii_case("select"))
 }
 
@@ -215,6 +217,11 @@ mod tests {
             assert!(!writes(statement), "{statement}");
         }
         for statement in ["INSERT INTO a VALUES (1)", "selection", "", "WITH a AS (SELECT 1) DELETE FROM b"] {
+            assert!(writes(statement), "{statement}");
+        }
+        for statement in
+            ["/*select*/ DELETE FROM a", "-- select\nUPDATE a SET b = 1", "select_all(1)", "; select 1"]
+        {
             assert!(writes(statement), "{statement}");
         }
     }
