@@ -129,7 +129,8 @@ impl Access {
                 return Err(last_admin());
             }
             let ended = state.sessions_of(id).into_iter().map(|digest| Edit::Session(digest, None));
-            Ok((ended.chain([Edit::Administrator(id, None)]).collect(), ()))
+            let gone = [Edit::Administrator(id, None)].into_iter().chain(without_link(state, &record.name));
+            Ok((ended.chain(gone).collect(), ()))
         })
         .await?;
         self.forget_proven();
@@ -168,6 +169,9 @@ fn decide_change(
     let mut edits = Vec::new();
     if let Some(name) = change.name {
         check_free(state, &name, Some(id))?;
+        if name != record.name {
+            edits.extend(without_link(state, &record.name));
+        }
         record.name = name;
     }
     if let Some(description) = change.description {
@@ -188,6 +192,12 @@ fn decide_change(
     }
     edits.push(Edit::Administrator(id, Some(record)));
     Ok((edits, ()))
+}
+
+/// Drops the link that was for this name: used later, it would make an administrator of the name anew.
+fn without_link(state: &State, name: &str) -> Option<Edit> {
+    let named = state.link.as_ref()?.name.as_deref()?;
+    named.eq_ignore_ascii_case(name).then_some(Edit::Link(None))
 }
 
 fn is_last_admin(state: &State, id: u64) -> bool {

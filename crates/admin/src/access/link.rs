@@ -46,8 +46,10 @@ impl Access {
         let secret = secret_text();
         let digest = digest_of(&secret);
         let expires_at = self
-            .change(move |_, now| {
+            .change(move |state, now| {
                 let ends = now.plus(LINK_MAX);
+                let found = name.as_deref().and_then(|name| state.named(name));
+                let role = found.map_or(role, |(_, record)| record.role);
                 let link = records::Link { digest, expires_at: ends.as_millis(), name, role };
                 Ok((vec![Edit::Link(Some(link))], ends))
             })

@@ -268,6 +268,32 @@ async fn a_link_sets_a_lost_password_and_ends_the_sessions() {
     assert_eq!(log_in(&access, "alice", OTHER_PASSWORD).await.unwrap().role, Role::Operator);
 }
 
+// proves: L1
+#[tokio::test]
+async fn a_link_goes_with_the_administrator_whom_it_names() {
+    let Place { access, .. } = place().await;
+    access.add_administrator(new("root", Role::Admin)).await.unwrap();
+    let id = access.add_administrator(new("alice", Role::Viewer)).await.unwrap();
+    let set_up = |link: link::OneTimeLink, name: &'static str| {
+        let access = access.clone();
+        async move { access.set_up(client(1), &link.secret, name, OTHER_PASSWORD.to_owned()).await }
+    };
+    let link = |name: &str| access.link(Some(name.to_owned()), Role::Admin);
+    let renamed = link("Alice").await.unwrap();
+    assert_eq!(access.state().link.as_ref().unwrap().role, Role::Viewer);
+    let change = AdministratorChange { name: Some("ann".to_owned()), ..Default::default() };
+    access.change_administrator(id, change).await.unwrap();
+    assert!(matches!(set_up(renamed, "alice").await, Err(Refusal::Unknown(_))));
+    let removed = link("ann").await.unwrap();
+    access.remove_administrator(id).await.unwrap();
+    assert!(matches!(set_up(removed, "ann").await, Err(Refusal::Unknown(_))));
+    // That of somebody else stays.
+    let id = access.add_administrator(new("bob", Role::Viewer)).await.unwrap();
+    let other = link("root").await.unwrap();
+    access.remove_administrator(id).await.unwrap();
+    assert!(set_up(other, "root").await.is_ok());
+}
+
 #[tokio::test]
 async fn the_last_admin_stays_and_names_are_given_once() {
     let Place { access, .. } = place().await;
