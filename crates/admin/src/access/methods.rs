@@ -31,7 +31,7 @@ pub(crate) async fn call(
         _ => access.tokens().iter().map(token).collect(),
     };
     match (object, verb) {
-        ("Administrator", "link") => link(access, &arguments).await,
+        ("Administrator", "link") => link(access, caller, &arguments).await,
         ("Administrator" | "ApiToken", "get") => get(all(), &arguments),
         ("Administrator" | "ApiToken", "query") => query(all(), &arguments),
         ("Administrator", "set") | ("ApiToken", "set") => set(access, caller, object, &arguments).await,
@@ -128,7 +128,8 @@ fn query(all: Vec<Value>, arguments: &Value) -> Result<Value, MethodError> {
 }
 
 /// Makes a link that sets a password once.
-async fn link(access: &Access, arguments: &Value) -> Result<Value, MethodError> {
+async fn link(access: &Access, caller: &Caller, arguments: &Value) -> Result<Value, MethodError> {
+    may_make_administrators(caller)?;
     let role = match arguments.get("role") {
         None | Some(Value::Null) => Role::Admin,
         Some(role) => {
@@ -151,6 +152,16 @@ async fn link(access: &Access, arguments: &Value) -> Result<Value, MethodError> 
     }))
 }
 
+/// Else a token that is meant for little would make an administrator who may do everything.
+fn may_make_administrators(caller: &Caller) -> Result<(), MethodError> {
+    match &caller.scope {
+        Some(_) => {
+            Err(MethodError::forbidden("a token that is meant for some methods makes no administrators"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// What became of the objects of a call.
 #[derive(Default)]
 struct Done {
@@ -168,9 +179,8 @@ async fn set(
     object: &str,
     arguments: &Value,
 ) -> Result<Value, MethodError> {
-    // Else a token that is meant for little would make an administrator who may do everything.
-    if object == "Administrator" && caller.scope.is_some() {
-        return Err(MethodError::forbidden("a token that is meant for some methods makes no administrators"));
+    if object == "Administrator" {
+        may_make_administrators(caller)?;
     }
     let empty = Members::new();
     let members = |name: &str| match arguments.get(name) {
@@ -390,5 +400,23 @@ impl Properties {
             &["id", "createdAt", "createdBy", "passwordAt", "loginAt", "usedAt", "sessions", "secret"];
         let why = if SERVER_SET.contains(&name.as_str()) { "is set by the server" } else { "is unknown" };
         Err(SetError::invalid_property(name, why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    // proves: L9
+    #[tokio::test]
+    async fn a_token_that_is_meant_for_some_methods_makes_no_administrators() {
+        let access = Access::open(&testing::world(), Vec::new()).await.unwrap();
+        let admin = Caller::new("alice", Role::Admin);
+        let scoped = Caller { scope: Some(["Administrator/*".to_owned()].into()), ..admin.clone() };
+        let new = json!({ "create": { "a": { "name": "eve", "role": "admin" } } });
+        assert!(link(&access, &scoped, &json!({})).await.is_err());
+        assert!(set(&access, &scoped, "Administrator", &new).await.is_err());
+        assert!(link(&access, &admin, &json!({})).await.is_ok());
     }
 }
