@@ -111,11 +111,15 @@ impl Owner {
             changed,
         };
         if let Some(judged) = judged.filter(|_| changed && !dry_run) {
-            let end = confirm_within.map(|within| self.world.clock.now().plus(within));
+            // A trial within a trial ends no earlier than the first, which was promised its time.
+            let end = confirm_within.map(|within| {
+                let end = self.world.clock.now().plus(within);
+                before.waiting.as_ref().map_or(end, |waiting| end.max(waiting.by))
+            });
             let trial = end.map(|by| Trial {
                 revision: before.revision + 1,
                 by: by.as_millis(),
-                // A trial within a trial goes back to where the first began.
+                // And it goes back to where the first began.
                 back_to: before.waiting.as_ref().map_or(before.revision, |waiting| waiting.back_to),
                 author: author.clone(),
             });

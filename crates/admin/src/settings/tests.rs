@@ -240,6 +240,20 @@ async fn a_trial_goes_back_at_its_end_or_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_trial_within_a_trial_ends_no_earlier() {
+    let stage = Stage::new().await;
+    let begun = stage.world.clock.now();
+    for (name, seconds, expected) in [("a.example", 600, 600), ("b.example", 1, 600), ("c.example", 900, 900)]
+    {
+        let within = Some(Duration::from_secs(seconds));
+        let trial = Proposal { confirm_within: within, ..proposal(ObjectType::Domain, &domain(name)) };
+        let outcome = stage.settings.propose(trial).await.unwrap();
+        let by = outcome.current.waiting.as_ref().unwrap().by;
+        assert_eq!(by, begun.plus(Duration::from_secs(expected)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn damaged_settings_give_way_to_the_last_that_can_be_used() {
     let stage = Stage::new().await;
     stage.set(ObjectType::Domain, domain("a.example")).await;
