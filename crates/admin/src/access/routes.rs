@@ -1,6 +1,7 @@
 //! `/auth`: who logs in and out over HTTP; and who is behind any other request.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,6 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::browser;
 use super::proof::Shown;
@@ -26,6 +28,8 @@ use crate::http::Peer;
 
 /// Bytes of what is posted here at most.
 const BODY_BYTES_MAX: usize = 8 * 1024;
+/// How long it may take to come.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What is answered below `/auth`.
 pub(crate) fn routes() -> Router<Api> {
@@ -255,7 +259,8 @@ async fn posted<T: DeserializeOwned>(peer: Peer, request: Request) -> Result<(Ip
 }
 
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Response> {
-    let read = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    let read = timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let read = read.map_err(|_| problem(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?;
     let bytes = read.map_err(|_| problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?.to_bytes();
     // The reason would quote what was sent, and that may be a password.
     serde_json::from_slice(&bytes).map_err(|_| {
@@ -324,4 +329,18 @@ fn with_cookie(mut response: Response, secret: Option<&str>, tls: bool) -> Respo
 /// Says where the first administrator comes in, if there is none.
 pub async fn first_link(access: &Access, origin: &str) -> Result<Option<String>, Refusal> {
     Ok(access.first_link().await?.map(|link| format!("{origin}/setup#{}", link.secret)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let (held, nothing) = tokio::io::duplex(64);
+        let body = Body::from_stream(tokio_util::io::ReaderStream::new(nothing));
+        let refusal = read::<Value>(body).await.unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
+        drop(held);
+    }
 }

@@ -28,26 +28,29 @@ use crate::api::Api;
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// How long a TLS handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Connections over the Unix socket at once. They have room of their own: whoever fills that of the network does not
+/// lock out the owner.
+const LOCAL_CONNECTIONS_MAX: usize = 32;
 
 /// Answers requests until `stop`; those under way are finished.
 pub async fn run(sockets: Sockets, api: Api, limits: HttpLimits, stop: CancellationToken) {
     let mut sockets = sockets;
     let (network, local, tls) = (sockets.network.take(), sockets.local.take(), sockets.tls.take());
-    let means = Means {
-        router: router(api, limits),
-        room: Arc::new(Semaphore::new(limits.connections_max)),
+    let means = |connections_max| Means {
+        router: router(api.clone(), limits),
+        room: Arc::new(Semaphore::new(connections_max)),
         limits,
-        stop,
+        stop: stop.clone(),
     };
     tokio::join!(
         async {
             if let Some(listener) = network {
-                take_network(listener, tls, means.clone()).await;
+                take_network(listener, tls, means(limits.connections_max)).await;
             }
         },
         async {
             if let Some(listener) = local {
-                take_local(listener, means.clone()).await;
+                take_local(listener, means(LOCAL_CONNECTIONS_MAX)).await;
             }
         },
     );
