@@ -159,6 +159,8 @@ struct State {
     unparking: bool,
     /// What is paused has changed since it was last looked what waits for it.
     unpark_wanted: bool,
+    /// Cancelled when nothing more is to be put back.
+    unpark_until: CancellationToken,
     next_event: Timestamp,
     /// When we last began to claim.
     looked_at: Instant,
@@ -188,6 +190,7 @@ impl State {
             looked_for_parked: false,
             unparking: false,
             unpark_wanted: false,
+            unpark_until: CancellationToken::new(),
             next_event: Timestamp::NEVER,
             looked_at: Instant::now(),
             relieved_at: None,

@@ -14,6 +14,7 @@ impl State {
     pub(super) async fn wind_down(mut self) -> Result<(), StoreError> {
         self.stopping = true;
         self.means.quotas.stop();
+        self.unpark_until.cancel();
         self.release_waiting();
         info!(deliveries = self.deliveries, "the queue manager stops; deliveries under way may end");
         self.wait(SHUTDOWN_MAX).await?;

@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mail::{RecipientId, Timestamp};
 use policy::Edit;
-use store::{Detail, Look, Order, Revision, Sight};
+use policy::limits::STORE_BACKOFF_MIN;
+use store::{Detail, Look, Order, QueuedRecipient, Revision, Sight, StoreError};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Done, Running, State};
 use crate::desk::Paused;
 use crate::parts::{self, Part};
+use crate::settle::longer;
 use crate::world::World;
 
 /// Recipients that are put back in one transaction.
@@ -29,7 +32,8 @@ impl State {
             }
         }
         let paused = self.means.world.desk.paused();
-        if *paused == *self.paused && self.looked_for_parked {
+        // Whether it is another, not whether it says something else: who looked at it meanwhile may have seen a third.
+        if Arc::ptr_eq(&paused, &self.paused) && self.looked_for_parked {
             return;
         }
         let (before, now) = (self.paused.iter().count(), paused.iter().count());
@@ -42,21 +46,31 @@ impl State {
 
     /// Writes that a delivery waits until its virtual queue or its next hop is resumed.
     pub(super) fn park(&mut self, part: Part) {
-        self.errand(part.delivery.lease, part.ids(), parts::park(self.means.clone(), part));
+        let (means, stop) = (self.means.clone(), self.unpark_until.clone());
+        let (lease, ids) = (part.delivery.lease, part.ids());
+        self.errand(lease, ids, async move {
+            let ended = parts::park(means.clone(), part.clone()).await;
+            put_back_resumed(&means.world, &part, &stop).await;
+            ended
+        });
     }
 
     /// Puts back what waits for something that is not paused any more.
     pub(super) fn unpark(&mut self) {
+        if self.stopping {
+            return;
+        }
         if self.unparking {
             self.unpark_wanted = true;
             return;
         }
         (self.unparking, self.unpark_wanted) = (true, false);
         let (world, paused) = (self.means.world.clone(), Arc::clone(&self.paused));
+        let stop = self.unpark_until.clone();
         let id = self
             .tasks
             .spawn(async move {
-                put_back(&world, &paused).await;
+                put_back(&world, &paused, &stop).await;
                 Done::Unparked
             })
             .id();
@@ -71,19 +85,75 @@ impl State {
     }
 }
 
-async fn put_back(world: &World, paused: &Arc<Paused>) {
-    let mut after = None;
+/// Puts back all that waits for nothing any more, each page again and again while the store cannot. Ends before if what
+/// is paused has changed meanwhile, as it is looked for again then.
+async fn put_back(world: &World, paused: &Arc<Paused>, stop: &CancellationToken) {
+    let (mut after, mut backoff) = (None, STORE_BACKOFF_MIN);
+    while !stop.is_cancelled() {
+        match put_back_some(world, paused, after).await {
+            Ok(None) => return,
+            Ok(last) => {
+                (after, backoff) = (last, STORE_BACKOFF_MIN);
+                continue;
+            }
+            Err(why @ StoreError::Stopped(_)) => return warn!(%why, "what was paused cannot be resumed"),
+            Err(why) => warn!(%why, "what was paused cannot be resumed yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(backoff) => backoff = longer(backoff),
+        }
+        if !Arc::ptr_eq(&world.desk.paused(), paused) {
+            return;
+        }
+    }
+}
+
+/// Puts back a page, and gives the last of it.
+async fn put_back_some(
+    world: &World,
+    paused: &Arc<Paused>,
+    after: Option<RecipientId>,
+) -> Result<Option<RecipientId>, StoreError> {
+    let some = parked(world, paused, after).await?;
+    if !some.is_empty() {
+        unpark(world, &some).await?;
+    }
+    Ok(some.last().copied())
+}
+
+async fn unpark(world: &World, recipients: &[RecipientId]) -> Result<(), StoreError> {
+    let unpark = |id: &RecipientId| Revision { recipient: *id, edits: vec![Edit::Unpark] };
+    let revisions = recipients.iter().map(unpark).collect();
+    world.store.revise(revisions, "the queue manager", world.clock.now()).await.map(drop)
+}
+
+/// Puts back those of a delivery just parked that were resumed while that was being written: who looked for them then
+/// has not seen them.
+async fn put_back_resumed(world: &World, part: &Part, stop: &CancellationToken) {
+    let mut backoff = STORE_BACKOFF_MIN;
+    let delivery = &part.delivery;
     loop {
-        let some = match parked(world, paused, after).await {
-            Ok(some) => some,
-            Err(why) => return warn!(%why, "cannot find what waits for something that was paused"),
-        };
-        let Some(last) = some.last() else { return };
-        after = Some(*last);
-        let unpark = |id: &RecipientId| Revision { recipient: *id, edits: vec![Edit::Unpark] };
-        let revisions = some.iter().map(unpark).collect();
-        if let Err(why) = world.store.revise(revisions, "the queue manager", world.clock.now()).await {
-            warn!(%why, "what was paused cannot be resumed");
+        let paused = world.desk.paused();
+        let is_resumed =
+            |queued: &&QueuedRecipient| !paused.covers(&queued.progress.virtual_queue, &delivery.next_hop);
+        let resumed: Vec<_> =
+            delivery.recipients.iter().filter(is_resumed).map(|queued| queued.recipient.id).collect();
+        let mut result = Ok(());
+        for some in resumed.chunks(UNPARKED_AT_ONCE) {
+            result = unpark(world, some).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        match result {
+            Ok(()) => return,
+            Err(why @ StoreError::Stopped(_)) => return warn!(%why, "what was paused cannot be resumed"),
+            Err(why) => warn!(%why, "what was paused cannot be resumed yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(backoff) => backoff = longer(backoff),
         }
     }
 }
@@ -93,7 +163,7 @@ async fn parked(
     world: &World,
     paused: &Arc<Paused>,
     after: Option<RecipientId>,
-) -> Result<Vec<RecipientId>, store::StoreError> {
+) -> Result<Vec<RecipientId>, StoreError> {
     let found = Arc::new(Mutex::new(Vec::new()));
     let (seen, paused) = (Arc::clone(&found), Arc::clone(paused));
     // They stand at the end of the order, behind all that is ever due.
