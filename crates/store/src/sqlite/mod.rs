@@ -52,6 +52,9 @@ use shared::Shared;
 /// Kibibytes that work may take while it waits for the committer; more work waits outside.
 const WAITING_KIB_MAX: usize = 64 << 10;
 
+/// Looks into the queue at once: fewer than there are connections that read.
+const LOOKS_MAX: usize = 2;
+
 /// What an operator, or a test, may choose about the store.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
@@ -73,6 +76,8 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     readers: Arc<Readers>,
     waiting: Arc<Semaphore>,
+    /// Places for those who look into the queue.
+    looking: Arc<Semaphore>,
     /// Taken when dropped, which ends the threads.
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
@@ -109,8 +114,9 @@ impl SqliteStore {
             spawn("store-janitor", move || janitor::run(&of_janitor, &checkpoints, &chores_asked))?,
         ];
         let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
+        let looking = Arc::new(Semaphore::new(LOOKS_MAX));
         let readers = Readers::new(directory);
-        Ok(SqliteStore { shared, readers, waiting, jobs: Some(jobs), threads, _lock: lock })
+        Ok(SqliteStore { shared, readers, waiting, looking, jobs: Some(jobs), threads, _lock: lock })
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {

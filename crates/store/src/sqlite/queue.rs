@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mail::{MessageId, RecipientId, Timestamp};
 use policy::Accepted;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::committer::Job;
@@ -37,6 +38,21 @@ impl SqliteStore {
     /// Writes a piece of work, and returns when it is durable.
     pub(super) async fn write(&self, work: Work) -> Result<(), StoreError> {
         answer(self.submit(work).await?).await
+    }
+
+    /// Reads what people want to see of the queue, which may be all of it. Few do at once, so that connections are left
+    /// for what is to be claimed and delivered.
+    async fn read_for_people<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = Arc::clone(&self.looking).acquire_owned().await.expect("never closed");
+        self.read(move |db, _| {
+            // Kept until the read ends, even if nobody waits for it any more.
+            let _place = place;
+            read(db)
+        })
+        .await
     }
 
     async fn incoming(&self, accepted: &Accepted, content: Content) -> Result<Incoming, StoreError> {
@@ -170,11 +186,11 @@ impl Queue for SqliteStore {
     async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError> {
         self.shared.running()?;
         let ids = ids.to_vec();
-        self.read(move |db, _| look::messages(db, &ids)).await
+        self.read_for_people(move |db| look::messages(db, &ids)).await
     }
 
     async fn look(&self, look: Look, mut see: See) -> Result<(), StoreError> {
         self.shared.running()?;
-        self.read(move |db, _| look::look(db, &look, &mut see)).await
+        self.read_for_people(move |db| look::look(db, &look, &mut see)).await
     }
 }

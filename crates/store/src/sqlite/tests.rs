@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -17,7 +18,8 @@ use super::{SqliteOptions, SqliteStore};
 use crate::conformance::subject::*;
 use crate::queue::scramble;
 use crate::{
-    Content, Deposit, KeyChange, KeyValues, Mailboxes, Notice, Queue, Revision, Settlement, Spool, StoreError,
+    Content, Deposit, Detail, KeyChange, KeyValues, Look, Mailboxes, Notice, Queue, Revision, Settlement,
+    Sight, Spool, StoreError,
 };
 
 fn open(directory: &Path) -> SqliteStore {
@@ -504,4 +506,27 @@ async fn an_edit_holds_though_the_settlement_of_its_attempt_fails_once() {
     let progress = store.pending(None, 1).await.unwrap().remove(0).recipients.remove(0).progress;
     assert!(progress.held().is_some(), "{progress:?}");
     assert!(claim(&store, at(100)).await.is_empty());
+}
+
+#[tokio::test]
+async fn those_who_look_leave_room_for_claims() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = std::sync::Arc::new(open(directory.path()));
+    accept(&*store, START, &[at(0), at(9)]).await;
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let gone = std::sync::Arc::new(std::sync::Mutex::new(gone));
+    let mut looks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (store, gone) = (std::sync::Arc::clone(&store), std::sync::Arc::clone(&gone));
+        let see = move |_: Sight| {
+            let _ = gone.lock().unwrap().recv();
+            ControlFlow::Break(())
+        };
+        looks.spawn(async move { store.look(Look::all(Detail::Keys), Box::new(see)).await });
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(store.looking.available_permits(), 0);
+    assert_eq!(claim(&*store, at(9)).await.len(), 1, "a claim reads the table meanwhile");
+    drop(go);
+    assert!(looks.join_all().await.into_iter().all(|looked| looked.is_ok()));
 }
