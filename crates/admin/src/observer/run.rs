@@ -144,6 +144,8 @@ impl Run {
                 tracing::error!(webhook, events, "events are not told: the disk is too slow");
             }
         }
+        // Who looks before it is written sees nothing, and looks again only much later.
+        history.flush();
         self.webhooks.posted();
     }
 

@@ -14,7 +14,7 @@ fn state(place: &Place) -> Value {
     place.asked("x:Settings/get", &json!({}))["list"][0].clone()
 }
 
-// proves: C39, 5.17 reload
+// proves: 5.17 reload
 #[test]
 fn a_change_is_in_force_at_once_and_after_a_restart() {
     let place = Place::storing(SETTINGS);
@@ -101,7 +101,7 @@ fn a_trial_that_ends_while_nothing_runs_has_gone_back_at_the_start() {
     assert!(server.end().success());
 }
 
-// proves: C39, C40, J11
+// proves: J11
 #[test]
 fn several_objects_change_together_or_not_at_all() {
     let place = Place::storing(SETTINGS);
@@ -126,7 +126,6 @@ fn several_objects_change_together_or_not_at_all() {
     assert!(server.end().success());
 }
 
-// proves: C40
 #[test]
 fn what_is_exported_can_be_imported() {
     let place = Place::storing(SETTINGS);

@@ -1,4 +1,5 @@
 // Settings › Revisions: what was changed, by whom and why, and how to go back.
+
 import { Badge, Button, Group, Modal, Select, Table, Text, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -14,6 +15,8 @@ import type { RevisionItem } from "@/editor/useEditor";
 import { When } from "@/mail/When";
 import { done, report } from "@/shell/report";
 import { Trouble } from "@/shell/Trouble";
+import { Foreign } from "../../foreign/Foreign";
+import { revealed } from "../../foreign/reveal";
 
 const BASE = "/settings/revisions";
 
@@ -76,17 +79,25 @@ function List() {
                 <Table.Td className="nowrap">
                   <When at={one.at} />
                 </Table.Td>
-                <Table.Td>{one.author}</Table.Td>
+                <Table.Td>
+                  <Foreign text={one.author} quiet />
+                </Table.Td>
                 <Table.Td>
                   {one.confirmBy && (
                     <Badge color="yellow" variant="light" size="sm">
                       on trial
                     </Badge>
                   )}
-                  {one.comment && <div>“{one.comment}”</div>}
+                  {one.comment && (
+                    <div>
+                      “<Foreign text={one.comment} quiet />”
+                    </div>
+                  )}
                   <ul className="sentences" style={{ margin: 0 }}>
                     {one.differences.slice(0, SENTENCES_MAX).map((sentence) => (
-                      <li key={sentence}>{sentence}</li>
+                      <li key={sentence}>
+                        <Foreign text={sentence} />
+                      </li>
                     ))}
                   </ul>
                   {one.differences.length > SENTENCES_MAX && (
@@ -133,8 +144,13 @@ function One() {
         up={{ to: BASE, label: "Revisions" }}
         intro={
           <>
-            By {one.author}, <When at={one.at} both />
-            {one.comment && <> · “{one.comment}”</>}
+            By <Foreign text={one.author} />, <When at={one.at} both />
+            {one.comment && (
+              <>
+                {" "}
+                · “<Foreign text={one.comment} />”
+              </>
+            )}
             {one.restores && <> · restores revision {one.restores}</>}
           </>
         }
@@ -151,7 +167,9 @@ function One() {
             .filter((revision) => revision.number !== number)
             .map((revision) => ({
               value: String(revision.number),
-              label: `${revision.number} · ${revision.author}${revision.comment ? ` · ${revision.comment}` : ""}`,
+              label: revealed(
+                `${revision.number} · ${revision.author}${revision.comment ? ` · ${revision.comment}` : ""}`,
+              ),
             }))}
           value={from > 0 ? String(from) : null}
           placeholder="a fresh system"
@@ -163,7 +181,9 @@ function One() {
         {sentences.length === 0 && !diff.isFetching && <Text size="sm">Nothing is different.</Text>}
         <ul className="sentences">
           {sentences.map((sentence) => (
-            <li key={sentence}>{sentence}</li>
+            <li key={sentence}>
+              <Foreign text={sentence} />
+            </li>
           ))}
         </ul>
       </div>
@@ -224,7 +244,9 @@ function Restore({ revision }: { revision: RevisionItem }) {
             </Text>
             <ul className="sentences">
               {preview.differences?.map(({ sentence }) => (
-                <li key={sentence}>{sentence}</li>
+                <li key={sentence}>
+                  <Foreign text={sentence} />
+                </li>
               ))}
             </ul>
           </>
