@@ -98,6 +98,8 @@ struct History {
     claims: Vec<Pair>,
     /// The ids that each store gave to the same message.
     messages: Vec<(MessageId, MessageId)>,
+    /// How many recipients each of them had.
+    recipients: Vec<u64>,
 }
 
 /// A lease and some recipients under it.
@@ -135,6 +137,7 @@ impl History {
                 let reference = accept(self.reference.store(), self.now, &due).await;
                 let tested = accept(self.tested.store(), self.now, &due).await;
                 self.messages.push((reference, tested));
+                self.recipients.push(due.len() as u64);
             }
             Step::Claim { wait, limit } => self.claim(*wait, *limit).await,
             Step::Begin { claim, first } => self.begin(*claim, *first).await,
@@ -160,10 +163,10 @@ impl History {
 
     async fn revise(&mut self, nth: usize, edit: &Edit) {
         // Those that have ended are edited too, as long as they can be seen.
-        let of = |&(reference, tested): &(MessageId, MessageId)| {
-            (1..=3).map(move |place| (RecipientId(reference.0 + place), RecipientId(tested.0 + place)))
+        let of = |(&(reference, tested), &count): (&(MessageId, MessageId), &u64)| {
+            (1..=count).map(move |place| (RecipientId(reference.0 + place), RecipientId(tested.0 + place)))
         };
-        let all: Vec<_> = self.messages.iter().rev().take(4).flat_map(of).collect();
+        let all: Vec<_> = self.messages.iter().zip(&self.recipients).rev().take(4).flat_map(of).collect();
         let Some((reference, tested)) = all.get(nth) else { return };
         let revision =
             |recipient: &RecipientId| vec![Revision { recipient: *recipient, edits: vec![edit.clone()] }];
@@ -224,6 +227,7 @@ impl History {
             let reference = newest(self.reference.store().pending(None, all).await.unwrap());
             let tested = newest(self.tested.store().pending(None, all).await.unwrap());
             self.messages.push((reference, tested));
+            self.recipients.push(1);
         }
     }
 
@@ -316,6 +320,7 @@ fn run(steps: &[Step]) {
             now: START,
             claims: Vec::new(),
             messages: Vec::new(),
+            recipients: Vec::new(),
         };
         for step in steps {
             history.run(step).await;
