@@ -1,4 +1,5 @@
 //! What operators order, while deliveries run, fail and succeed.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod yard;
 
