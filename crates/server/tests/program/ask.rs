@@ -160,15 +160,15 @@ fn a_snapshot_can_be_applied_where_it_comes_from() {
 #[test]
 fn a_change_on_trial_goes_back_unless_it_is_confirmed() {
     let (place, server) = started();
-    let port = || json(&place.told(&["get", "route", "fallback", "--json"]).exits(0))["port"].clone();
-    let set = place.told(&["set", "route", "fallback", "port=26", "--confirm", "10m"]).exits(0);
+    let hosts = || json(&place.told(&["get", "route", "mx", "--json"]).exits(0))["maxMxHosts"].clone();
+    let set = place.told(&["set", "route", "mx", "maxMxHosts=4", "--confirm", "10m"]).exits(0);
     assert!(set.out.contains("waypost confirm"), "{}", set.out);
     place.told(&["confirm"]).exits(0);
-    assert_eq!(port(), 26);
+    assert_eq!(hosts(), 4);
     place.told(&["confirm"]).exits(1);
-    place.told(&["set", "route", "fallback", "port=27", "--confirm", "1s"]).exits(0);
+    place.told(&["set", "route", "mx", "maxMxHosts=3", "--confirm", "1s"]).exits(0);
     let until = Instant::now() + Duration::from_secs(20);
-    while port() != 26 {
+    while hosts() != 4 {
         assert!(Instant::now() < until, "it has not gone back");
     }
     assert!(server.end().success());
