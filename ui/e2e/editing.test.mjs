@@ -29,7 +29,7 @@ const route = async (/** @type {string} */ name) =>
   );
 
 /** @param {import("playwright-core").Page} page */
-const saved = (page) => page.getByText("In force").waitFor();
+const saved = (page) => page.getByText("In force as revision").first().waitFor();
 
 test("a route is made; a mistake is told at its field; it stands in the list", async () => {
   const { page, watch, context } = await stage.page();
