@@ -130,7 +130,10 @@ proptest! {
         // Writing back what is read changes nothing.
         for (_, id) in &outcome.created {
             // What is made may be destroyed by the same request.
-            let Some(shown) = outcome.registry.get(kind, id, None) else { continue };
+            let Some(shown) = outcome.registry.get(kind, id, None) else {
+                prop_assert!(!outcome.destroyed.is_empty(), "{id:?} was made, and is not there");
+                continue;
+            };
             let again = set(&outcome.registry, kind, json!({"update": {id: shown}}));
             prop_assert!(again.is_whole() && again.changes.is_empty(), "{:?}", again.not_updated);
         }
