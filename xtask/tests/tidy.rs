@@ -28,19 +28,26 @@ const ROOMS: &[Room] = &[
     room("wire", &["mail"]),
     room("policy", &["mail"]),
     Room { waits: true, sql: true, ..room("store", &["mail", "policy"]) },
-    Room { waits: true, sockets: true, ..room("mta", &["mail", "wire", "policy", "store"]) },
+    Room { waits: true, sockets: true, chance: true, ..room("directory", &["mail", "policy", "store"]) },
+    Room { waits: true, sockets: true, ..room("mta", &["mail", "wire", "policy", "store", "directory"]) },
     Room {
         waits: true,
         sockets: true,
         chance: true,
-        ..room("admin", &["mail", "wire", "policy", "store", "mta"])
+        ..room("access", &["mail", "wire", "policy", "store", "directory"])
+    },
+    Room {
+        waits: true,
+        sockets: true,
+        chance: true,
+        ..room("admin", &["mail", "wire", "policy", "store", "directory", "mta"])
     },
     Room { waits: true, sockets: true, ..room("cli", &[]) },
     Room {
         waits: true,
         sockets: true,
         chance: true,
-        ..room("server", &["mail", "wire", "policy", "store", "mta", "admin", "cli"])
+        ..room("server", &["mail", "wire", "policy", "store", "directory", "mta", "access", "admin", "cli"])
     },
     Room { waits: true, ..room("sim", &["mail", "wire", "policy", "store", "mta"]) },
     room("xtask", &[]),

@@ -13,10 +13,12 @@ pub mod encoded_word;
 pub mod envelope;
 pub mod field_text;
 pub mod header;
+pub mod mailbox;
 pub mod quoted_printable;
 pub mod seven_bit;
 pub mod status;
 pub mod time;
+pub mod uid_set;
 pub mod xtext;
 
 pub use address::{Address, AddressError, Domain, LocalPart, ReversePath};
@@ -24,5 +26,7 @@ pub use envelope::{
     Body, ContentTraits, DeliverBy, DeliverByMode, Envelope, MessageId, Notify, Origin, OriginalRecipient,
     Parameters, Recipient, RecipientId, Ret, Source,
 };
+pub use mailbox::{Flags, ModSeq, Role, SystemFlag, Uid};
 pub use status::{EnhancedStatus, Reply, Severity, Stage};
 pub use time::{Clock, Timestamp};
+pub use uid_set::UidSet;

@@ -17,6 +17,7 @@ pub mod key_values;
 pub mod lookup;
 pub mod mailboxes;
 pub mod memory;
+pub mod messages;
 pub mod queue;
 pub mod revising;
 pub mod spool;
@@ -31,6 +32,7 @@ pub use key_values::{Addition, Becomes, KeyChange, KeyValues};
 pub use lookup::{Access, LookupStores};
 pub use mailboxes::{Deposit, MailboxEntry, Mailboxes};
 pub use memory::MemoryStore;
+pub use messages::MessageStore;
 pub use queue::{
     Claim, Ending, LeaseId, Notice, Queue, QueuedRecipient, RecipientState, Settlement, enqueue,
 };

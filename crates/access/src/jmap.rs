@@ -1,0 +1,1 @@
+//! JMAP for mail (RFC 8620, RFC 8621).

@@ -1,0 +1,11 @@
+//! Mailbox access: people read, file and send their mail by IMAP, POP3 and JMAP.
+//!
+//! What a client says is understood in `wire`, what mail there is lies in `store`, who the client is says `directory`;
+//! here they meet. Everything that waits for a client, or for a change that a client is to be told, waits here.
+
+pub mod imap;
+pub mod jmap;
+pub mod pop3;
+pub mod world;
+
+pub use world::{Outbox, World};

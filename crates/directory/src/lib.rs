@@ -1,0 +1,64 @@
+//! Who is who: which account an address belongs to, and whether somebody is the one whom they say they are.
+//!
+//! SMTP, IMAP, POP3 and JMAP ask here, and nowhere else.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use policy::settings::Account;
+
+/// What somebody shows to be let in.
+#[derive(Clone)]
+pub enum Credentials {
+    /// A name with a password, or an app password (LOGIN, USER/PASS, PLAIN, HTTP Basic).
+    Password {
+        /// As it was typed: an address, or a local part of the default domain.
+        name: String,
+        /// In clear.
+        password: String,
+    },
+    /// A token of an identity provider (OAUTHBEARER, HTTP Bearer).
+    Token {
+        /// The account that it is to be for, if that was said.
+        name: Option<String>,
+        /// The token.
+        token: String,
+    },
+}
+
+/// What was found.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Authentication {
+    /// This account's owner.
+    Is(Arc<Account>),
+    /// Nobody whom we know by these credentials; nobody is told which part is wrong.
+    IsNot,
+    /// Too many wrong guesses, no time, or a directory that does not answer: nothing is known.
+    NotNow,
+}
+
+/// The keys of an account for SCRAM (RFC 5802 section 3).
+#[derive(Clone)]
+pub struct ScramKeys {
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// How often it is hashed.
+    pub iterations: u32,
+    /// What proofs of clients are checked with.
+    pub stored_key: [u8; 32],
+    /// What proves us to clients.
+    pub server_key: [u8; 32],
+}
+
+/// Who is who.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Who this is. `client` is what wrong guesses are counted by.
+    async fn authenticate(&self, client: IpAddr, credentials: Credentials) -> Authentication;
+    /// The keys for SCRAM-SHA-256 of the account of this name. A name that nobody has gets keys that no proof fits, the
+    /// same each time. `None` if it cannot be said now.
+    async fn scram_keys(&self, client: IpAddr, name: &str) -> Option<ScramKeys>;
+    /// The account that a proof by these keys has shown; what comes of it counts as a guess.
+    async fn scram_done(&self, client: IpAddr, name: &str, proven: bool) -> Authentication;
+}
