@@ -142,13 +142,26 @@ pub struct Record {
     pub modseq: ModSeq,
 }
 
+/// Conversations in a mailbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadCount {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Conversations of which a message lies in it: `totalThreads`.
+    pub total: u64,
+    /// Those of them of which a message, wherever it lies, is neither read nor a draft: `unreadThreads`. What lies in
+    /// the trash only counts there.
+    pub unread: u64,
+}
+
 /// Mail at rest. Everything is asked for by account, and nothing of another account is ever found.
 #[async_trait]
 pub trait MessageStore: Send + Sync {
     /// Where the account stands. An account that was never seen gets its first mailboxes: INBOX, Drafts, Sent, Junk,
-    /// Trash, Archive.
-    async fn open(&self, account: &Address) -> Result<AccountState, StoreError>;
-    /// Tells of changes: the account's latest modification sequence, as soon as it is committed.
+    /// Trash, Archive; `now` goes into their UIDVALIDITY.
+    async fn open(&self, account: &Address, now: Timestamp) -> Result<AccountState, StoreError>;
+    /// Tells of changes: the account's latest modification sequence, as soon as it is committed. Whoever watches first
+    /// and reads then misses nothing; the value is meaningless before the first change.
     fn watch(&self, account: &Address) -> watch::Receiver<ModSeq>;
     /// The mailboxes, parents before children, siblings by sort order and name.
     async fn mailbox_list(&self, account: &Address) -> Result<Vec<Mailbox>, StoreError>;
@@ -187,6 +200,8 @@ pub trait MessageStore: Send + Sync {
         account: &Address,
         ids: &[ThreadId],
     ) -> Result<Vec<(ThreadId, Vec<EmailId>)>, StoreError>;
+    /// How many conversations each mailbox has, and how many with something unread (RFC 8621 section 2).
+    async fn thread_counts(&self, account: &Address) -> Result<Vec<ThreadCount>, StoreError>;
     /// What has changed since then, at most `limit` ids; `None` if that is forgotten (RFC 8620 section 5.2).
     async fn changes(
         &self,
@@ -210,13 +225,15 @@ pub trait MessageStore: Send + Sync {
         account: &Address,
         mailbox: Option<MailboxId>,
     ) -> Result<Vec<(String, Bytes)>, StoreError>;
-    /// Keeps content for a while, until a message is made of it (RFC 8620 section 6.1); gives its name.
+    /// Keeps content for a while, until a message is made of it (RFC 8620 section 6.1); gives its name. Refused if the
+    /// account has uploaded too much that is still kept.
     async fn upload(
         &self,
         account: &Address,
         content: Bytes,
+        now: Timestamp,
         until: Timestamp,
-    ) -> Result<MessageId, StoreError>;
+    ) -> Result<Result<MessageId, Refusal>, StoreError>;
     /// What was uploaded.
     async fn uploaded(&self, account: &Address, id: MessageId) -> Result<Option<Bytes>, StoreError>;
     /// Makes the alterations, in order, in one transaction: each is done whole or refused, and later ones see what
