@@ -27,6 +27,28 @@ pub enum Credentials {
     },
 }
 
+/// Who asks to be let in, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Client {
+    /// What wrong guesses are counted by.
+    pub address: IpAddr,
+    /// What is to be used: an app password may be for some services only.
+    pub service: Service,
+}
+
+/// What an account's owner can use.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Service {
+    /// Submission.
+    Smtp,
+    /// IMAP.
+    Imap,
+    /// POP3.
+    Pop3,
+    /// JMAP.
+    Jmap,
+}
+
 /// What was found.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Authentication {
@@ -54,11 +76,11 @@ pub struct ScramKeys {
 /// Who is who.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// Who this is. `client` is what wrong guesses are counted by.
-    async fn authenticate(&self, client: IpAddr, credentials: Credentials) -> Authentication;
+    /// Who this is.
+    async fn authenticate(&self, client: Client, credentials: Credentials) -> Authentication;
     /// The keys for SCRAM-SHA-256 of the account of this name. A name that nobody has gets keys that no proof fits, the
     /// same each time. `None` if it cannot be said now.
-    async fn scram_keys(&self, client: IpAddr, name: &str) -> Option<ScramKeys>;
+    async fn scram_keys(&self, client: Client, name: &str) -> Option<ScramKeys>;
     /// The account that a proof by these keys has shown; what comes of it counts as a guess.
-    async fn scram_done(&self, client: IpAddr, name: &str, proven: bool) -> Authentication;
+    async fn scram_done(&self, client: Client, name: &str, proven: bool) -> Authentication;
 }
