@@ -6,17 +6,21 @@
 mod answers;
 mod json;
 mod limits;
+mod method_error;
 mod pointer;
 mod problem;
 mod request;
 mod session;
+mod set_error;
 
 pub use answers::{Answers, ReferenceError};
 pub use json::{JsonError, VALUES_MAX, strict_json};
 pub use limits::Limits;
+pub use method_error::MethodError;
 pub use problem::Problem;
 pub use request::{Invocation, Request};
-pub use session::{Session, session};
+pub use session::{Capability, Session, session};
+pub use set_error::{SetError, SetErrorKind};
 
 /// The capability that every server has.
 pub const CORE: &str = "urn:ietf:params:jmap:core";

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use wire::jmap::{Answers, CORE, Invocation, Limits, Problem, ReferenceError, Request, Session};
+use wire::jmap::{Answers, CORE, Capability, Invocation, Limits, Problem, ReferenceError, Request, Session};
 
 use super::guard::Guard;
 use super::peer::Peer;
@@ -87,8 +87,12 @@ pub(super) async fn session(
         username: &caller.name,
         account: ACCOUNT,
         account_name: &hostname,
+        personal: false,
         read_only: caller.role == Role::Viewer,
-        capabilities: &[OBJECTS, OWN_OBJECTS],
+        capabilities: &[OBJECTS, OWN_OBJECTS].map(Capability::plain),
+        collations: &[],
+        download: "/jmap/download/{accountId}/{blobId}/{name}?accept={type}",
+        upload: "/jmap/upload/{accountId}",
         limits: &limits,
         base: &base(peer, &headers),
         state: &state(&api),

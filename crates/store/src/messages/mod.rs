@@ -10,6 +10,7 @@
 
 pub mod alteration;
 pub mod changes;
+pub mod ids;
 pub mod query;
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 
 pub use alteration::{Alteration, Altered, FlagChange, Refusal, Room, Target};
 pub use changes::{Changes, Kind};
+pub use ids::NotAnId;
 pub use query::{Criterion, Filter, Found, Query, Sort, SortKey};
 
 use crate::StoreError;

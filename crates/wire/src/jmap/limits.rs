@@ -3,6 +3,10 @@
 /// What the core capability announces (RFC 8620 section 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
+    /// Bytes of an upload; 0 if nothing can be uploaded.
+    pub upload_bytes_max: usize,
+    /// Uploads of one caller at once.
+    pub concurrent_uploads_max: usize,
     /// Bytes of a request.
     pub request_bytes_max: usize,
     /// Requests of one caller at once.
@@ -20,6 +24,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
+            upload_bytes_max: 0,
+            concurrent_uploads_max: 1,
             request_bytes_max: 10_000_000,
             concurrent_requests_max: 8,
             calls_max: 64,

@@ -1,0 +1,34 @@
+//! Which file answers a method, and which capability opens it?
+
+use serde_json::{Map, Value};
+use wire::jmap::{CORE, MethodError};
+
+use super::blob;
+use super::call::{Answer, Call};
+
+/// Mail (RFC 8621 section 1.3.1).
+pub(crate) const MAIL: &str = "urn:ietf:params:jmap:mail";
+
+/// The capability that opens the methods of an object; `None` if there is no such object.
+pub(crate) fn capability(object: &str) -> Option<&'static str> {
+    Some(match object {
+        "Core" | "Blob" => CORE,
+        "Mailbox" | "Thread" | "Email" | "SearchSnippet" => MAIL,
+        _ => return None,
+    })
+}
+
+/// Whether the methods of an object are about no account (RFC 8620 sections 4 and 7.2).
+pub(crate) fn is_without_account(object: &str) -> bool {
+    matches!(object, "Core" | "PushSubscription")
+}
+
+/// Answers one call.
+pub(crate) async fn call(call: &mut Call<'_>, method: &str, arguments: Map<String, Value>) -> Answer {
+    let (object, verb) = method.split_once('/').ok_or_else(|| MethodError::unknown_method(method))?;
+    match object {
+        "Core" if verb == "echo" => Ok(arguments),
+        "Blob" => blob::call(call, verb, arguments).await,
+        _ => Err(MethodError::unknown_method(method)),
+    }
+}
