@@ -52,7 +52,7 @@ impl Call<'_> {
 
     /// The state of all objects of the account.
     pub(crate) async fn state(&self) -> Result<ModSeq, MethodError> {
-        Ok(self.world.messages.open(self.address()).await.map_err(unavailable)?.modseq)
+        Ok(self.world.messages.open(self.address(), self.now).await.map_err(unavailable)?.modseq)
     }
 
     /// Refuses if objects of this kind have changed since the state that the client goes by (RFC 8620 section 5.3).

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use directory::{Authentication, Credentials};
+use directory::{Authentication, Client, Credentials, Service};
 use policy::settings::Account;
 
 use super::super::account_id::account_id;
@@ -40,7 +40,8 @@ pub(crate) async fn authorised(shared: &Shared, peer: Peer, headers: &HeaderMap)
         return Ok(caller(account));
     }
     let credentials = credentials(field).ok_or_else(who_are_you)?;
-    match shared.world.directory.authenticate(peer.address.ip(), credentials).await {
+    let client = Client { address: peer.address.ip(), service: Service::Jmap };
+    match shared.world.directory.authenticate(client, credentials).await {
         Authentication::Is(account) => {
             shared.recognised.remember(field, &account, &configuration, now);
             Ok(caller(account))

@@ -47,12 +47,16 @@ pub(super) async fn upload(
     let media = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media = media.unwrap_or("application/octet-stream").to_owned();
     let size = content.len();
-    let until = shared.world.clock.now().plus(KEPT_FOR);
-    match shared.world.messages.upload(&caller.account.name, content, until).await {
-        Ok(id) => {
+    let now = shared.world.clock.now();
+    match shared.world.messages.upload(&caller.account.name, content, now, now.plus(KEPT_FOR)).await {
+        Ok(Ok(id)) => {
             let blob = BlobId::uploaded(id).to_string();
             let answer = json!({ "accountId": account_id, "blobId": blob, "type": media, "size": size });
             json_response(StatusCode::CREATED, "application/json", &answer)
+        }
+        Ok(Err(_)) => {
+            let full = "this account has uploaded too much of which no message was made; try again later\n";
+            (StatusCode::INSUFFICIENT_STORAGE, full).into_response()
         }
         Err(error) => {
             tracing::error!(%error, "cannot keep an upload");
