@@ -268,7 +268,7 @@ fn sql_lives_only_in_the_store() {
 }
 
 #[test]
-fn the_world_has_eight_seams_and_the_health_of_hosts() {
+fn the_world_has_nine_seams_and_the_health_of_hosts() {
     let text = fs::read_to_string(root().join("crates/mta/src/world.rs")).unwrap();
     let start = text.find("pub struct World {").expect("mta/world.rs declares World");
     let body = &text[start..start + text[start..].find("\n}").expect("World ends")];
@@ -276,9 +276,9 @@ fn the_world_has_eight_seams_and_the_health_of_hosts() {
         body.lines().skip(1).map(str::trim).filter(|line| line.starts_with("pub ")).collect();
     assert_eq!(
         fields.len(),
-        10,
-        "World holds the seams store, resolver, transport, clock, web, lookups, secrets, the health of the hosts behind \
-         them, who listens to what happens (each part has something to say), what operators have paused, and nothing else: \
+        11,
+        "World holds the seams store, resolver, transport, clock, web, lookups, secrets, directory (who may log in, and \
+         where a local address leads, may have to be asked elsewhere), the health of the hosts behind them, who listens to what happens (each part has something to say), what operators have paused, and nothing else: \
          {fields:?}"
     );
 }

@@ -2,9 +2,16 @@
 //!
 //! SMTP, IMAP, POP3 and JMAP ask here, and nowhere else.
 
+pub mod accounts;
+pub mod app_passwords;
+mod password;
+mod proven;
+pub mod scram;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use accounts::Accounts;
 use async_trait::async_trait;
 use policy::settings::Account;
 
@@ -47,6 +54,26 @@ pub enum Service {
     Pop3,
     /// JMAP.
     Jmap,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Service; 4] = [Service::Smtp, Service::Imap, Service::Pop3, Service::Jmap];
+
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Smtp => "smtp",
+            Service::Imap => "imap",
+            Service::Pop3 => "pop3",
+            Service::Jmap => "jmap",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
 }
 
 /// What was found.

@@ -6,7 +6,6 @@
 
 mod accept;
 pub mod attempt;
-mod authenticate;
 mod bounds;
 mod claims;
 pub mod client_tls;

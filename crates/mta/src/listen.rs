@@ -22,7 +22,6 @@ use wire::smtp::limits::SessionLimits;
 pub use wire::smtp::server::Protocol;
 
 use self::sockets::Arrival;
-use crate::authenticate::Authenticator;
 use crate::events::ConnectionChange;
 use crate::quotas::Quotas;
 use crate::server_tls::ServerTls;
@@ -196,13 +195,11 @@ impl Listeners {
         tls: Option<ServerTls>,
         shutdown: CancellationToken,
     ) {
-        let (authenticator, authenticating) = Authenticator::new();
         let trace_ids = TraceIds::from(world.clock.now());
         let around = Arc::new(Surroundings {
             world,
             configuration,
             tls,
-            authenticator,
             throttles: Arc::default(),
             quotas,
             shutdown: shutdown.clone(),
@@ -210,7 +207,6 @@ impl Listeners {
         });
         let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let mut helpers = JoinSet::new();
-        helpers.spawn(authenticating);
         for (socket, address, listener) in self.open {
             helpers.spawn(sockets::accept(socket, address, listener, sender.clone(), shutdown.clone()));
         }
@@ -228,7 +224,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions as this listener has them, and the task that checks passwords, which runs beside them.
+    /// Sessions as this listener has them.
     pub fn new(
         listener: ListenerSettings,
         world: World,
@@ -236,13 +232,11 @@ impl Sessions {
         quotas: Arc<Quotas>,
         tls: Option<ServerTls>,
         shutdown: CancellationToken,
-    ) -> (Self, impl Future<Output = ()> + Send) {
-        let (authenticator, authenticating) = Authenticator::new();
+    ) -> Self {
         let trace_ids = TraceIds::from(world.clock.now());
         let throttles = Arc::default();
-        let around =
-            Surroundings { world, configuration, tls, authenticator, throttles, quotas, shutdown, trace_ids };
-        (Sessions { around: Arc::new(around), listener: Arc::new(listener) }, authenticating)
+        let around = Surroundings { world, configuration, tls, throttles, quotas, shutdown, trace_ids };
+        Sessions { around: Arc::new(around), listener: Arc::new(listener) }
     }
 
     /// Serves one client until one side has had enough.

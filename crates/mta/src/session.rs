@@ -24,7 +24,6 @@ use wire::smtp::server::{AuthOffer, ServerProfile, ServerSession, Step};
 use self::clockwork::{Clockwork, Due};
 pub(crate) use self::telling::connection;
 use crate::accept::Incoming;
-use crate::authenticate::Authenticator;
 use crate::events::ConnectionChange;
 use crate::listen::{ListenerSettings, ListenerTls};
 use crate::quotas::Quotas;
@@ -53,7 +52,6 @@ pub(crate) struct Surroundings {
     pub(crate) world: World,
     pub(crate) configuration: watch::Receiver<Arc<Configuration>>,
     pub(crate) tls: Option<ServerTls>,
-    pub(crate) authenticator: Authenticator,
     pub(crate) throttles: Arc<Throttles>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) shutdown: CancellationToken,

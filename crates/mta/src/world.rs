@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use directory::{Authentication, Client, Credentials, Directory, ScramKeys};
 use mail::{Clock, Domain};
 use policy::dns::{Addresses, Answer, DnsError, Family, MxRecord, SrvRecord, TlsaRecord};
 use policy::expr::{LookupValue, Question};
@@ -36,6 +37,8 @@ pub struct World {
     pub lookups: Arc<dyn Lookups>,
     /// Secrets that lie outside the settings.
     pub secrets: Arc<dyn Secrets>,
+    /// Who is who.
+    pub directory: Arc<dyn Directory>,
     /// Which hosts did not answer lately: what one delivery finds out holds for all.
     pub health: Arc<Health>,
     /// Who listens to what happens.
@@ -45,7 +48,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world without web, lookup stores and secrets.
+    /// A world without web, lookup stores and secrets, in which nobody can say who they are.
     pub fn new(
         store: Arc<dyn Store>,
         resolver: Arc<dyn Resolver>,
@@ -60,7 +63,8 @@ impl World {
             clock,
             web: absent.clone(),
             lookups: absent.clone(),
-            secrets: absent,
+            secrets: absent.clone(),
+            directory: absent,
             health: Arc::default(),
             events: Arc::new(Unheard),
             desk: Arc::default(),
@@ -80,6 +84,11 @@ impl World {
     /// The same with lookup stores.
     pub fn with_lookups(self, lookups: Arc<dyn Lookups>) -> Self {
         World { lookups, ..self }
+    }
+
+    /// The same with a directory.
+    pub fn with_directory(self, directory: Arc<dyn Directory>) -> Self {
+        World { directory, ..self }
     }
 
     /// The same with secrets.
@@ -208,6 +217,21 @@ impl Web for Absent {
 impl Lookups for Absent {
     async fn answer(&self, _store: &str, _question: &Question) -> Result<LookupValue, String> {
         Err("there are no lookup stores here".to_owned())
+    }
+}
+
+#[async_trait]
+impl Directory for Absent {
+    async fn authenticate(&self, _client: Client, _credentials: Credentials) -> Authentication {
+        Authentication::NotNow
+    }
+
+    async fn scram_keys(&self, _client: Client, _name: &str) -> Option<ScramKeys> {
+        None
+    }
+
+    async fn scram_done(&self, _client: Client, _name: &str, _proven: bool) -> Authentication {
+        Authentication::NotNow
     }
 }
 

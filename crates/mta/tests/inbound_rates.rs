@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use directory::Accounts;
 use mail::{Clock, Timestamp};
 use mta::World;
 use mta::listen::Sessions;
@@ -49,11 +50,11 @@ impl House {
         let world = World::new(store, Arc::new(Nothing), Arc::new(Nothing), clock);
         let (_, configuration) = watch::channel(Arc::new(configuration));
         let quotas = Quotas::new(&configuration.borrow());
-        let (sessions, passwords) =
+        let accounts = Accounts::new(configuration.clone(), world.store.clone(), world.clock.clone());
+        let world = world.with_directory(Arc::new(accounts));
+        let sessions =
             Sessions::new(listener("smtp"), world, configuration, quotas, None, CancellationToken::new());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(passwords);
-        House { sessions, tasks }
+        House { sessions, tasks: JoinSet::new() }
     }
 
     fn client(&mut self, ip: &str) -> Client {

@@ -37,13 +37,11 @@ impl House {
         House { yard, sessions: JoinSet::new() }
     }
 
-    fn sessions(&mut self) -> Sessions {
+    fn sessions(&self) -> Sessions {
         let (world, configuration) = (self.yard.world.clone(), self.yard.changes.subscribe());
         let (quotas, shutdown) = (Arc::clone(&self.yard.quotas), self.yard.shutdown.clone());
         let listener = support::listener("relay");
-        let (sessions, passwords) = Sessions::new(listener, world, configuration, quotas, None, shutdown);
-        self.sessions.spawn(passwords);
-        sessions
+        Sessions::new(listener, world, configuration, quotas, None, shutdown)
     }
 
     async fn client(&mut self) -> Client {

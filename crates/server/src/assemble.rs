@@ -11,6 +11,7 @@ use admin::route_test::RouteTests;
 use admin::settings::{Machine, Settings, Started};
 use admin::{Api, Observer, ObserverFiles};
 use anyhow::Context;
+use directory::Accounts;
 use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
@@ -75,6 +76,8 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let listeners = Listeners::bind(listener_settings(boot), connection_limits(boot))?;
     let addresses = listeners.addresses();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
+    let accounts = Accounts::new(watched.clone(), world.store.clone(), world.clock.clone());
+    let world = world.with_directory(Arc::new(accounts));
     observer.start(world.clock.clone(), watched.clone()).context("cannot start a thread")?;
     let quotas = Quotas::new(&watched.borrow());
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());

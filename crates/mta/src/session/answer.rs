@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use directory::{Authentication, Credentials, Service};
 use mail::header::{Received, With};
 use mail::{DeliverBy, EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
 use policy::admit::{self, Admission};
@@ -13,7 +14,6 @@ use wire::smtp::server::Finished;
 
 use super::{Ended, Session};
 use crate::accept::{self, Incoming};
-use crate::authenticate::Authentication;
 use crate::events::RefusedStep;
 use crate::inspect::{Inspection, Visitor};
 use crate::listen::client_key;
@@ -159,11 +159,12 @@ impl Session {
 
     pub(super) async fn authenticate(&mut self, credentials: PlainCredentials) -> Result<(), Ended> {
         self.flush().await?;
-        let configuration = Arc::clone(&self.around.configuration.borrow());
-        let (client, username) = (client_key(self.ends.client_ip()), credentials.username.clone());
-        match self.around.authenticator.check(client, credentials, configuration).await {
+        let client = directory::Client { address: client_key(self.ends.client_ip()), service: Service::Smtp };
+        let PlainCredentials { username, password } = credentials;
+        let shown = Credentials::Password { name: username.clone(), password };
+        match self.around.world.directory.authenticate(client, shown).await {
             Authentication::Is(account) => {
-                let user = account.to_string();
+                let user = account.name.to_string();
                 let extensions = self.extensions(Some(&user)).await;
                 self.machine.authenticated(user, extensions);
             }

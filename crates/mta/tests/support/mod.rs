@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use directory::Accounts;
 use mail::{Clock, Domain, Timestamp};
 use mta::listen::{ConnectionLimits, ListenerSettings, ListenerTls, Listeners, Protocol};
 use mta::quotas::Quotas;
@@ -150,6 +151,8 @@ impl Server {
         let listeners = Listeners::bind(listeners, limits).unwrap();
         let addresses = listeners.addresses();
         let (_, configuration) = watch::channel(Arc::new(configuration));
+        let accounts = Accounts::new(configuration.clone(), world.store.clone(), world.clock.clone());
+        let world = world.with_directory(Arc::new(accounts));
         let shutdown = CancellationToken::new();
         let tls = ServerTls::self_signed(HOST).unwrap();
         let mut running = JoinSet::new();

@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
         let configuration = self.configuration.subscribe();
         let (streams, arrivals) = mpsc::unbounded_channel();
         let quotas = Quotas::new(&configuration.borrow());
-        let (sessions, _) = Sessions::new(
+        let sessions = Sessions::new(
             listener(),
             world.clone(),
             configuration.clone(),
