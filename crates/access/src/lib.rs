@@ -8,4 +8,4 @@ pub mod jmap;
 pub mod pop3;
 pub mod world;
 
-pub use world::{Outbox, World};
+pub use world::{Courier, Outbox, World};

@@ -14,6 +14,7 @@ use self::message::Message;
 use self::record::mark;
 use crate::api::Api;
 use crate::error::MethodError;
+use crate::observer::Observer;
 
 /// Messages of one answer at most.
 const GET_MAX: usize = 500;
@@ -203,6 +204,34 @@ async fn get(api: &Api, arguments: Value) -> Result<Value, MethodError> {
         }
     }
     Ok(json!({"state": "0", "list": list, "notFound": not_found}))
+}
+
+/// What is remembered of a recipient's end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// Its forward-path.
+    pub address: String,
+    /// `delivered`, `failed`, `cancelled`, or `queued` if its end is not known.
+    pub state: &'static str,
+    /// Whether the last attempt was to put it into a mailbox here.
+    pub is_local: bool,
+    /// The last word about it: a peer's, or ours.
+    pub reply: Option<String>,
+}
+
+/// What became of the recipients of a message that has left the queue; nobody if that is not remembered.
+pub async fn endings(observer: &Arc<Observer>, message: MessageId) -> Vec<Ending> {
+    let (Some(history), observer) = (observer.history.clone(), Arc::clone(observer)) else {
+        return Vec::new();
+    };
+    let read = tokio::task::spawn_blocking(move || {
+        observer.catch_up();
+        history.entries(&[message])
+    });
+    let Ok(Ok(entries)) = read.await else { return Vec::new() };
+    let mut told = Message::default();
+    entries.iter().for_each(|entry| told.add(&entry.payload));
+    told.endings()
 }
 
 fn history(api: &Api) -> Result<Arc<History>, MethodError> {

@@ -14,7 +14,7 @@ pub mod error;
 pub mod explain;
 mod expressions;
 mod health;
-mod history;
+pub mod history;
 pub mod http;
 mod methods;
 mod metrics;

@@ -31,6 +31,8 @@ pub enum With {
         /// With SMTPUTF8.
         utf8: bool,
     },
+    /// By an API over HTTP; there is no registered name for it.
+    Http,
 }
 
 impl With {
@@ -41,6 +43,7 @@ impl With {
         };
         match self {
             With::Smtp => "SMTP",
+            With::Http => "HTTP",
             With::Esmtp { tls, authenticated, utf8: false } => {
                 pick(["ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"], tls, authenticated)
             }

@@ -106,18 +106,18 @@ impl Incoming {
         id: &str,
         traits: ContentTraits,
         limit: Duration,
-    ) -> Reply {
+    ) -> Result<MessageId, Reply> {
         match tokio::time::timeout(limit, self.store(world, quotas, id, traits)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => refusal(&error),
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) => Err(refusal(&error)),
             // Whoever waits longer may have hung up, and would send it again (RFC 1047).
             Err(_) => {
                 tracing::error!(id, "the store takes too long to commit");
-                Reply::new(
+                Err(Reply::new(
                     451,
                     Some(EnhancedStatus::new(4, 3, 0)),
                     "The store takes too long, try again later.",
-                )
+                ))
             }
         }
     }
@@ -128,7 +128,7 @@ impl Incoming {
         quotas: &Arc<Quotas>,
         id: &str,
         traits: ContentTraits,
-    ) -> Result<Reply, StoreError> {
+    ) -> Result<Result<MessageId, Reply>, StoreError> {
         if let Some(inspection) = &mut self.inspection {
             inspection.ends(&mut self.pending, &self.configuration.hostname);
         }
@@ -145,7 +145,7 @@ impl Incoming {
             None => Vec::new(),
             Some(inspection) => {
                 match inspection.conclude(world, &self.configuration, &self.admission).await {
-                    Conclusion::Refused(reply) => return Ok(reply),
+                    Conclusion::Refused(reply) => return Ok(Err(reply)),
                     Conclusion::Taken(prefix, source) => {
                         source.into_iter().for_each(|source| self.admission.comes_by(source));
                         prefix
@@ -166,7 +166,8 @@ impl Incoming {
             Err(trouble) => {
                 tracing::error!(trace = id, why = trouble.text, "no delivery schedule can be chosen");
                 let status = Some(EnhancedStatus::new(4, 3, 5));
-                return Ok(Reply::new(451, status, "The configuration of this server is at fault."));
+                let text = "The configuration of this server is at fault.";
+                return Ok(Err(Reply::new(451, status, text)));
             }
         };
         let accepted = admission.accept(first);
@@ -174,7 +175,7 @@ impl Incoming {
         let told = world.events.wanted().events.then(|| store::queue::envelope(&accepted, MessageId(0)));
         let reserved = match quotas.reserve(world, &accepted).await {
             Ok(reserved) => reserved,
-            Err(reply) => return Ok(reply),
+            Err(reply) => return Ok(Err(reply)),
         };
         let message = world.store.accept(accepted, content).await?;
         if let Some(reserved) = reserved {
@@ -184,8 +185,13 @@ impl Incoming {
             world.events.report(Event::Accepted(Arc::new(Envelope { message, ..envelope })));
         }
         tracing::info!(id = %message, trace = id, %from, recipients, size, "accepted");
-        Ok(Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), format!("Message queued with id {message}.")))
+        Ok(Ok(message))
     }
+}
+
+/// What a client is told of a message that is ours.
+pub(crate) fn taken(message: MessageId) -> Reply {
+    Reply::new(250, Some(EnhancedStatus::new(2, 0, 0)), format!("Message queued with id {message}."))
 }
 
 /// What a client is told about the machine's errors; the log knows more.

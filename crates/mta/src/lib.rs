@@ -35,6 +35,7 @@ pub mod server_tls;
 mod session;
 mod settle;
 pub mod sign;
+pub mod submit;
 mod throttles;
 pub mod tls_reports;
 mod verify;

@@ -26,6 +26,7 @@ use crate::events::ConnectionChange;
 use crate::quotas::Quotas;
 use crate::server_tls::ServerTls;
 use crate::session::{self, Ends, Surroundings, TraceIds};
+use crate::throttles::Throttles;
 use crate::world::{Stream, World};
 
 /// What a client hears for which there is no place.
@@ -161,7 +162,12 @@ pub struct ListenError {
 pub struct Listeners {
     open: Vec<(std::net::TcpListener, SocketAddr, Arc<ListenerSettings>)>,
     limits: ConnectionLimits,
+    rates: ClientRates,
 }
+
+/// What clients have used up of their rates, over all doors that share it.
+#[derive(Clone, Debug, Default)]
+pub struct ClientRates(pub(crate) Arc<Throttles>);
 
 impl Listeners {
     /// Opens the sockets, all or none.
@@ -177,7 +183,12 @@ impl Listeners {
             })?;
             open.push((socket, address, Arc::new(listener)));
         }
-        Ok(Listeners { open, limits })
+        Ok(Listeners { open, limits, rates: ClientRates::default() })
+    }
+
+    /// The rates of its clients, for other doors.
+    pub fn rates(&self) -> ClientRates {
+        self.rates.clone()
     }
 
     /// Each listener's name and the address that it got.
@@ -200,7 +211,7 @@ impl Listeners {
             world,
             configuration,
             tls,
-            throttles: Arc::default(),
+            throttles: self.rates.0,
             quotas,
             shutdown: shutdown.clone(),
             trace_ids,

@@ -4,7 +4,7 @@ mod answer;
 mod clockwork;
 mod extensions;
 mod proxy;
-mod rates;
+pub(crate) mod rates;
 mod telling;
 
 use std::net::{IpAddr, SocketAddr};

@@ -151,7 +151,7 @@ pub trait Web: Send + Sync {
 pub struct Telling<'a> {
     /// Where to: `https://…`, or `http://…` on this machine.
     pub url: &'a str,
-    /// Fields of the head, besides those that every request has.
+    /// Fields of the head, besides those that every request has; the content type is JSON.
     pub fields: &'a [(&'a str, String)],
     /// What is told.
     pub body: Vec<u8>,

@@ -13,6 +13,7 @@ mod log;
 mod machine;
 mod management;
 mod message;
+mod outbox;
 mod secrets;
 mod settings_file;
 mod shutdown;

@@ -178,6 +178,17 @@ impl Message {
         }
     }
 
+    /// What became of each recipient that is not waiting, and the last word about it.
+    pub(super) fn endings(&self) -> Vec<super::Ending> {
+        let ending = |recipient: &Recipient| super::Ending {
+            address: recipient.address.clone(),
+            state: recipient.state,
+            is_local: recipient.attempts.last().is_some_and(|last| last["host"] == "localhost"),
+            reply: recipient.attempts.last().and_then(|last| last["reply"].as_str()).map(str::to_owned),
+        };
+        self.recipients.iter().map(ending).collect()
+    }
+
     /// As it is shown; none if nothing is known of it.
     pub(super) fn value(self, id: &str, properties: Option<&[String]>) -> Option<Value> {
         let head = self.head?;

@@ -148,7 +148,9 @@ impl Session {
         let reverse_path = self.is_heard().then(|| finished.transaction.admission.reverse_path().clone());
         let reply = {
             let (world, quotas) = (&self.around.world, &self.around.quotas);
-            finished.transaction.commit(world, quotas, &self.id, finished.traits, limit).await
+            let committed =
+                finished.transaction.commit(world, quotas, &self.id, finished.traits, limit).await;
+            committed.map_or_else(|reply| reply, accept::taken)
         };
         if reply.code >= 400 {
             self.tell_refusal(RefusedStep::Content, reverse_path, None, &reply);

@@ -12,7 +12,8 @@ use wire::smtp::server::Protocol;
 use super::{Ended, Session, Surroundings};
 use crate::events::RefusedStep;
 use crate::gather::decide;
-use crate::throttles::{Asker, Held, Reservation};
+use crate::throttles::{Asker, Held, Reservation, Throttles};
+use crate::world::World;
 
 /// What a session knows of its client, kept apart from the transaction that is asked about.
 struct Client {
@@ -109,7 +110,6 @@ impl Session {
 }
 
 impl Client {
-    /// A place in all throttles that apply. A condition that cannot be decided holds nobody up.
     async fn reserve(
         &self,
         configuration: &Configuration,
@@ -125,20 +125,30 @@ impl Client {
             forward_path,
             ..self.session
         };
-        let world = &self.around.world;
-        let wanted = match decide(world, |answers| demands(throttles, configuration, &facts, answers)).await {
-            Ok(wanted) => wanted,
-            Err(trouble) => {
-                tracing::warn!(why = trouble.text, "it cannot be said whether a rate limit applies");
-                Vec::new()
-            }
-        };
-        self.around.throttles.reserve(wanted, Asker::Client, world.clock.now())
+        reserve(&self.around.world, &self.around.throttles, configuration, throttles, &facts).await
     }
 }
 
+/// A place in all throttles that apply. A condition that cannot be decided holds nobody up.
+pub(crate) async fn reserve(
+    world: &World,
+    buckets: &Arc<Throttles>,
+    configuration: &Configuration,
+    throttles: &[Throttle],
+    facts: &SessionFacts<'_>,
+) -> Result<Reservation, Held> {
+    let wanted = match decide(world, |answers| demands(throttles, configuration, facts, answers)).await {
+        Ok(wanted) => wanted,
+        Err(trouble) => {
+            tracing::warn!(why = trouble.text, "it cannot be said whether a rate limit applies");
+            Vec::new()
+        }
+    };
+    buckets.reserve(wanted, Asker::Client, world.clock.now())
+}
+
 /// A refusal that says when to come again.
-fn refusal(code: u16, what: &str, held: &Held, now: Timestamp) -> Reply {
+pub(crate) fn refusal(code: u16, what: &str, held: &Held, now: Timestamp) -> Reply {
     let seconds = held.until.since(now).as_millis().div_ceil(1000);
     let text = format!("{what}, come again in {}", words(u64::try_from(seconds).unwrap_or(u64::MAX).max(1)));
     Reply::new(code, Some(EnhancedStatus::new(4, 4, 5)), text)

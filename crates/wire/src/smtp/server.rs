@@ -17,6 +17,7 @@ use mail::{Body, ContentTraits, Reply};
 use self::auth::Exchange;
 pub use self::dispatch::AUTHENTICATE_FIRST;
 use self::intake::Intake;
+pub use self::intake::check_content;
 use super::answer::{Answer, append_reply};
 use super::command::{HelloVerb, MailFrom, RcptTo};
 use super::content::DataDecoder;

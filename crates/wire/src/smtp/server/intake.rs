@@ -105,6 +105,17 @@ impl Intake {
     }
 }
 
+/// What the bytes of a whole message are like, or why a session with these limits would refuse it.
+pub fn check_content(content: &[u8], limits: &SessionLimits) -> Result<ContentTraits, Reply> {
+    let mut intake = Intake::new(limits, 1, false);
+    intake.look_at(content);
+    intake.end();
+    match intake.fault.take() {
+        Some((reply, _)) => Err(reply),
+        None => Ok(intake.traits()),
+    }
+}
+
 fn reply(code: u16, class: u8, subject: u16, detail: u16, text: &str) -> Reply {
     Reply::new(code, Some(EnhancedStatus::new(class, subject, detail)), text)
 }
