@@ -1,6 +1,7 @@
 //! What a method is given besides its arguments, and what it may answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mail::{Address, ModSeq, Timestamp};
@@ -23,6 +24,8 @@ pub(crate) struct Call<'a> {
     pub(crate) account: &'a Arc<Account>,
     /// The id by which the caller knows it.
     pub(crate) account_id: &'a str,
+    /// The address of the caller's device.
+    pub(crate) client: IpAddr,
     /// Capabilities of the request.
     pub(crate) using: &'a BTreeSet<String>,
     /// What was created in this request so far, by creation id.

@@ -1,6 +1,7 @@
 //! Answers the calls of a request, one after the other.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy::settings::Account;
@@ -16,6 +17,7 @@ pub(crate) async fn perform(
     world: &World,
     account: &Arc<Account>,
     account_id: &str,
+    client: IpAddr,
     limits: &Limits,
     request: Request,
 ) -> Value {
@@ -27,6 +29,7 @@ pub(crate) async fn perform(
         world,
         account,
         account_id,
+        client,
         using: &using,
         created: &mut created,
         limits,

@@ -81,7 +81,8 @@ pub(super) async fn answer(
     let owned = Arc::clone(&shared);
     let answering = shared.tasks.spawn(async move {
         let _under_way = under_way;
-        perform(&owned.world, &caller.account, &caller.account_id, &LIMITS, request).await
+        let client = peer.address.ip();
+        perform(&owned.world, &caller.account, &caller.account_id, client, &LIMITS, request).await
     });
     match answering.await {
         Ok(response) => json_response(StatusCode::OK, "application/json", &response),
