@@ -14,6 +14,8 @@ use policy::settings::Account;
 use store::{KeyValues, MessageStore, StoreError};
 use tokio::sync::watch;
 
+use crate::pop3::Maildrops;
+
 /// All that mailbox access asks of the outside.
 #[derive(Clone)]
 pub struct World {
@@ -31,6 +33,8 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// The configuration in force.
     pub configuration: watch::Receiver<Arc<Configuration>>,
+    /// Who reads which inbox by POP3.
+    pub maildrops: Maildrops,
 }
 
 /// The way into the queue, through the same door as SMTP submission.

@@ -4,5 +4,6 @@
 //! what it means for the mail is judged in `policy`.
 
 pub mod jmap;
+pub mod pop3;
 pub mod sasl;
 pub mod smtp;
