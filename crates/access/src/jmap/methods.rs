@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use wire::jmap::{CORE, MethodError};
 
-use super::blob;
 use super::call::{Answer, Call};
+use super::{blob, mailbox, thread};
 
 /// Mail (RFC 8621 section 1.3.1).
 pub(crate) const MAIL: &str = "urn:ietf:params:jmap:mail";
@@ -29,6 +29,8 @@ pub(crate) async fn call(call: &mut Call<'_>, method: &str, arguments: Map<Strin
     match object {
         "Core" if verb == "echo" => Ok(arguments),
         "Blob" => blob::call(call, verb, arguments).await,
+        "Mailbox" => mailbox::call(call, verb, arguments).await,
+        "Thread" => thread::call(call, verb, arguments).await,
         _ => Err(MethodError::unknown_method(method)),
     }
 }

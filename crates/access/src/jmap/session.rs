@@ -29,6 +29,8 @@ pub(crate) const MAILBOX_DEPTH_MAX: usize = 10;
 pub(crate) const MAILBOX_NAME_BYTES_MAX: usize = 255;
 /// Bytes of all attachments of a message at most.
 pub(crate) const ATTACHMENTS_BYTES_MAX: u64 = 50_000_000;
+/// How text may be ordered (RFC 4790).
+pub(crate) const COLLATIONS: [&str; 2] = ["i;ascii-casemap", "i;unicode-casemap"];
 /// What Email/query can sort by.
 pub(crate) const SORTS: [&str; 9] = [
     "receivedAt",
@@ -66,7 +68,7 @@ pub(crate) fn session(world: &World, account: &Account, base: &str) -> Value {
         read_only: false,
         capabilities: &capabilities(),
         limits: &LIMITS,
-        collations: &["i;ascii-casemap", "i;unicode-casemap"],
+        collations: &COLLATIONS,
         download: "/jmap/download/{accountId}/{blobId}/{name}?type={type}",
         upload: "/jmap/upload/{accountId}/",
         base,
