@@ -7,6 +7,7 @@
 pub mod address;
 pub mod authentication_results;
 pub mod canonical;
+pub mod digest;
 pub mod dkim;
 pub mod dsn;
 pub mod encoded_word;
