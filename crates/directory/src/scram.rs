@@ -30,6 +30,13 @@ pub fn written(password: &str) -> String {
     format!("{PREFIX}{}:{salt}${stored}:{}", keys.iterations, STANDARD.encode(keys.server_key))
 }
 
+/// What is never the same twice, for our part of a nonce: printable, without a comma.
+pub fn nonce() -> String {
+    let mut chance = [0_u8; 18];
+    aws_lc_rs::rand::fill(&mut chance).expect("chance never fails");
+    STANDARD.encode(chance)
+}
+
 /// The hash of a secret, and the keys that stand behind it.
 pub(crate) fn split(secret: &str) -> (&str, Option<&str>) {
     match secret.split_once(' ') {

@@ -1,6 +1,7 @@
 //! One session: drives `wire::smtp::server` over a stream and asks `policy::admit`.
 
 mod answer;
+mod authenticate;
 mod clockwork;
 mod extensions;
 mod proxy;
@@ -212,7 +213,7 @@ impl Session {
                     self.start_tls().await?;
                     continue;
                 }
-                Step::Authenticate(credentials) => self.authenticate(credentials).await?,
+                Step::Authenticate(ask) => self.authenticate(ask).await?,
                 Step::Close => return Err(Ended::Closed),
                 Step::Content(_) => {}
             }

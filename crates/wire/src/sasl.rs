@@ -1,8 +1,10 @@
-//! SASL: PLAIN (RFC 4616) and LOGIN for both sides; `exchange` is the client, with all mechanisms.
+//! SASL: PLAIN (RFC 4616) and LOGIN for both sides; `exchange` is the client and `server` the server of all mechanisms.
 
 pub mod exchange;
 mod oauth;
 mod scram;
+mod scram_server;
+pub mod server;
 
 use std::fmt;
 

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use directory::{Authentication, Credentials, Service};
 use mail::header::{Received, With};
-use mail::{DeliverBy, EnhancedStatus, Origin, Parameters, Reply, Source, Timestamp};
+use mail::{DeliverBy, Origin, Parameters, Reply, Source, Timestamp};
 use policy::admit::{self, Admission};
-use wire::sasl::PlainCredentials;
 use wire::smtp::command::{ForwardPath, HelloVerb, Hold, MailFrom, MailParameters, RcptTo};
 use wire::smtp::line_ends::LineEndMender;
 use wire::smtp::server::Finished;
@@ -16,7 +14,6 @@ use super::{Ended, Session};
 use crate::accept::{self, Incoming};
 use crate::events::RefusedStep;
 use crate::inspect::{Inspection, Visitor};
-use crate::listen::client_key;
 
 impl Session {
     pub(super) async fn mail(&mut self, mail: MailFrom) {
@@ -156,37 +153,6 @@ impl Session {
             self.tell_refusal(RefusedStep::Content, reverse_path, None, &reply);
         }
         self.machine.finish(&reply);
-        Ok(())
-    }
-
-    pub(super) async fn authenticate(&mut self, credentials: PlainCredentials) -> Result<(), Ended> {
-        self.flush().await?;
-        let client = directory::Client { address: client_key(self.ends.client_ip()), service: Service::Smtp };
-        let PlainCredentials { username, password } = credentials;
-        let shown = Credentials::Password { name: username.clone(), password };
-        match self.around.world.directory.authenticate(client, shown).await {
-            Authentication::Is(account) => {
-                let user = account.name.to_string();
-                let extensions = self.extensions(Some(&user)).await;
-                self.machine.authenticated(user, extensions);
-            }
-            Authentication::IsNot => {
-                tracing::info!(client = %self.ends.client, username, "authentication failed");
-                tokio::time::sleep(self.listener.times.auth_failure_delay).await;
-                let status = Some(EnhancedStatus::new(5, 7, 8));
-                let reply = Reply::new(535, status, "Authentication failed.");
-                self.tell_refusal(RefusedStep::Auth, None, None, &reply);
-                self.machine.refuse_authentication(&reply);
-            }
-            Authentication::NotNow => {
-                let status = Some(EnhancedStatus::new(4, 7, 0));
-                self.machine.refuse_authentication(&Reply::new(
-                    454,
-                    status,
-                    "Authentication is not possible now.",
-                ));
-            }
-        }
         Ok(())
     }
 }

@@ -85,5 +85,6 @@ fn said(offered: &Offered, now: Timestamp) -> Extensions {
             PriorityProfile::Nsep => "NSEP",
         }),
         no_soliciting: offered.no_soliciting.clone(),
+        ..Extensions::default()
     }
 }

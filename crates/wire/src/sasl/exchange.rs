@@ -44,6 +44,11 @@ impl Mechanism {
     /// Those that take a password, in the order in which they are preferred.
     pub const WITH_PASSWORD: [Mechanism; 3] = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
 
+    /// The one of this registered name, in upper or lower case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name()))
+    }
+
     /// Its registered name.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,8 +68,7 @@ pub struct Mechanisms(u8);
 impl Mechanisms {
     /// Adds one by its name; those that we do not know are passed over.
     pub fn add_named(&mut self, name: &str) {
-        let known = Mechanism::ALL.into_iter().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name()));
-        if let Some(mechanism) = known {
+        if let Some(mechanism) = Mechanism::named(name) {
             self.add(mechanism);
         }
     }
@@ -72,6 +76,16 @@ impl Mechanisms {
     /// Adds one.
     pub fn add(&mut self, mechanism: Mechanism) {
         self.0 |= 1 << mechanism as u8;
+    }
+
+    /// Those that it has, in the order in which they are preferred.
+    pub fn iter(self) -> impl Iterator<Item = Mechanism> {
+        Mechanism::ALL.into_iter().filter(move |&mechanism| self.contains(mechanism))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether it is among them.

@@ -128,7 +128,7 @@ fn salted_password(password: &[u8], salt: &[u8], iterations: u32) -> Hash {
     sum
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> Hash {
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> Hash {
     Hmac::new(key).of(&[message])
 }
 
@@ -158,7 +158,7 @@ impl Hmac {
 }
 
 /// Takes the same time wherever they differ.
-fn equal(said: &[u8], expected: &Hash) -> bool {
+pub(super) fn equal(said: &[u8], expected: &Hash) -> bool {
     let differences = said.iter().zip(expected).fold(0, |sum, (a, b)| sum | (a ^ b));
     said.len() == expected.len() && differences == 0
 }

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::command::{MailParameters, RcptParameters};
+use crate::sasl::exchange::{Mechanism, Mechanisms};
 use mail::Body;
 
 const NOT_OFFERED: Answer = Answer("555 5.5.4 A parameter is not offered in this session");
@@ -30,6 +31,8 @@ pub struct Extensions {
     pub mt_priority: Option<&'static str>,
     /// NO-SOLICITING (RFC 3865): classes of mail, each behind a comma.
     pub no_soliciting: Option<String>,
+    /// How a client may say who it is, where AUTH is offered at all.
+    pub auth: Mechanisms,
 }
 
 impl Default for Extensions {
@@ -45,6 +48,7 @@ impl Default for Extensions {
             future_release: None,
             mt_priority: None,
             no_soliciting: None,
+            auth: Mechanisms::from_iter([Mechanism::Plain, Mechanism::Login]),
         }
     }
 }

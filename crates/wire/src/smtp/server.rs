@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use mail::{Body, ContentTraits, Reply};
 
-use self::auth::Exchange;
+use self::auth::Dialogue;
 pub use self::dispatch::AUTHENTICATE_FIRST;
 use self::intake::Intake;
 pub use self::intake::check_content;
@@ -24,7 +24,7 @@ use super::content::DataDecoder;
 use super::extensions::Extensions;
 use super::limits::{BareLineEnd, SessionLimits};
 use super::lines::LineCutter;
-use crate::sasl::PlainCredentials;
+use crate::sasl::server::Ask;
 
 /// What is spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,8 +84,8 @@ pub enum Step<'i, T> {
     ContentEnds(Finished<T>),
     /// Write the output, do the handshake, then call `tls_established`.
     StartTls,
-    /// Answer with `authenticated` or `refuse_authentication`.
-    Authenticate(PlainCredentials),
+    /// Answer with `authenticated`, `scram_keys` or `refuse_authentication`.
+    Authenticate(Ask),
     /// Write the output and close.
     Close,
 }
@@ -136,7 +136,7 @@ enum Phase {
     /// The caller's answer.
     Asked(Question),
     /// The client's next response in an AUTH exchange.
-    Exchange(Exchange),
+    Exchange(Box<Dialogue>),
     /// Content up to the final dot.
     Data { decoder: DataDecoder, intake: Box<Intake> },
     /// A BDAT chunk.
@@ -156,7 +156,7 @@ enum Question {
     FirstChunk { size: u64, last: bool },
     Finish { replies: u32 },
     Tls,
-    Authenticate,
+    Authenticate(Box<Dialogue>),
 }
 
 /// MAIL has been accepted.
@@ -406,30 +406,6 @@ impl<T> ServerSession<T> {
         self.phase = Phase::Command;
         self.say_reply(reply);
         self.count_junk();
-    }
-
-    /// The client has shown that it is this user, and is offered this from now on.
-    pub fn authenticated(&mut self, username: String, extensions: Extensions) {
-        debug_assert!(matches!(self.phase, Phase::Asked(Question::Authenticate)), "AUTH was asked");
-        self.user = Some(username);
-        self.extensions = extensions;
-        self.phase = Phase::Command;
-        self.say(Answer("235 2.7.0 Authentication succeeded"));
-    }
-
-    /// The client has not.
-    pub fn refuse_authentication(&mut self, reply: &Reply) {
-        self.phase = Phase::Command;
-        self.say_reply(reply);
-        self.count_auth_failure();
-    }
-
-    fn count_auth_failure(&mut self) {
-        self.counters.auth_failures = self.counters.auth_failures.saturating_add(1);
-        let too_many = self.counters.auth_failures >= self.profile.limits.auth_failures_max;
-        if too_many && !matches!(self.phase, Phase::Over) {
-            self.close(Answer("421 4.7.0 Too many failed authentications"));
-        }
     }
 
     fn say(&mut self, answer: Answer) {

@@ -1,24 +1,31 @@
-//! The AUTH exchange (RFC 4954) with PLAIN and LOGIN. Each attempt begins afresh.
+//! The AUTH exchange (RFC 4954). Each attempt begins afresh.
+
+use mail::Reply;
 
 use super::{AuthOffer, Phase, Question, ServerSession, Step};
-use crate::sasl::{
-    LOGIN_PASSWORD_CHALLENGE, LOGIN_USERNAME_CHALLENGE, PlainCredentials, SaslError, decode_login,
-    decode_plain,
-};
+use crate::sasl::SaslError;
+use crate::sasl::server::{self, Exchange, Keys, Mechanism};
 use crate::smtp::answer::Answer;
+use crate::smtp::extensions::Extensions;
 use crate::smtp::limits::AUTH_LINE_BYTES_MAX;
 use crate::smtp::lines::Line;
 
 const CANCELLED: Answer = Answer("501 5.7.0 Authentication cancelled");
 const MALFORMED: Answer = Answer("501 5.5.2 The response is malformed");
 const OTHER_USER: Answer = Answer("535 5.7.8 Acting for another user is not allowed");
+const REFUSED: Answer = Answer("535 5.7.8 Authentication failed");
 
-/// What the client is to say next.
+/// An exchange, and what is said when the client has heard our last challenge.
 #[derive(Debug)]
-pub(super) enum Exchange {
-    Plain,
-    LoginUsername,
-    LoginPassword { username: String },
+pub(super) struct Dialogue {
+    exchange: Exchange,
+    owed: Option<Owed>,
+}
+
+#[derive(Debug)]
+enum Owed {
+    Yes(String, Extensions),
+    No(Reply),
 }
 
 impl<T> ServerSession<T> {
@@ -36,24 +43,13 @@ impl<T> ServerSession<T> {
             self.say(answer);
             return None;
         }
-        let exchange = if mechanism.eq_ignore_ascii_case("PLAIN") {
-            Exchange::Plain
-        } else if mechanism.eq_ignore_ascii_case("LOGIN") {
-            Exchange::LoginUsername
-        } else {
+        let offered = Mechanism::named(mechanism).filter(|&known| self.extensions.auth.contains(known));
+        let Some(mechanism) = offered else {
             self.say(Answer("504 5.5.4 The mechanism is not known here"));
             return None;
         };
-        match initial {
-            // RFC 4954 section 4: `=` is a response of no bytes.
-            Some("=") => self.response(exchange, b""),
-            Some(response) => self.response(exchange, response.as_bytes()),
-            None => {
-                let challenge =
-                    if matches!(exchange, Exchange::Plain) { "" } else { LOGIN_USERNAME_CHALLENGE };
-                self.challenge(challenge, exchange)
-            }
-        }
+        let (exchange, step) = Exchange::start(mechanism, initial.map(str::as_bytes));
+        self.go_on(Dialogue { exchange, owed: None }, step)
     }
 
     fn auth_out_of_place(&self) -> Option<Answer> {
@@ -77,7 +73,10 @@ impl<T> ServerSession<T> {
         let step = match line {
             Line::NeedInput => Some(Step::NeedInput),
             Line::Whole(line) => match std::mem::replace(&mut self.phase, Phase::Command) {
-                Phase::Exchange(exchange) => self.response(exchange, line),
+                Phase::Exchange(mut dialogue) => {
+                    let step = dialogue.exchange.respond(line);
+                    self.go_on(*dialogue, step)
+                }
                 other => {
                     self.phase = other;
                     None
@@ -96,48 +95,94 @@ impl<T> ServerSession<T> {
         (used, step)
     }
 
-    fn challenge(&mut self, challenge: &str, next: Exchange) -> Option<Step<'static, T>> {
-        self.output.extend_from_slice(format!("334 {challenge}\r\n").as_bytes());
-        self.phase = Phase::Exchange(next);
+    fn go_on(&mut self, dialogue: Dialogue, step: server::Step) -> Option<Step<'static, T>> {
+        self.phase = Phase::Command;
+        match step {
+            server::Step::Challenge(challenge) => {
+                self.output.extend_from_slice(format!("334 {challenge}\r\n").as_bytes());
+                self.phase = Phase::Exchange(Box::new(dialogue));
+            }
+            server::Step::Ask(ask) => {
+                self.phase = Phase::Asked(Question::Authenticate(Box::new(dialogue)));
+                return Some(Step::Authenticate(ask));
+            }
+            server::Step::Done => match dialogue.owed {
+                Some(Owed::Yes(username, extensions)) => self.let_in(username, extensions),
+                Some(Owed::No(_)) | None => self.refuse_for_good(None),
+            },
+            server::Step::Refused => match dialogue.owed {
+                Some(Owed::No(reply)) => self.refuse_for_good(Some(&reply)),
+                Some(Owed::Yes(..)) | None => self.refuse_for_good(None),
+            },
+            server::Step::Cancelled => self.say(CANCELLED),
+            // Counts as a failed authentication, so that guessing by malformed responses is bounded too.
+            server::Step::Malformed(error) => {
+                self.say(match error {
+                    SaslError::Base64 | SaslError::Malformed => MALFORMED,
+                    SaslError::AuthorizationId => OTHER_USER,
+                });
+                self.count_auth_failure();
+            }
+        }
         None
     }
 
-    fn response(&mut self, exchange: Exchange, response: &[u8]) -> Option<Step<'static, T>> {
-        self.phase = Phase::Command;
-        if response == b"*" {
-            self.say(CANCELLED);
-            return None;
-        }
-        let credentials = match exchange {
-            Exchange::Plain => decode_plain(response),
-            Exchange::LoginUsername => match decode_login(response) {
-                Ok(username) => {
-                    return self.challenge(LOGIN_PASSWORD_CHALLENGE, Exchange::LoginPassword { username });
-                }
-                Err(error) => Err(error),
-            },
-            Exchange::LoginPassword { username } => {
-                decode_login(response).map(|password| PlainCredentials { username, password })
-            }
-        };
-        match credentials {
-            Ok(credentials) => {
-                self.phase = Phase::Asked(Question::Authenticate);
-                Some(Step::Authenticate(credentials))
-            }
-            Err(error) => {
-                self.refuse_response(error);
+    fn asked_dialogue(&mut self) -> Option<Dialogue> {
+        match std::mem::replace(&mut self.phase, Phase::Command) {
+            Phase::Asked(Question::Authenticate(dialogue)) => Some(*dialogue),
+            other => {
+                debug_assert!(false, "AUTH was asked");
+                self.phase = other;
                 None
             }
         }
     }
 
-    /// Counts as a failed authentication, so that guessing by malformed responses is bounded too.
-    fn refuse_response(&mut self, error: SaslError) {
-        self.say(match error {
-            SaslError::Base64 | SaslError::Malformed => MALFORMED,
-            SaslError::AuthorizationId => OTHER_USER,
-        });
+    /// The keys that were asked for.
+    pub fn scram_keys(&mut self, keys: Keys) {
+        let Some(mut dialogue) = self.asked_dialogue() else { return };
+        let step = dialogue.exchange.keys(keys);
+        self.go_on(dialogue, step);
+    }
+
+    /// The client has shown that it is this user, and is offered this from now on.
+    pub fn authenticated(&mut self, username: String, extensions: Extensions) {
+        let Some(mut dialogue) = self.asked_dialogue() else { return };
+        let step = dialogue.exchange.decided(true);
+        dialogue.owed = Some(Owed::Yes(username, extensions));
+        self.go_on(dialogue, step);
+    }
+
+    /// The client has not, or it cannot be said now.
+    pub fn refuse_authentication(&mut self, reply: &Reply) {
+        let Some(mut dialogue) = self.asked_dialogue() else { return };
+        if reply.code < 500 {
+            return self.refuse_for_good(Some(reply));
+        }
+        let step = dialogue.exchange.decided(false);
+        dialogue.owed = Some(Owed::No(reply.clone()));
+        self.go_on(dialogue, step);
+    }
+
+    fn let_in(&mut self, username: String, extensions: Extensions) {
+        self.user = Some(username);
+        self.extensions = extensions;
+        self.say(Answer("235 2.7.0 Authentication succeeded"));
+    }
+
+    fn refuse_for_good(&mut self, reply: Option<&Reply>) {
+        match reply {
+            Some(reply) => self.say_reply(reply),
+            None => self.say(REFUSED),
+        }
         self.count_auth_failure();
+    }
+
+    fn count_auth_failure(&mut self) {
+        self.counters.auth_failures = self.counters.auth_failures.saturating_add(1);
+        let too_many = self.counters.auth_failures >= self.profile.limits.auth_failures_max;
+        if too_many && !matches!(self.phase, Phase::Over) {
+            self.close(Answer("421 4.7.0 Too many failed authentications"));
+        }
     }
 }

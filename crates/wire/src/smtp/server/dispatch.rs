@@ -4,6 +4,7 @@ use mail::{Body, EnhancedStatus, Reply};
 
 use super::intake::{Intake, REFUSED_BYTES_MAX};
 use super::{AuthOffer, Hello, Phase, Protocol, Question, ServerSession, Step};
+use crate::sasl::server::Mechanism;
 use crate::smtp::answer::Answer;
 use crate::smtp::command::{self, Command, HelloVerb, MailFrom, NEEDS_SMTPUTF8, RcptTo};
 use crate::smtp::limits::{AUTH_LINE_BYTES_MAX, COMMAND_LINE_BYTES_MAX};
@@ -152,8 +153,9 @@ impl<T> ServerSession<T> {
         if profile.starttls && !self.tls {
             lines.push("STARTTLS".to_owned());
         }
-        if self.offers_auth() && self.user.is_none() {
-            lines.push("AUTH PLAIN LOGIN".to_owned());
+        if self.offers_auth() && self.user.is_none() && !self.extensions.auth.is_empty() {
+            let names: Vec<&str> = self.extensions.auth.iter().map(Mechanism::name).collect();
+            lines.push(format!("AUTH {}", names.join(" ")));
         }
         lines.push(match profile.limits.message_bytes_max {
             0 => "SIZE".to_owned(),

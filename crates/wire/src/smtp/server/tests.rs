@@ -70,7 +70,7 @@ impl Caller {
                 Step::Hello => self.session.accept_hello(self.extensions.clone()),
                 Step::Lookup(_) => self.session.answer_lookup(&Reply::new(250, None, "anna")),
                 Step::StartTls => self.session.tls_established(),
-                Step::Authenticate(credentials) if credentials.password == "secret" => {
+                Step::Authenticate(Ask::Password(credentials)) if credentials.password == "secret" => {
                     let extensions = Extensions {
                         deliver_by: true,
                         mt_priority: Some("MIXER"),
