@@ -27,6 +27,14 @@ fn bob() -> Address {
     address("bob@example.net")
 }
 
+/// Bob's mailboxes that hold something.
+async fn filled(store: &dyn Store) -> Vec<(String, u64)> {
+    let mut mailboxes = store.mailboxes(&bob()).await.unwrap();
+    mailboxes.retain(|(_, messages)| *messages > 0);
+    mailboxes.sort();
+    mailboxes
+}
+
 const BOB: &str = "bob@example.net";
 const WHOLE: &str = "Delivered-To: bob@example.net\r\nhello";
 
@@ -34,7 +42,7 @@ pub(super) async fn a_deposit_is_in_the_mailbox(subject: &mut dyn Subject) {
     let store = subject.store();
     deliver(store, &[(BOB, "INBOX"), ("carol@example.net", "INBOX")]).await;
     let size = WHOLE.len() as u64;
-    assert_eq!(store.mailboxes(&bob()).await.unwrap(), [("INBOX".to_owned(), 1)]);
+    assert_eq!(filled(store).await, [("INBOX".to_owned(), 1)]);
     let entries = store.entries(&bob(), "INBOX").await.unwrap();
     assert_eq!(entries, [MailboxEntry { uid: 1, size, received_at: at(3) }]);
     assert_eq!(store.message(&bob(), "INBOX", 1).await.unwrap().unwrap(), WHOLE);
@@ -57,9 +65,7 @@ pub(super) async fn uids_grow_by_mailbox(subject: &mut dyn Subject) {
         deliver(subject.store(), &[(BOB, mailbox)]).await;
         subject.crash();
     }
-    let mut mailboxes = subject.store().mailboxes(&bob()).await.unwrap();
-    mailboxes.sort();
-    assert_eq!(mailboxes, [("INBOX".to_owned(), 3), ("Junk".to_owned(), 1)]);
+    assert_eq!(filled(subject.store()).await, [("INBOX".to_owned(), 3), ("Junk".to_owned(), 1)]);
     let entries = subject.store().entries(&bob(), "INBOX").await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.uid).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(subject.store().usage(&bob()).await.unwrap(), 4 * WHOLE.len() as u64);

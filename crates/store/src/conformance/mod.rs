@@ -5,6 +5,7 @@ mod claim;
 mod history;
 mod key_values;
 mod mailboxes;
+mod messages;
 mod revise;
 mod settle;
 pub(crate) mod subject;
@@ -98,4 +99,16 @@ on_every_store! {
         a_space_is_listed_in_pages,
         what_is_too_long_is_refused,
     },
+}
+
+mod sqlite_messages {
+    #[tokio::test]
+    async fn an_account_begins_with_mailboxes() {
+        super::messages::an_account_begins_with_mailboxes(&mut super::SqliteSubject::new()).await;
+    }
+
+    #[tokio::test]
+    async fn a_message_is_flagged_copied_and_expunged() {
+        super::messages::a_message_is_flagged_copied_and_expunged(&mut super::SqliteSubject::new()).await;
+    }
 }

@@ -12,7 +12,7 @@ use policy::{Accepted, Expiry, NewRecipient, Progress, Scope, Trouble, TroubleKi
 use tempfile::TempDir;
 
 use crate::{
-    Claim, Content, Ending, LeaseId, MemoryStore, Notice, Settlement, SqliteOptions, SqliteStore, Store,
+    Claim, Content, Ending, LeaseId, MemoryStore, MessageStore, Notice, Settlement, SqliteOptions, SqliteStore, Store,
 };
 
 /// When the tests begin.
@@ -28,6 +28,7 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
 /// A store that can crash.
 pub(crate) trait Subject {
     fn store(&self) -> &dyn Store;
+    fn messages(&self) -> &dyn MessageStore;
     fn crash(&mut self);
 }
 
@@ -42,6 +43,10 @@ impl MemorySubject {
 impl Subject for MemorySubject {
     fn store(&self) -> &dyn Store {
         &self.0
+    }
+
+    fn messages(&self) -> &dyn MessageStore {
+        unimplemented!()
     }
 
     fn crash(&mut self) {
@@ -64,6 +69,10 @@ impl SqliteSubject {
 
 impl Subject for SqliteSubject {
     fn store(&self) -> &dyn Store {
+        self.store.as_ref().unwrap()
+    }
+
+    fn messages(&self) -> &dyn MessageStore {
         self.store.as_ref().unwrap()
     }
 

@@ -11,7 +11,10 @@
 pub mod alteration;
 pub mod changes;
 pub mod ids;
+pub mod limits;
 pub mod query;
+pub(crate) mod rules;
+pub(crate) mod watchers;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -204,7 +207,8 @@ pub trait MessageStore: Send + Sync {
     ) -> Result<Vec<(ThreadId, Vec<EmailId>)>, StoreError>;
     /// How many conversations each mailbox has, and how many with something unread (RFC 8621 section 2).
     async fn thread_counts(&self, account: &Address) -> Result<Vec<ThreadCount>, StoreError>;
-    /// What has changed since then, at most `limit` ids; `None` if that is forgotten (RFC 8620 section 5.2).
+    /// What has changed since then, at most `limit` ids, or more if the first change alone has more; `None` if that is
+    /// forgotten, or never was (RFC 8620 section 5.2).
     async fn changes(
         &self,
         account: &Address,

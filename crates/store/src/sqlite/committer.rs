@@ -149,6 +149,7 @@ impl Committer {
     /// It is durable: tells the ledger, then everyone.
     fn done(&mut self, mut batch: Vec<Job>, effects: Effects) {
         let arrived = self.remember(&mut batch, &effects);
+        self.shared.watchers.tell(effects.told.iter().map(|(account, modseq)| (&account[..], *modseq)));
         for job in batch {
             let _ = job.answer.send(Ok(()));
         }
@@ -171,6 +172,9 @@ impl Committer {
         for job in batch {
             if let Work::Settle(settling) = &job.work {
                 ledger.settled(&settling.changes);
+            }
+            if let Work::Messages(work) = &job.work {
+                work.files().for_each(|file| file.own());
             }
             arrived |= matches!(job.work, Work::Revise(_));
             for incoming in job.work.incoming() {
@@ -209,7 +213,7 @@ impl Committer {
         for job in batch {
             match (&fault, &job.work) {
                 (Fault::Full, Work::Settle(_)) => self.park(job),
-                (Fault::Full, Work::Accept(_) | Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_)) => {
+                (Fault::Full, Work::Accept(_) | Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) | Work::Messages(_)) => {
                     let full = self.shared.full();
                     self.refuse(job, full);
                 }
@@ -227,6 +231,11 @@ impl Committer {
         for incoming in batch.iter_mut().flat_map(|job| job.work.incoming()) {
             if let Place::File(file) = &incoming.content.place {
                 file.own();
+            }
+        }
+        for job in &batch {
+            if let Work::Messages(work) = &job.work {
+                work.files().for_each(|file| file.own());
             }
         }
         batch.into_iter().for_each(|job| self.refuse(job, StoreError::Stopped(why.to_owned())));
@@ -309,6 +318,7 @@ fn id_last(work: &Work) -> Option<u64> {
     match work {
         Work::Accept(incoming) => Some(incoming.id_last()),
         Work::Settle(settling) => settling.notices.iter().map(super::write::Incoming::id_last).max(),
+        Work::Messages(work) => work.id_last(),
         Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) => None,
     }
 }

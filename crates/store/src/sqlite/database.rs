@@ -26,11 +26,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENTS_MAX: usize = 64;
 
 /// Each brings the schema from one version to the next; never changed once released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/001-queue.sql"),
     include_str!("migrations/002-mailboxes.sql"),
     include_str!("migrations/003-key-values.sql"),
     include_str!("migrations/004-ended.sql"),
+    include_str!("migrations/005-messages.sql"),
 ];
 
 /// What an error of SQLite means for us.
@@ -187,7 +188,7 @@ mod tests {
         .unwrap();
         drop(old);
         let db = open_writer(directory.path(), &SqliteOptions::default()).unwrap();
-        assert_eq!(version(&db), 4);
+        assert_eq!(version(&db), 5);
         let content: Vec<u8> = db.query_row("SELECT content FROM message", [], |row| row.get(0)).unwrap();
         assert_eq!(content, b"hi");
         for table in ["entry", "key_value", "ended"] {
@@ -204,7 +205,7 @@ mod tests {
         future.pragma_update(None, "user_version", 99).unwrap();
         drop(future);
         let error = open_writer(directory.path(), &SqliteOptions::default()).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 99, known: 5, .. }), "{error}");
     }
 
     // proves: A12

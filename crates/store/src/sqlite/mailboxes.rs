@@ -1,15 +1,19 @@
 //! Reads of the local store.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use mail::{Address, MessageId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use bytes::Bytes;
+use mail::{Address, Timestamp};
+use rusqlite::{Connection, params};
 
 use super::SqliteStore;
 use super::database::cannot;
 use super::files::Files;
-use super::read;
-use crate::{Content, MailboxEntry, Mailboxes, StoreError};
+use super::messages;
+use super::write::integer;
+use crate::messages::{EmailId, Mailbox, MailboxId};
+use crate::{MailboxEntry, Mailboxes, StoreError};
 
 #[async_trait]
 impl Mailboxes for SqliteStore {
@@ -39,10 +43,32 @@ impl Mailboxes for SqliteStore {
     }
 }
 
+/// The mailboxes of an account by path, with the number of messages in each.
 pub(super) fn mailboxes(db: &Connection, account: &str) -> Result<Vec<(String, u64)>, StoreError> {
-    let sql = "SELECT mailbox.name, messages FROM mailbox JOIN account ON account.id = account
-               WHERE account.name = ?1 ORDER BY mailbox.name";
-    list(db, sql, params![account], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
+    let fail = cannot("read the local store");
+    let mut paths: BTreeMap<MailboxId, String> = BTreeMap::new();
+    let mut list = Vec::new();
+    for mailbox in messages::mailboxes(db, account).map_err(&fail)? {
+        let above = mailbox.parent.and_then(|parent| paths.get(&parent));
+        let path = above.map_or_else(|| mailbox.name.clone(), |above| format!("{above}/{}", mailbox.name));
+        paths.insert(mailbox.id, path.clone());
+        list.push((path, mailbox));
+    }
+    Ok(list.into_iter().map(|(path, mailbox)| (path, mailbox.total)).collect())
+}
+
+/// The mailbox of that path.
+fn find(db: &Connection, account: &str, path: &str) -> Result<Option<MailboxId>, StoreError> {
+    let all = messages::mailboxes(db, account).map_err(cannot("read the local store"))?;
+    let mut at = None;
+    for name in path.split('/') {
+        let here = |mailbox: &&Mailbox| mailbox.parent == at && mailbox.name == name;
+        match all.iter().find(here) {
+            Some(mailbox) => at = Some(mailbox.id),
+            None => return Ok(None),
+        }
+    }
+    Ok(at)
 }
 
 pub(super) fn entries(
@@ -50,10 +76,10 @@ pub(super) fn entries(
     account: &str,
     mailbox: &str,
 ) -> Result<Vec<MailboxEntry>, StoreError> {
-    let sql = "SELECT uid, size, received_at FROM entry JOIN mailbox ON mailbox.id = mailbox
-               JOIN account ON account.id = account
-               WHERE account.name = ?1 AND mailbox.name = ?2 ORDER BY uid";
-    list(db, sql, params![account, mailbox], |row| {
+    let Some(mailbox) = find(db, account, mailbox)? else { return Ok(Vec::new()) };
+    let sql = "SELECT uid, size, received_at FROM entry
+               WHERE account = (SELECT id FROM account WHERE name = ?1) AND mailbox = ?2 ORDER BY uid";
+    list(db, sql, params![account, integer(mailbox.0)], |row| {
         let (size, received_at): (i64, i64) = (row.get(1)?, row.get(2)?);
         Ok(MailboxEntry {
             uid: row.get(0)?,
@@ -75,6 +101,7 @@ fn list<T>(
     rows.collect::<rusqlite::Result<_>>().map_err(&fail)
 }
 
+/// One message, prefix included.
 pub(super) fn message(
     db: &Connection,
     files: &Files,
@@ -82,30 +109,14 @@ pub(super) fn message(
     mailbox: &str,
     uid: u32,
 ) -> Result<Option<Bytes>, StoreError> {
-    let fail = cannot("read the local store");
-    let sql = "SELECT message, prefix FROM entry JOIN mailbox ON mailbox.id = mailbox
-               JOIN account ON account.id = account
-               WHERE account.name = ?1 AND mailbox.name = ?2 AND uid = ?3";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let entry = statement.query_row(params![account, mailbox, uid], |row| {
-        Ok((MessageId(row.get::<_, i64>(0)?.cast_unsigned()), row.get::<_, Vec<u8>>(1)?))
-    });
-    let Some((message, prefix)) = entry.optional().map_err(&fail)? else { return Ok(None) };
-    let mut whole = BytesMut::from(&prefix[..]);
-    match read::content(db, files, message)? {
-        Some(Content::Memory(bytes)) => whole.extend_from_slice(&bytes),
-        Some(Content::File(file)) => {
-            let bytes = file.read().map_err(|source| StoreError::File {
-                doing: "read",
-                path: file.path.clone(),
-                source,
-            })?;
-            whole.extend_from_slice(&bytes);
-        }
-        None => {
-            let what = format!("entry {uid} of {mailbox} of {account}");
-            return Err(StoreError::Damaged { what, why: "its message is not there".into() });
-        }
+    let Some(mailbox) = find(db, account, mailbox)? else { return Ok(None) };
+    let sql = "SELECT account, email FROM entry
+               WHERE account = (SELECT id FROM account WHERE name = ?1) AND mailbox = ?2 AND uid = ?3";
+    let found = list(db, sql, params![account, integer(mailbox.0), uid], |row| {
+        Ok((row.get::<_, i64>(0)?, EmailId(row.get::<_, i64>(1)?.cast_unsigned())))
+    })?;
+    match found.first() {
+        Some((account, email)) => messages::content(db, files, *account, *email),
+        None => Ok(None),
     }
-    Ok(Some(whole.freeze()))
 }

@@ -16,6 +16,7 @@ mod ledger;
 mod lock;
 mod look;
 mod mailboxes;
+mod messages;
 mod queue;
 mod read;
 mod reader;

@@ -144,7 +144,11 @@ impl Queue for SqliteStore {
         for notice in &settlement.notices {
             notices.push(self.incoming(&notice.accepted, Content::Memory(notice.content.clone())).await?);
         }
-        let settling = Settling::new(settlement, unsent.changes.clone(), recipients, notices);
+        let digest = match settlement.deposits.is_empty() {
+            true => Vec::new(),
+            false => self.digest_of_queued(settlement.message).await,
+        };
+        let settling = Settling::new(settlement, unsent.changes.clone(), recipients, notices, digest);
         let answered = self.submit(Work::Settle(settling)).await?;
         unsent.changes.clear();
         answer(answered).await

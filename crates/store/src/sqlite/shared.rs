@@ -11,6 +11,7 @@ use super::files::Files;
 use super::ledger::Ledger;
 use super::room::Room;
 use crate::StoreError;
+use crate::messages::watchers::Watchers;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     pub(super) files: Files,
     pub(super) room: Room,
     pub(super) arrival: Notify,
+    pub(super) watchers: Watchers,
     ledger: Mutex<Ledger>,
     cache: Mutex<Cache>,
     stopped: OnceLock<String>,
@@ -36,6 +38,7 @@ impl Shared {
             files,
             room,
             arrival: Notify::new(),
+            watchers: Watchers::default(),
             ledger: Mutex::new(ledger),
             cache: Mutex::default(),
             stopped: OnceLock::new(),

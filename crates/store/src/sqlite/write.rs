@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use mail::{Envelope, MessageId, RecipientId, Timestamp};
+use mail::{Envelope, MessageId, ModSeq, RecipientId, Timestamp};
 use policy::Verdict;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::key_values::{self, KeyWork};
 use super::ledger::Change;
+use super::messages::{self, MessageWork};
 use super::record;
 use super::revise::{self, Revising};
 use super::shared::Shared;
@@ -82,6 +83,8 @@ pub(super) struct Settling {
     /// The record that a change writes: a progress or a state.
     records: Vec<Option<Vec<u8>>>,
     deposits: Vec<Deposit>,
+    /// What the message says about itself, if it is deposited.
+    digest: Vec<u8>,
     pub(super) notices: Vec<Incoming>,
 }
 
@@ -91,6 +94,7 @@ impl Settling {
         changes: Vec<Change>,
         recipients: u32,
         notices: Vec<Incoming>,
+        digest: Vec<u8>,
     ) -> Self {
         let of = |change: &Change| match change {
             Change::End(_) if recipients <= 1 => None,
@@ -112,6 +116,7 @@ impl Settling {
             recipients,
             records,
             deposits: settlement.deposits,
+            digest,
             notices,
         }
     }
@@ -133,6 +138,7 @@ pub(super) enum Work {
     SetAside(Vec<Unreadable>),
     KeyValues(KeyWork),
     Revise(Revising),
+    Messages(MessageWork),
 }
 
 impl Work {
@@ -141,7 +147,7 @@ impl Work {
         match self {
             Work::Accept(incoming) => std::slice::from_mut(incoming),
             Work::Settle(settling) => &mut settling.notices,
-            Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) => &mut [],
+            Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) | Work::Messages(_) => &mut [],
         }
     }
 
@@ -149,10 +155,11 @@ impl Work {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Work::Accept(incoming) => incoming.bytes(),
-            Work::Settle(settling) => 256 + settling.notices.iter().map(Incoming::bytes).sum::<usize>(),
+            Work::Settle(settling) => 256 + settling.digest.len() + settling.notices.iter().map(Incoming::bytes).sum::<usize>(),
             Work::SetAside(rows) => 256 * rows.len(),
             Work::KeyValues(work) => work.bytes(),
             Work::Revise(revising) => revising.bytes(),
+            Work::Messages(work) => work.bytes(),
         }
     }
 }
@@ -166,6 +173,8 @@ pub(super) struct Effects {
     pub(super) files: Vec<String>,
     /// Recipients whose next event is another than the ledger thinks; none if they are gone.
     pub(super) revised: Vec<(RecipientId, Option<Timestamp>)>,
+    /// Accounts that have changed, and their latest change.
+    pub(super) told: Vec<(String, ModSeq)>,
 }
 
 /// What the committer remembers from one transaction to the next.
@@ -191,6 +200,7 @@ pub(super) fn write(
         Work::Revise(revising) => revise::write(db, revising, shared, known, effects),
         Work::SetAside(rows) => rows.iter().try_for_each(|row| set_aside(db, row)),
         Work::KeyValues(work) => key_values::write(db, work),
+        Work::Messages(work) => messages::write(db, work, effects),
     }
 }
 
@@ -243,7 +253,7 @@ fn accept(db: &Connection, incoming: &Incoming) -> Result<()> {
 
 fn settle(db: &Connection, settling: &Settling, known: &mut Known, effects: &mut Effects) -> Result<()> {
     for deposit in &settling.deposits {
-        self::deposit(db, settling.message, deposit)?;
+        messages::deposit(db, settling.message, &settling.digest, deposit, effects)?;
     }
     let mut ended = Vec::new();
     for (change, record) in settling.changes.iter().zip(&settling.records) {
@@ -327,12 +337,13 @@ pub(super) fn has_ended(db: &Connection) -> Result<bool> {
     db.query_row("SELECT EXISTS (SELECT 1 FROM ended)", [], |row| row.get(0))
 }
 
-/// Removes a message if neither a recipient nor a mailbox entry refers to it any more. The ids of a message's
+/// Removes a message if neither a recipient nor an email nor an upload refers to it any more. The ids of a message's
 /// recipients follow its own, so the first recipient after it is one of its own if there is any.
-fn remove_ended(db: &Connection, message: MessageId, effects: &mut Effects) -> Result<()> {
+pub(super) fn remove_ended(db: &Connection, message: MessageId, effects: &mut Effects) -> Result<()> {
     let sql = "DELETE FROM message WHERE id = ?1
                AND ?1 IS NOT (SELECT message FROM recipient WHERE id > ?1 ORDER BY id LIMIT 1)
-               AND NOT EXISTS (SELECT 1 FROM entry WHERE message = ?1)
+               AND NOT EXISTS (SELECT 1 FROM digest WHERE message = ?1)
+               AND NOT EXISTS (SELECT 1 FROM upload WHERE message = ?1)
                RETURNING file";
     let mut delete = db.prepare_cached(sql)?;
     let gone = delete.query_row([integer(message.0)], |row| row.get::<_, Option<String>>(0)).optional()?;
@@ -341,33 +352,6 @@ fn remove_ended(db: &Connection, message: MessageId, effects: &mut Effects) -> R
         effects.files.extend(file);
     }
     Ok(())
-}
-
-fn deposit(db: &Connection, message: MessageId, deposit: &Deposit) -> Result<()> {
-    let message = integer(message.0);
-    let size: i64 = db
-        .prepare_cached("SELECT size FROM message WHERE id = ?1")?
-        .query_row([message], |row| row.get(0))?;
-    let size = size.saturating_add(integer(deposit.prefix.len() as u64));
-    let account: i64 = db
-        .prepare_cached(
-            "INSERT INTO account (name, usage) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET usage = usage + excluded.usage RETURNING id",
-        )?
-        .query_row(params![deposit.account.to_string(), size], |row| row.get(0))?;
-    let received_at = deposit.received_at;
-    let (mailbox, uid): (i64, i64) = db
-        .prepare_cached(
-            "INSERT INTO mailbox (account, name, uid_validity, uid_next, messages) VALUES (?1, ?2, ?3, 2, 1)
-             ON CONFLICT (account, name) DO UPDATE SET uid_next = uid_next + 1, messages = messages + 1
-             RETURNING id, uid_next - 1",
-        )?
-        .query_row(params![account, deposit.mailbox, integer(received_at.as_secs()).max(1)], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    db.prepare_cached("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![mailbox, uid, message, size, millis(received_at), &deposit.prefix[..]])
-        .map(drop)
 }
 
 fn set_aside(db: &Connection, row: &Unreadable) -> Result<()> {
