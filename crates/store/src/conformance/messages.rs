@@ -49,7 +49,9 @@ pub(super) async fn a_message_is_flagged_copied_and_expunged(subject: &mut dyn S
     let store = subject.messages();
     let (inbox, trash) = (inbox(store).await, of_role(store, Role::Trash).await);
     let before = store.open(&ann(), at(0)).await.unwrap().modseq;
-    let Altered::Email { id, .. } = alter(store, vec![append(inbox, "hello")]).await.remove(0) else { panic!() };
+    let Altered::Email { id, .. } = alter(store, vec![append(inbox, "hello")]).await.remove(0) else {
+        panic!()
+    };
     let seen = FlagChange::Add(Flags::of(SystemFlag::Seen));
     let flag = Alteration::Flag {
         target: Target::Entries(inbox, UidSet::one(1)),

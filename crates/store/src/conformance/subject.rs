@@ -12,7 +12,8 @@ use policy::{Accepted, Expiry, NewRecipient, Progress, Scope, Trouble, TroubleKi
 use tempfile::TempDir;
 
 use crate::{
-    Claim, Content, Ending, LeaseId, MemoryStore, MessageStore, Notice, Settlement, SqliteOptions, SqliteStore, Store,
+    Claim, Content, Ending, LeaseId, MemoryStore, MessageStore, Notice, Settlement, SqliteOptions,
+    SqliteStore, Store,
 };
 
 /// When the tests begin.

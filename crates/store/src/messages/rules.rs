@@ -52,8 +52,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Refusal> {
 
 /// Whether two names are the same beside each other: at the top, INBOX is so in any case (RFC 9051 section 5.1).
 pub(crate) fn same_name(at_top: bool, left: &str, right: &str) -> bool {
-    left == right
-        || at_top && left.eq_ignore_ascii_case("INBOX") && right.eq_ignore_ascii_case("INBOX")
+    left == right || at_top && left.eq_ignore_ascii_case("INBOX") && right.eq_ignore_ascii_case("INBOX")
 }
 
 /// Whether a message may have these flags.
@@ -74,7 +73,10 @@ pub(crate) fn check_flags(flags: &Flags) -> Result<(), Refusal> {
 
 /// Mailboxes, parents before children, siblings by sort order and name. What hangs on nothing is left out.
 pub(crate) fn in_order(mut by_parent: BTreeMap<Option<MailboxId>, Vec<Mailbox>>) -> Vec<Mailbox> {
-    fn take(by_parent: &mut BTreeMap<Option<MailboxId>, Vec<Mailbox>>, parent: Option<MailboxId>) -> Vec<Mailbox> {
+    fn take(
+        by_parent: &mut BTreeMap<Option<MailboxId>, Vec<Mailbox>>,
+        parent: Option<MailboxId>,
+    ) -> Vec<Mailbox> {
         let mut siblings = by_parent.remove(&parent).unwrap_or_default();
         siblings.sort_by(|a, b| (b.sort_order, &b.name).cmp(&(a.sort_order, &a.name)));
         siblings
@@ -110,7 +112,13 @@ pub(crate) fn changes(
     let mut by_change: BTreeMap<ModSeq, Vec<Change>> = BTreeMap::new();
     for change in all {
         let at = match change {
-            Change::Live(id, modseq) => if created(id) > since { created(id) } else { modseq },
+            Change::Live(id, modseq) => {
+                if created(id) > since {
+                    created(id)
+                } else {
+                    modseq
+                }
+            }
             Change::Gone(id, _) if created(id) > since => continue,
             Change::Gone(_, modseq) => modseq,
         };

@@ -213,7 +213,14 @@ impl Committer {
         for job in batch {
             match (&fault, &job.work) {
                 (Fault::Full, Work::Settle(_)) => self.park(job),
-                (Fault::Full, Work::Accept(_) | Work::SetAside(_) | Work::KeyValues(_) | Work::Revise(_) | Work::Messages(_)) => {
+                (
+                    Fault::Full,
+                    Work::Accept(_)
+                    | Work::SetAside(_)
+                    | Work::KeyValues(_)
+                    | Work::Revise(_)
+                    | Work::Messages(_),
+                ) => {
                     let full = self.shared.full();
                     self.refuse(job, full);
                 }

@@ -155,7 +155,9 @@ impl Work {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Work::Accept(incoming) => incoming.bytes(),
-            Work::Settle(settling) => 256 + settling.digest.len() + settling.notices.iter().map(Incoming::bytes).sum::<usize>(),
+            Work::Settle(settling) => {
+                256 + settling.digest.len() + settling.notices.iter().map(Incoming::bytes).sum::<usize>()
+            }
             Work::SetAside(rows) => 256 * rows.len(),
             Work::KeyValues(work) => work.bytes(),
             Work::Revise(revising) => revising.bytes(),

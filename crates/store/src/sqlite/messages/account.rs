@@ -80,7 +80,13 @@ impl<'a> Account<'a> {
         Ok(account)
     }
 
-    fn of(db: &'a Connection, name: &'a str, row: AccountRow, now: Timestamp, effects: &'a mut Effects) -> Self {
+    fn of(
+        db: &'a Connection,
+        name: &'a str,
+        row: AccountRow,
+        now: Timestamp,
+        effects: &'a mut Effects,
+    ) -> Self {
         Account {
             db,
             effects,

@@ -165,8 +165,10 @@ impl Account<'_> {
         self.row.state.emails = self.row.state.emails.saturating_sub(1);
         self.gone(Gone::Email, email.id.0);
         let sql = "SELECT EXISTS (SELECT 1 FROM email WHERE account = ?1 AND thread = ?2)";
-        let goes_on: bool =
-            self.db.prepare_cached(sql)?.query_row(params![account, integer(email.thread.0)], |row| row.get(0))?;
+        let goes_on: bool = self
+            .db
+            .prepare_cached(sql)?
+            .query_row(params![account, integer(email.thread.0)], |row| row.get(0))?;
         self.gone(if goes_on { Gone::ThreadEmail } else { Gone::Thread }, email.thread.0);
         self.release_message(email)?;
         Ok(())

@@ -92,7 +92,9 @@ impl Account<'_> {
             self.settle_places(&email)?;
         }
         let arguments = params![self.row.id, integer(id.0)];
-        self.db.prepare_cached("DELETE FROM annotation WHERE account = ?1 AND mailbox = ?2")?.execute(arguments)?;
+        self.db
+            .prepare_cached("DELETE FROM annotation WHERE account = ?1 AND mailbox = ?2")?
+            .execute(arguments)?;
         self.db.prepare_cached("DELETE FROM mailbox WHERE account = ?1 AND id = ?2")?.execute(arguments)?;
         self.forget_mailbox(id);
         Ok(Altered::Done)

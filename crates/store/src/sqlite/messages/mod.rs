@@ -30,12 +30,12 @@ use super::database::cannot;
 use super::files::Files;
 use super::write::Work;
 use crate::messages::{
-    AccountState, Alteration, Changes, Email, EmailId, Entry, Found, Kind, Mailbox, MailboxChanges, MailboxId,
-    Outcome, Query, Record, Refusal, Room, ThreadCount, ThreadId,
+    AccountState, Alteration, Changes, Email, EmailId, Entry, Found, Kind, Mailbox, MailboxChanges,
+    MailboxId, Outcome, Query, Record, Refusal, Room, ThreadCount, ThreadId,
 };
 use crate::{MessageStore, StoreError};
-use rows::AccountRow;
 pub(super) use content::email as content;
+use rows::AccountRow;
 pub(super) use work::{MessageWork, deposit, write};
 
 /// The mailboxes of the account of that name, parents before children.
@@ -106,7 +106,8 @@ impl MessageStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         let uids = uids.clone();
-        self.look_up(account, Vec::new(), move |db, row| read::entries_of(db, row.id, mailbox, &uids, limit)).await
+        self.look_up(account, Vec::new(), move |db, row| read::entries_of(db, row.id, mailbox, &uids, limit))
+            .await
     }
 
     async fn uids(
@@ -176,7 +177,8 @@ impl MessageStore for SqliteStore {
         ids: Option<&[u64]>,
     ) -> Result<Vec<Record>, StoreError> {
         let (kind, ids) = (log::Gone::of(kind) as i64, ids.map(<[u64]>::to_vec));
-        self.look_up(account, Vec::new(), move |db, row| read::records(db, row.id, kind, ids.as_deref())).await
+        self.look_up(account, Vec::new(), move |db, row| read::records(db, row.id, kind, ids.as_deref()))
+            .await
     }
 
     async fn annotations(

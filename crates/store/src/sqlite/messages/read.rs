@@ -49,11 +49,7 @@ pub(super) fn entries_of(
     Ok(entries)
 }
 
-pub(super) fn uids(
-    db: &Connection,
-    account: i64,
-    mailbox: MailboxId,
-) -> Result<Option<(Mailbox, UidSet)>> {
+pub(super) fn uids(db: &Connection, account: i64, mailbox: MailboxId) -> Result<Option<(Mailbox, UidSet)>> {
     let Some(found) = rows::mailbox_of(db, account, mailbox)? else { return Ok(None) };
     let sql = "SELECT uid FROM entry WHERE account = ?1 AND mailbox = ?2 ORDER BY uid";
     let mut statement = db.prepare_cached(sql)?;
@@ -108,7 +104,8 @@ pub(super) fn threads(
     let mut statement = db.prepare_cached(sql)?;
     let mut threads = Vec::with_capacity(ids.len());
     for id in ids {
-        let emails = statement.query_map(params![account, integer(id.0)], |row| number(row, 0).map(EmailId))?;
+        let emails =
+            statement.query_map(params![account, integer(id.0)], |row| number(row, 0).map(EmailId))?;
         let emails = emails.collect::<Result<Vec<_>>>()?;
         if !emails.is_empty() {
             threads.push((*id, emails));
@@ -136,7 +133,9 @@ pub(super) fn thread_counts(db: &Connection, account: i64) -> Result<Vec<ThreadC
     for mailbox in mailboxes {
         let among = if Some(mailbox.id) == trash { &unread_in_trash } else { &unread_elsewhere };
         let mut count = ThreadCount { mailbox: mailbox.id, total: 0, unread: 0 };
-        for thread in statement.query_map(params![account, integer(mailbox.id.0)], |row| row.get::<_, i64>(0))? {
+        for thread in
+            statement.query_map(params![account, integer(mailbox.id.0)], |row| row.get::<_, i64>(0))?
+        {
             count.total += 1;
             count.unread += u64::from(among.contains(&thread?));
         }

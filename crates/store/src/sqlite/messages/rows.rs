@@ -19,7 +19,8 @@ pub(super) struct AccountRow {
 
 /// The account of that name.
 pub(super) fn account(db: &Connection, name: &str) -> Result<Option<AccountRow>> {
-    let sql = "SELECT id, modseq, log_since, usage, emails, log_rows, uid_validity FROM account WHERE name = ?1";
+    let sql =
+        "SELECT id, modseq, log_since, usage, emails, log_rows, uid_validity FROM account WHERE name = ?1";
     let read = |row: &Row<'_>| {
         Ok(AccountRow {
             id: row.get(0)?,
@@ -41,7 +42,8 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
-pub(super) const MAILBOX: &str = "SELECT id, parent, name, role, sort_order, subscribed, uid_validity, uid_next,
+pub(super) const MAILBOX: &str =
+    "SELECT id, parent, name, role, sort_order, subscribed, uid_validity, uid_next,
     highest_modseq, total, unseen, deleted, size, modseq, counts_modseq FROM mailbox";
 
 pub(super) fn mailbox(row: &Row<'_>) -> Result<Mailbox> {
@@ -122,11 +124,8 @@ pub(super) fn email_of(db: &Connection, account: i64, id: EmailId) -> Result<Opt
 /// Flags in one column and keywords in the next.
 fn flags(row: &Row<'_>, column: usize) -> Result<Flags> {
     let keywords = row.get_ref(column + 1)?.as_str()?;
-    let keywords = if keywords.is_empty() {
-        BTreeSet::new()
-    } else {
-        keywords.split(' ').map(str::to_owned).collect()
-    };
+    let keywords =
+        if keywords.is_empty() { BTreeSet::new() } else { keywords.split(' ').map(str::to_owned).collect() };
     Ok(Flags { system: row.get(column)?, keywords })
 }
 

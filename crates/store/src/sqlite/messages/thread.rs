@@ -16,7 +16,8 @@ pub(super) fn find(db: &Connection, account: i64, keys: &[u64]) -> Result<Option
     let mut select = db.prepare_cached("SELECT thread FROM reference WHERE account = ?1 AND hash = ?2")?;
     let mut found = None;
     for key in keys {
-        let thread = select.query_row(params![account, key.cast_signed()], |row| number(row, 0)).optional()?;
+        let thread =
+            select.query_row(params![account, key.cast_signed()], |row| number(row, 0)).optional()?;
         found = match (found, thread.map(ThreadId)) {
             (Some(known), Some(other)) => Some(std::cmp::min::<ThreadId>(known, other)),
             (known, other) => known.or(other),

@@ -11,11 +11,11 @@ use super::account::{Account, Altering, Stop};
 use super::email::NewEmail;
 use super::mailbox::Update;
 use super::rows::number;
+use crate::Deposit;
 use crate::messages::limits::{UPLOADS_BYTES_MAX, UPLOADS_MAX};
 use crate::messages::{AccountState, Alteration, Altered, MailboxId, Refusal, Room, alteration};
 use crate::spool::ContentFile;
 use crate::sqlite::write::{Effects, Place, Stored, integer, millis, remove_ended};
-use crate::Deposit;
 
 /// Uploads that are over which one piece of work removes.
 const SWEEP_MAX: i64 = 16;
@@ -42,14 +42,11 @@ impl NewContent {
             Place::File(file) => (file.loose.as_ref().map(|loose| &loose.name[..]), None),
         };
         self.is_written.store(true, Ordering::Relaxed);
-        let arguments = params![
-            integer(self.message.0),
-            integer(self.stored.size),
-            self.stored.checksum,
-            file,
-            content
-        ];
-        db.prepare_cached("INSERT INTO message VALUES (?1, 0, ?2, ?3, x'', ?4, ?5)")?.execute(arguments).map(drop)
+        let arguments =
+            params![integer(self.message.0), integer(self.stored.size), self.stored.checksum, file, content];
+        db.prepare_cached("INSERT INTO message VALUES (?1, 0, ?2, ?3, x'', ?4, ?5)")?
+            .execute(arguments)
+            .map(drop)
     }
 
     fn bytes(&self) -> usize {
@@ -310,7 +307,8 @@ fn sweep(account: &mut Account<'_>) -> Result<()> {
     let sql = "DELETE FROM upload WHERE message IN
                (SELECT message FROM upload WHERE account = ?1 AND until <= ?2 LIMIT ?3) RETURNING message";
     let mut delete = account.db.prepare_cached(sql)?;
-    let rows = delete.query_map(params![account.row.id, millis(account.now), SWEEP_MAX], |row| number(row, 0))?;
+    let rows =
+        delete.query_map(params![account.row.id, millis(account.now), SWEEP_MAX], |row| number(row, 0))?;
     for message in rows.collect::<Result<Vec<_>>>()? {
         remove_ended(account.db, MessageId(message), account.effects)?;
     }
