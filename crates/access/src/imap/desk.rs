@@ -4,6 +4,7 @@ use mail::{Address, ModSeq, SystemFlag, Timestamp, Uid, UidSet};
 use store::messages::{Entry, Refusal, Room};
 use store::{MessageStore, StoreError};
 use tokio::sync::watch;
+use wire::imap::{Names, Numbers};
 
 use super::view::{Expunges, Manner, View};
 
@@ -31,6 +32,8 @@ pub struct Desk<'a> {
     pub now: Timestamp,
     /// What the client understands.
     pub manner: Manner,
+    /// How texts are written.
+    pub names: Names,
     /// The mailbox.
     pub selected: &'a mut Selected,
     /// What is to be sent.
@@ -40,7 +43,7 @@ pub struct Desk<'a> {
 /// How a command ends. The texts are for people.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// Done; with a response code, if there is one.
+    /// Done; with a response code in its brackets, if there is one.
     Ok(Option<String>),
     /// Not done, or not wholly: the response code, and why.
     No(Option<String>, &'static str),
@@ -58,15 +61,15 @@ impl Ending {
 
     /// Some messages are gone, of which the client has not been told (RFC 5530 section 3, RFC 2180 section 4.1).
     pub fn gone() -> Ending {
-        Ending::No(Some("EXPUNGEISSUED".into()), "some of the messages no longer exist")
+        Ending::No(Some("[EXPUNGEISSUED]".into()), "some of the messages no longer exist")
     }
 
     /// Why the store has not done it.
     pub fn refused(refusal: &Refusal) -> Ending {
         match refusal {
-            Refusal::NoMailbox(_) => Ending::No(Some("TRYCREATE".into()), "there is no such mailbox"),
-            Refusal::OverQuota => Ending::No(Some("OVERQUOTA".into()), "the account would hold more than it may"),
-            Refusal::TooMany(..) => Ending::No(Some("LIMIT".into()), "there are too many"),
+            Refusal::NoMailbox(_) => Ending::No(Some("[TRYCREATE]".into()), "there is no such mailbox"),
+            Refusal::OverQuota => Ending::No(Some("[OVERQUOTA]".into()), "the account would hold more than it may"),
+            Refusal::TooMany(..) => Ending::No(Some("[LIMIT]".into()), "there are too many"),
             _ => Ending::No(None, "that cannot be done"),
         }
     }
@@ -137,19 +140,19 @@ impl Desk<'_> {
     }
 
     /// As client understands these UIDs: as they are, or as sequence numbers.
-    pub fn as_named(&self, uids: &UidSet, by: wire::imap::Numbers) -> UidSet {
+    pub fn as_named(&self, uids: &UidSet, by: Numbers) -> UidSet {
         match by {
-            wire::imap::Numbers::Uid => uids.clone(),
-            wire::imap::Numbers::Sequence => self.selected.view.places_of(uids),
+            Numbers::Uid => uids.clone(),
+            Numbers::Sequence => self.selected.view.places_of(uids),
         }
     }
 }
 
 /// Whether a client may be told that messages are gone while it is answered (RFC 9051 section 7.5.1): not if it counts.
-pub fn expunges(by: wire::imap::Numbers) -> Expunges {
+pub fn expunges(by: Numbers) -> Expunges {
     match by {
-        wire::imap::Numbers::Uid => Expunges::Tell,
-        wire::imap::Numbers::Sequence => Expunges::Withhold,
+        Numbers::Uid => Expunges::Tell,
+        Numbers::Sequence => Expunges::Withhold,
     }
 }
 

@@ -1,7 +1,5 @@
 //! Which fields of a header a client wants: HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 9051 section 6.4.5.1).
 
-use std::borrow::Cow;
-
 /// Which of the fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Which {
@@ -34,16 +32,6 @@ pub fn select(header: &[u8], names: &[String], which: Which) -> Vec<u8> {
     chosen
 }
 
-/// The octets from `first` on, `length` at most; none if they lie behind the end (RFC 9051 section 6.4.5, `<partial>`).
-pub fn partial(octets: Cow<'_, [u8]>, first: u32, length: u32) -> Cow<'_, [u8]> {
-    let from = usize::try_from(first).unwrap_or(usize::MAX).min(octets.len());
-    let to = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(octets.len());
-    match octets {
-        Cow::Borrowed(all) => Cow::Borrowed(&all[from..to]),
-        Cow::Owned(all) => Cow::Owned(all[from..to].to_vec()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,11 +44,5 @@ mod tests {
         assert_eq!(named, b"SUBJECT : long\r\n line\r\nTo: b\r\nsubject: 2\r\n\r\n");
         assert_eq!(select(header, &names, Which::Others), b"From: a@example.org\r\n\r\n");
         assert_eq!(select(b"", &names, Which::Named), b"\r\n");
-    }
-
-    #[test]
-    fn a_part_may_lie_behind_the_end() {
-        let of = |first, length| partial(Cow::Borrowed(b"0123456789"), first, length).into_owned();
-        assert_eq!((of(0, 4), of(8, 4), of(10, 1), of(u32::MAX, u32::MAX)), (b"0123".into(), b"89".into(), vec![], vec![]));
     }
 }

@@ -1,8 +1,8 @@
 //! Changes that a client makes in its selected mailbox: STORE, EXPUNGE, COPY, MOVE (RFC 9051, RFC 7162, RFC 4315).
 
-use mail::{Flags, ModSeq, Uid, UidSet};
+use mail::{Flags, ModSeq, UidSet};
 use store::messages::{Alteration, Altered, FlagChange, MailboxId, Refusal, Target};
-use wire::imap::{Numbers, SequenceSet};
+use wire::imap::{Numbers, SequenceSet, reply};
 
 use super::desk::{Broken, Desk, Ending, expunges};
 use super::view::Expunges;
@@ -61,7 +61,7 @@ impl Desk<'_> {
             let left = self.as_named(&left, by);
             return Ok(match left.is_empty() {
                 true => Ending::OK,
-                false => Ending::Ok(Some(format!("MODIFIED {left}"))),
+                false => Ending::Ok(Some(format!("[MODIFIED {left}]"))),
             });
         }
         let tell = by == Numbers::Sequence && answer == Answer::Flags && !missing.is_empty();
@@ -118,7 +118,7 @@ impl Desk<'_> {
             _ => false,
         };
         let wanted = some && (self.manner.condstore || self.manner.qresync);
-        wanted.then(|| format!("HIGHESTMODSEQ {}", self.selected.view.modseq()))
+        wanted.then(|| format!("[HIGHESTMODSEQ {}]", self.selected.view.modseq()))
     }
 
     /// COPY and MOVE (RFC 9051 sections 6.4.7 and 6.4.8, RFC 4315 section 3).
@@ -146,7 +146,9 @@ impl Desk<'_> {
             })
             .await?;
         let code = match &altered {
-            Ok(Altered::Copied { uid_validity, pairs }) => copy_uid(*uid_validity, pairs),
+            Ok(Altered::Copied { uid_validity, pairs }) => {
+                Some(reply::copy_uid(*uid_validity, pairs)).filter(|code| !code.is_empty())
+            }
             Ok(_) => None,
             Err(Refusal::NoMailbox(id)) if *id == from => return Err(Broken::MailboxGone),
             Err(refusal) => return Ok(Ending::refused(refusal)),
@@ -157,7 +159,7 @@ impl Desk<'_> {
         }
         // Before the EXPUNGEs, so that the client knows where its messages have gone (RFC 6851 section 4.3).
         if let Some(code) = code {
-            self.out.extend_from_slice(format!("* OK [{code}] moved\r\n").as_bytes());
+            self.out.extend_from_slice(format!("* OK {code} moved\r\n").as_bytes());
         }
         self.look(Expunges::Tell).await?;
         Ok(Ending::Ok(self.modseq_code(&altered)))
@@ -183,18 +185,4 @@ impl Desk<'_> {
         let mut outcome = self.store.alter(self.account, vec![alteration], self.room, self.now).await?;
         Ok((outcome.modseq, outcome.each.pop().unwrap_or(Ok(Altered::Done))))
     }
-}
-
-/// Where copies are, by where their originals are (RFC 4315 section 3); the sets go in step.
-fn copy_uid(uid_validity: u32, pairs: &[(Uid, Uid)]) -> Option<String> {
-    if pairs.is_empty() {
-        return None;
-    }
-    let rising = pairs.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1);
-    let list = |uids: &mut dyn Iterator<Item = Uid>| match rising {
-        true => uids.collect::<UidSet>().to_string(),
-        false => uids.map(|uid| uid.to_string()).collect::<Vec<_>>().join(","),
-    };
-    let (from, to) = (list(&mut pairs.iter().map(|pair| pair.0)), list(&mut pairs.iter().map(|pair| pair.1)));
-    Some(format!("COPYUID {uid_validity} {from} {to}"))
 }

@@ -8,6 +8,7 @@ use mail::{Address, SystemFlag, Timestamp, Uid, UidSet};
 use store::messages::{Criterion, Filter, Mailbox, MailboxId, Query, Sort, SortKey};
 use store::{KeyChange, KeyValues, MessageStore, StoreError};
 use wire::imap::command::{Qresync, Select};
+use wire::imap::print;
 
 use super::desk::Selected;
 use super::ids;
@@ -58,13 +59,15 @@ pub async fn open(
 
 impl Opening<'_> {
     async fn describe(&self, mailbox: &Mailbox, view: &View, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        view.tell_flag_names(self.manner, out);
-        out.extend_from_slice(b"* OK [PERMANENTFLAGS (");
-        if !view.read_only {
-            view.flag_names(self.manner, out);
-            out.extend_from_slice(b" \\*");
+        view.tell_flag_names(out);
+        out.extend_from_slice(b"* OK [PERMANENTFLAGS ");
+        if view.read_only {
+            out.extend_from_slice(b"()] nothing is changed here\r\n");
+        } else {
+            print::flags(out, &view.flag_names());
+            out.pop();
+            out.extend_from_slice(b" \\*)] these are kept\r\n");
         }
-        out.extend_from_slice(b")] these are kept\r\n");
         line(out, format_args!("* {} EXISTS", view.exists()));
         if !self.manner.rev2 {
             line(out, format_args!("* {} RECENT", view.recent()));

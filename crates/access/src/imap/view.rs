@@ -9,7 +9,7 @@ use std::io::Write;
 
 use mail::{Flags, ModSeq, SystemFlag, Uid, UidSet};
 use store::messages::{Entry, Mailbox, MailboxChanges, MailboxId};
-use wire::imap::{Numbers, SequenceSet};
+use wire::imap::{Numbers, SequenceSet, print};
 
 /// Keywords whose names a session is told at most; more are used without an announcement.
 const KEYWORDS_TOLD_MAX: usize = 256;
@@ -205,9 +205,9 @@ impl View {
     }
 
     fn tell_exists(&self, manner: Manner, out: &mut Vec<u8>) {
-        print(out, format_args!("* {} EXISTS\r\n", self.exists()));
+        say(out, format_args!("* {} EXISTS\r\n", self.exists()));
         if !manner.rev2 {
-            print(out, format_args!("* {} RECENT\r\n", self.recent()));
+            say(out, format_args!("* {} RECENT\r\n", self.recent()));
         }
     }
 
@@ -223,12 +223,11 @@ impl View {
     /// Says the flags of a message, with its UID: clients that do not count have no doubt then.
     pub fn tell_entry(&mut self, entry: &Entry, manner: Manner, out: &mut Vec<u8>) {
         let Some(number) = self.number(entry.uid) else { return };
-        self.announce(&entry.flags, manner, out);
-        print(out, format_args!("* {number} FETCH (UID {} FLAGS (", entry.uid));
-        flags(&entry.flags, self.is_recent(entry.uid) && !manner.rev2, out);
-        out.push(b')');
+        self.announce(&entry.flags, out);
+        say(out, format_args!("* {number} FETCH (UID {} FLAGS ", entry.uid));
+        flags(out, &entry.flags, self.is_recent(entry.uid) && !manner.rev2);
         if manner.condstore {
-            print(out, format_args!(" MODSEQ ({})", entry.modseq));
+            say(out, format_args!(" MODSEQ ({})", entry.modseq));
         }
         out.extend_from_slice(b")\r\n");
     }
@@ -236,7 +235,7 @@ impl View {
     /// Says the modification sequence of a message, of which the client knows the flags (RFC 7162 section 3.1.3).
     pub fn tell_modseq(&self, entry: &Entry, out: &mut Vec<u8>) {
         if let Some(number) = self.number(entry.uid) {
-            print(out, format_args!("* {number} FETCH (UID {} MODSEQ ({}))\r\n", entry.uid, entry.modseq));
+            say(out, format_args!("* {number} FETCH (UID {} MODSEQ ({}))\r\n", entry.uid, entry.modseq));
         }
     }
 
@@ -247,11 +246,11 @@ impl View {
         }
         let gone = std::mem::take(&mut self.gone);
         if manner.qresync {
-            print(out, format_args!("* VANISHED {gone}\r\n"));
+            say(out, format_args!("* VANISHED {gone}\r\n"));
         } else {
             let places: Vec<_> = self.places_of(&gone).ranges().collect();
             for number in places.into_iter().rev().flat_map(Iterator::rev) {
-                print(out, format_args!("* {number} EXPUNGE\r\n"));
+                say(out, format_args!("* {number} EXPUNGE\r\n"));
             }
         }
         self.uids = self.uids.without(&gone);
@@ -267,7 +266,7 @@ impl View {
     }
 
     /// Says which flags there are, if these have a keyword that the client has not heard of.
-    pub fn announce(&mut self, those: &Flags, manner: Manner, out: &mut Vec<u8>) {
+    pub fn announce(&mut self, those: &Flags, out: &mut Vec<u8>) {
         let before = self.keywords.len();
         for keyword in &those.keywords {
             if self.keywords.len() < KEYWORDS_TOLD_MAX && !self.keywords.contains(keyword) {
@@ -275,21 +274,21 @@ impl View {
             }
         }
         if self.keywords.len() != before {
-            self.tell_flag_names(manner, out);
+            self.tell_flag_names(out);
         }
     }
 
     /// Says which flags there are: FLAGS (RFC 9051 section 7.3.5).
-    pub fn tell_flag_names(&self, manner: Manner, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"* FLAGS (");
-        self.flag_names(manner, out);
-        out.extend_from_slice(b")\r\n");
+    pub fn tell_flag_names(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"* FLAGS ");
+        print::flags(out, &self.flag_names());
+        out.extend_from_slice(b"\r\n");
     }
 
-    /// The names of the flags that there are.
-    pub fn flag_names(&self, _manner: Manner, out: &mut Vec<u8>) {
-        let all = Flags { system: SystemFlag::ALL.iter().fold(0, |all, flag| all | *flag as u8), keywords: self.keywords.clone() };
-        flags(&all, false, out);
+    /// The flags that there are.
+    pub fn flag_names(&self) -> Flags {
+        let system = SystemFlag::ALL.iter().fold(0, |all, flag| all | *flag as u8);
+        Flags { system, keywords: self.keywords.clone() }
     }
 }
 
@@ -321,19 +320,16 @@ impl Numbering<'_> {
     }
 }
 
-/// Prints flags, as between the parentheses.
-pub fn flags(those: &Flags, recent: bool, out: &mut Vec<u8>) {
-    let system = SystemFlag::ALL.into_iter().filter(|flag| those.has(*flag)).map(SystemFlag::imap);
-    let names = system.chain(those.keywords.iter().map(String::as_str)).chain(recent.then_some("\\Recent"));
-    for (index, name) in names.enumerate() {
-        if index > 0 {
-            out.push(b' ');
-        }
-        out.extend_from_slice(name.as_bytes());
+/// Writes flags in parentheses.
+pub fn flags(out: &mut Vec<u8>, those: &Flags, recent: bool) {
+    print::flags(out, those);
+    if recent {
+        out.pop();
+        out.extend_from_slice(if those.is_empty() { b"\\Recent)" } else { b" \\Recent)" });
     }
 }
 
-fn print(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
+fn say(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     out.write_fmt(arguments).expect("writing to memory does not fail");
 }
 

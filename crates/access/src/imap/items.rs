@@ -1,0 +1,276 @@
+//! Writes one answer of FETCH: what was asked of one message (RFC 9051 section 7.5.2).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use mail::digest::{self, Digest, Structure};
+use store::messages::Entry;
+use wire::imap::fetch::{Item, Partial, Section, SectionText};
+use wire::imap::structure::{self, Extent};
+use wire::imap::{Names, date, print};
+
+use super::{ids, sections, view};
+
+/// What must be read of each message, and done to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Needs {
+    /// What it says about itself.
+    pub digest: bool,
+    /// Its content.
+    pub content: bool,
+    /// It is marked as read.
+    pub seen: bool,
+}
+
+impl Needs {
+    /// Of these items.
+    pub fn of(items: &[Item]) -> Needs {
+        let mut needs = Needs::default();
+        for item in items {
+            needs.seen |= item.sets_seen();
+            match item {
+                Item::Uid | Item::Flags | Item::InternalDate | Item::Size | Item::ModSeq => {}
+                Item::EmailId | Item::ThreadId | Item::SaveDate => {}
+                Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview(_) => needs.digest = true,
+                Item::BinarySize(path) => needs.digest |= !path.is_empty(),
+                Item::Rfc822 | Item::Rfc822Header | Item::Rfc822Text | Item::Section(..) | Item::Binary(..) => {
+                    (needs.digest, needs.content) = (true, true);
+                }
+            }
+        }
+        needs
+    }
+}
+
+/// A message that is told of.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// Its sequence number.
+    pub number: u32,
+    /// Its place.
+    pub entry: &'a Entry,
+    /// What it says about itself, if that was read.
+    pub digest: Option<&'a Bytes>,
+    /// Its content, if that was read.
+    pub content: Option<&'a Bytes>,
+    /// Whether it is recent.
+    pub recent: bool,
+    /// How texts are written.
+    pub names: Names,
+}
+
+/// Writes the answer; says whether all could be decoded.
+pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
+    let made;
+    let record: &[u8] = match (message.digest, message.content) {
+        (Some(record), _) => record,
+        (None, Some(content)) => {
+            made = digest::digest(content);
+            &made
+        }
+        (None, None) => &[],
+    };
+    let needs = Needs::of(items);
+    let digest = if needs.digest { Digest::read(record) } else { Digest::default() };
+    let content: &[u8] = message.content.map_or(&[], |content| content);
+    let mut whole = true;
+    out.extend_from_slice(b"* ");
+    print::number(out, u64::from(message.number));
+    out.extend_from_slice(b" FETCH (");
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        match item {
+            Item::Rfc822 => answer(out, b"RFC822", &section(SectionText::All), None, content, &digest),
+            Item::Rfc822Header => answer(out, b"RFC822.HEADER", &section(SectionText::Header), None, content, &digest),
+            Item::Rfc822Text => answer(out, b"RFC822.TEXT", &section(SectionText::Text), None, content, &digest),
+            Item::Section(wanted, partial, _) => {
+                let mut name = b"BODY".to_vec();
+                section_name(wanted, &mut name, message.names);
+                answer(out, &name, wanted, *partial, content, &digest);
+            }
+            Item::Binary(path, partial, _) => whole &= binary(out, path, *partial, content, &digest),
+            Item::BinarySize(path) => whole &= binary_size(out, path, message.entry.size, &digest),
+            Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview(_) => {
+                described(out, item, &digest, message.names);
+            }
+            _ => placed(out, item, message),
+        }
+    }
+    out.extend_from_slice(b")\r\n");
+    whole
+}
+
+/// What the entry says.
+fn placed(out: &mut Vec<u8>, item: &Item, message: &Message<'_>) {
+    let entry = message.entry;
+    let mut name = |text: &[u8]| out.extend_from_slice(text);
+    match item {
+        Item::Uid => {
+            name(b"UID ");
+            print::number(out, u64::from(entry.uid));
+        }
+        Item::Flags => {
+            name(b"FLAGS ");
+            view::flags(out, &entry.flags, message.recent);
+        }
+        Item::InternalDate => {
+            name(b"INTERNALDATE \"");
+            date::print_date_time(out, entry.received_at);
+            out.push(b'"');
+        }
+        Item::Size => {
+            name(b"RFC822.SIZE ");
+            print::number(out, entry.size);
+        }
+        Item::ModSeq => {
+            name(b"MODSEQ (");
+            print::number(out, entry.modseq.0);
+            out.push(b')');
+        }
+        Item::EmailId => name(format!("EMAILID ({})", ids::email(entry.email)).as_bytes()),
+        Item::ThreadId => name(format!("THREADID ({})", ids::thread(entry.thread)).as_bytes()),
+        Item::SaveDate => {
+            name(b"SAVEDATE \"");
+            date::print_date_time(out, entry.saved_at);
+            out.push(b'"');
+        }
+        _ => {}
+    }
+}
+
+/// What the digest says.
+fn described(out: &mut Vec<u8>, item: &Item, digest: &Digest<'_>, names: Names) {
+    match item {
+        Item::Envelope => {
+            out.extend_from_slice(b"ENVELOPE ");
+            structure::envelope(out, &digest.envelope, names);
+        }
+        Item::Body => {
+            out.extend_from_slice(b"BODY ");
+            structure::body(out, &digest.parts, Extent::Basic, names);
+        }
+        Item::BodyStructure => {
+            out.extend_from_slice(b"BODYSTRUCTURE ");
+            structure::body(out, &digest.parts, Extent::Extended, names);
+        }
+        _ => {
+            out.extend_from_slice(b"PREVIEW ");
+            print::string(out, digest.preview.as_bytes(), names);
+        }
+    }
+}
+
+fn section(text: SectionText) -> Section {
+    Section { path: Vec::new(), text }
+}
+
+fn answer(
+    out: &mut Vec<u8>,
+    name: &[u8],
+    wanted: &Section,
+    part: Option<Partial>,
+    content: &[u8],
+    digest: &Digest<'_>,
+) {
+    out.extend_from_slice(name);
+    origin(out, part);
+    out.push(b' ');
+    match sections::section(content, digest, wanted) {
+        None => out.extend_from_slice(b"NIL"),
+        // Not `literal8`, whatever is in it: this item cannot have one (RFC 9051 section 9, msg-att-static).
+        Some(octets) => literal(out, b"{", &sections::partial(octets, part)),
+    }
+}
+
+fn literal(out: &mut Vec<u8>, open: &[u8], octets: &[u8]) {
+    out.extend_from_slice(open);
+    print::number(out, octets.len() as u64);
+    out.extend_from_slice(b"}\r\n");
+    out.extend_from_slice(octets);
+}
+
+fn origin(out: &mut Vec<u8>, partial: Option<Partial>) {
+    if let Some(partial) = partial {
+        out.push(b'<');
+        print::number(out, partial.offset);
+        out.push(b'>');
+    }
+}
+
+fn path_name(path: &[u32], out: &mut Vec<u8>) {
+    for (index, number) in path.iter().enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        print::number(out, u64::from(*number));
+    }
+}
+
+fn section_name(section: &Section, out: &mut Vec<u8>, names: Names) {
+    out.push(b'[');
+    path_name(&section.path, out);
+    let dot = if section.path.is_empty() { "" } else { "." };
+    let (word, fields): (&str, &[String]) = match &section.text {
+        SectionText::All => ("", &[]),
+        SectionText::Header => ("HEADER", &[]),
+        SectionText::HeaderFields(fields) => ("HEADER.FIELDS", fields),
+        SectionText::HeaderFieldsNot(fields) => ("HEADER.FIELDS.NOT", fields),
+        SectionText::Text => ("TEXT", &[]),
+        SectionText::Mime => ("MIME", &[]),
+    };
+    if !word.is_empty() {
+        out.extend_from_slice(dot.as_bytes());
+        out.extend_from_slice(word.as_bytes());
+    }
+    for (index, field) in fields.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b" (" } else { b" " });
+        print::astring(out, field, names);
+    }
+    if !fields.is_empty() {
+        out.push(b')');
+    }
+    out.push(b']');
+}
+
+/// BINARY: a part, decoded (RFC 3516 section 4.3).
+fn binary(out: &mut Vec<u8>, path: &[u32], part: Option<Partial>, content: &[u8], digest: &Digest<'_>) -> bool {
+    out.extend_from_slice(b"BINARY[");
+    path_name(path, out);
+    out.push(b']');
+    origin(out, part);
+    out.push(b' ');
+    let found = if path.is_empty() { None } else { sections::part_at(&digest.parts, path) };
+    let octets = match found.and_then(|found| digest.parts.get(found)) {
+        _ if path.is_empty() => Cow::Borrowed(content),
+        Some(found) if found.structure == Structure::Leaf && !found.has_known_encoding() => {
+            out.extend_from_slice(b"NIL");
+            return false;
+        }
+        Some(found) => digest::part(content, found),
+        None => {
+            out.extend_from_slice(b"NIL");
+            return true;
+        }
+    };
+    let octets = sections::partial(octets, part);
+    let open: &[u8] = if octets.contains(&0) { b"~{" } else { b"{" };
+    literal(out, open, &octets);
+    true
+}
+
+fn binary_size(out: &mut Vec<u8>, path: &[u32], size: u64, digest: &Digest<'_>) -> bool {
+    out.extend_from_slice(b"BINARY.SIZE[");
+    path_name(path, out);
+    out.extend_from_slice(b"] ");
+    let found = sections::part_at(&digest.parts, path).and_then(|found| digest.parts.get(found));
+    let (size, known) = match found {
+        _ if path.is_empty() => (size, true),
+        Some(found) if found.structure == Structure::Leaf => (found.decoded_size, found.has_known_encoding()),
+        Some(found) => (found.body.end.saturating_sub(found.body.start), true),
+        None => (0, true),
+    };
+    print::number(out, if known { size } else { 0 });
+    known
+}
