@@ -1,10 +1,10 @@
 //! IMAP4rev2 and IMAP4rev1 sessions (RFC 9051, RFC 3501).
 
-mod criteria;
-mod desk;
-mod fields;
-mod filing;
-mod finding;
-mod ids;
-mod select;
-mod view;
+pub mod criteria;
+pub mod desk;
+pub mod fields;
+pub mod filing;
+pub mod finding;
+pub mod ids;
+pub mod select;
+pub mod view;

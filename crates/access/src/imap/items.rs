@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use mail::digest::{self, Digest, Structure};
+use mail::digest::{self, Digest, Part, Structure};
 use store::messages::Entry;
 use wire::imap::fetch::{Item, Partial, Section, SectionText};
 use wire::imap::structure::{self, Extent};
@@ -16,6 +16,8 @@ use super::{ids, sections, view};
 pub struct Needs {
     /// What it says about itself.
     pub digest: bool,
+    /// How it is made.
+    pub parts: bool,
     /// Its content.
     pub content: bool,
     /// It is marked as read.
@@ -31,10 +33,14 @@ impl Needs {
             match item {
                 Item::Uid | Item::Flags | Item::InternalDate | Item::Size | Item::ModSeq => {}
                 Item::EmailId | Item::ThreadId | Item::SaveDate => {}
-                Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview(_) => needs.digest = true,
-                Item::BinarySize(path) => needs.digest |= !path.is_empty(),
-                Item::Rfc822 | Item::Rfc822Header | Item::Rfc822Text | Item::Section(..) | Item::Binary(..) => {
-                    (needs.digest, needs.content) = (true, true);
+                Item::Envelope | Item::Preview(_) => needs.digest = true,
+                Item::Body | Item::BodyStructure | Item::BinarySize(_) => {
+                    (needs.digest, needs.parts) = (true, true);
+                }
+                Item::Rfc822 => needs.content = true,
+                Item::Section(section, ..) if *section == Section::default() => needs.content = true,
+                Item::Rfc822Header | Item::Rfc822Text | Item::Section(..) | Item::Binary(..) => {
+                    (needs.digest, needs.parts, needs.content) = (true, true, true);
                 }
             }
         }
@@ -61,17 +67,10 @@ pub struct Message<'a> {
 
 /// Writes the answer; says whether all could be decoded.
 pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
-    let made;
-    let record: &[u8] = match (message.digest, message.content) {
-        (Some(record), _) => record,
-        (None, Some(content)) => {
-            made = digest::digest(content);
-            &made
-        }
-        (None, None) => &[],
-    };
     let needs = Needs::of(items);
-    let digest = if needs.digest { Digest::read(record) } else { Digest::default() };
+    let record: &[u8] = message.digest.map_or(&[], |record| record);
+    let digest = if needs.digest { Digest::read(record).within(message.entry.size) } else { Digest::default() };
+    let parts = if needs.parts { digest.parts() } else { Vec::new() };
     let content: &[u8] = message.content.map_or(&[], |content| content);
     let mut whole = true;
     out.extend_from_slice(b"* ");
@@ -82,18 +81,18 @@ pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
             out.push(b' ');
         }
         match item {
-            Item::Rfc822 => answer(out, b"RFC822", &section(SectionText::All), None, content, &digest),
-            Item::Rfc822Header => answer(out, b"RFC822.HEADER", &section(SectionText::Header), None, content, &digest),
-            Item::Rfc822Text => answer(out, b"RFC822.TEXT", &section(SectionText::Text), None, content, &digest),
+            Item::Rfc822 => answer(out, b"RFC822", &section(SectionText::All), None, content, &parts),
+            Item::Rfc822Header => answer(out, b"RFC822.HEADER", &section(SectionText::Header), None, content, &parts),
+            Item::Rfc822Text => answer(out, b"RFC822.TEXT", &section(SectionText::Text), None, content, &parts),
             Item::Section(wanted, partial, _) => {
                 let mut name = b"BODY".to_vec();
                 section_name(wanted, &mut name, message.names);
-                answer(out, &name, wanted, *partial, content, &digest);
+                answer(out, &name, wanted, *partial, content, &parts);
             }
-            Item::Binary(path, partial, _) => whole &= binary(out, path, *partial, content, &digest),
-            Item::BinarySize(path) => whole &= binary_size(out, path, message.entry.size, &digest),
+            Item::Binary(path, partial, _) => whole &= binary(out, path, *partial, content, &parts),
+            Item::BinarySize(path) => whole &= binary_size(out, path, message.entry.size, &parts),
             Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview(_) => {
-                described(out, item, &digest, message.names);
+                described(out, item, (&digest, &parts), message.names);
             }
             _ => placed(out, item, message),
         }
@@ -141,7 +140,7 @@ fn placed(out: &mut Vec<u8>, item: &Item, message: &Message<'_>) {
 }
 
 /// What the digest says.
-fn described(out: &mut Vec<u8>, item: &Item, digest: &Digest<'_>, names: Names) {
+fn described(out: &mut Vec<u8>, item: &Item, (digest, parts): (&Digest<'_>, &[Part<'_>]), names: Names) {
     match item {
         Item::Envelope => {
             out.extend_from_slice(b"ENVELOPE ");
@@ -149,11 +148,11 @@ fn described(out: &mut Vec<u8>, item: &Item, digest: &Digest<'_>, names: Names) 
         }
         Item::Body => {
             out.extend_from_slice(b"BODY ");
-            structure::body(out, &digest.parts, Extent::Basic, names);
+            structure::body(out, parts, Extent::Basic, names);
         }
         Item::BodyStructure => {
             out.extend_from_slice(b"BODYSTRUCTURE ");
-            structure::body(out, &digest.parts, Extent::Extended, names);
+            structure::body(out, parts, Extent::Extended, names);
         }
         _ => {
             out.extend_from_slice(b"PREVIEW ");
@@ -172,12 +171,12 @@ fn answer(
     wanted: &Section,
     part: Option<Partial>,
     content: &[u8],
-    digest: &Digest<'_>,
+    parts: &[Part<'_>],
 ) {
     out.extend_from_slice(name);
     origin(out, part);
     out.push(b' ');
-    match sections::section(content, digest, wanted) {
+    match sections::section(content, parts, wanted) {
         None => out.extend_from_slice(b"NIL"),
         // Not `literal8`, whatever is in it: this item cannot have one (RFC 9051 section 9, msg-att-static).
         Some(octets) => literal(out, b"{", &sections::partial(octets, part)),
@@ -235,14 +234,14 @@ fn section_name(section: &Section, out: &mut Vec<u8>, names: Names) {
 }
 
 /// BINARY: a part, decoded (RFC 3516 section 4.3).
-fn binary(out: &mut Vec<u8>, path: &[u32], part: Option<Partial>, content: &[u8], digest: &Digest<'_>) -> bool {
+fn binary(out: &mut Vec<u8>, path: &[u32], part: Option<Partial>, content: &[u8], parts: &[Part<'_>]) -> bool {
     out.extend_from_slice(b"BINARY[");
     path_name(path, out);
     out.push(b']');
     origin(out, part);
     out.push(b' ');
-    let found = if path.is_empty() { None } else { sections::part_at(&digest.parts, path) };
-    let octets = match found.and_then(|found| digest.parts.get(found)) {
+    let found = if path.is_empty() { None } else { digest::find(parts, path) };
+    let octets = match found.and_then(|found| parts.get(found)) {
         _ if path.is_empty() => Cow::Borrowed(content),
         Some(found) if found.structure == Structure::Leaf && !found.has_known_encoding() => {
             out.extend_from_slice(b"NIL");
@@ -260,11 +259,11 @@ fn binary(out: &mut Vec<u8>, path: &[u32], part: Option<Partial>, content: &[u8]
     true
 }
 
-fn binary_size(out: &mut Vec<u8>, path: &[u32], size: u64, digest: &Digest<'_>) -> bool {
+fn binary_size(out: &mut Vec<u8>, path: &[u32], size: u64, parts: &[Part<'_>]) -> bool {
     out.extend_from_slice(b"BINARY.SIZE[");
     path_name(path, out);
     out.extend_from_slice(b"] ");
-    let found = sections::part_at(&digest.parts, path).and_then(|found| digest.parts.get(found));
+    let found = digest::find(parts, path).and_then(|found| parts.get(found));
     let (size, known) = match found {
         _ if path.is_empty() => (size, true),
         Some(found) if found.structure == Structure::Leaf => (found.decoded_size, found.has_known_encoding()),

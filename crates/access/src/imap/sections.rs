@@ -3,63 +3,30 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use mail::digest::{Digest, Part, Structure};
+use mail::digest::{self, Part};
 use wire::imap::fetch::{Partial, Section, SectionText};
 
 use super::fields::{Which, select};
 
 /// The bytes that a section names; `None` if there is no such part.
-pub fn section<'c>(content: &'c [u8], digest: &Digest<'_>, section: &Section) -> Option<Cow<'c, [u8]>> {
-    let parts = &digest.parts;
-    let message = match &section.path[..] {
-        [] => Some(0),
-        path => {
-            let part = part_at(parts, path)?;
-            match section.text {
-                SectionText::All => return Some(Cow::Borrowed(slice(content, &parts.get(part)?.body))),
-                SectionText::Mime => return Some(Cow::Borrowed(slice(content, &parts.get(part)?.header))),
-                _ => message_in(parts, part),
-            }
-        }
-    };
-    // Header and text are those of a message; other parts have none.
-    let whole = parts.get(message?)?;
-    let header = slice(content, &whole.header);
-    Some(match &section.text {
-        SectionText::All | SectionText::Mime => Cow::Borrowed(content),
-        SectionText::Header => Cow::Borrowed(header),
-        SectionText::HeaderFields(names) => Cow::Owned(select(header, names, Which::Named)),
-        SectionText::HeaderFieldsNot(names) => Cow::Owned(select(header, names, Which::Others)),
-        SectionText::Text => Cow::Borrowed(slice(content, &whole.body)),
-    })
-}
-
-/// The part with this number: an index into all parts.
-pub fn part_at(parts: &[Part<'_>], path: &[u32]) -> Option<usize> {
-    let (mut at, mut is_message) = (0, true);
-    for number in path {
-        if !is_message && parts.get(at)?.structure == Structure::Message {
-            (at, is_message) = (message_in(parts, at)?, true);
-        }
-        match (parts.get(at)?.structure, is_message) {
-            (Structure::Multipart, _) => at = children(parts, at).nth(usize::try_from(number.checked_sub(1)?).ok()?)?,
-            // The body of a message without parts is its part 1.
-            (Structure::Message | Structure::Leaf, true) if *number == 1 => {}
-            _ => return None,
-        }
-        is_message = false;
+pub fn section<'c>(content: &'c [u8], parts: &[Part<'_>], section: &Section) -> Option<Cow<'c, [u8]>> {
+    if section.path.is_empty() && section.text == SectionText::All {
+        return Some(Cow::Borrowed(content));
     }
-    Some(at)
-}
-
-/// The message that is in this part.
-fn message_in(parts: &[Part<'_>], part: usize) -> Option<usize> {
-    (parts.get(part)?.structure == Structure::Message).then(|| children(parts, part).next()).flatten()
-}
-
-fn children<'p>(parts: &'p [Part<'_>], of: usize) -> impl Iterator<Item = usize> + 'p {
-    let later = parts.iter().enumerate().skip(of + 1);
-    later.filter(move |(_, part)| part.parent == Some(of)).map(|(index, _)| index)
+    let what = match section.text {
+        SectionText::All => digest::Section::Body,
+        SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_) => {
+            digest::Section::Header
+        }
+        SectionText::Text => digest::Section::Text,
+        SectionText::Mime => digest::Section::Mime,
+    };
+    let found = slice(content, &digest::cut(parts, &section.path, what)?);
+    Some(match &section.text {
+        SectionText::HeaderFields(names) => Cow::Owned(select(found, names, Which::Named)),
+        SectionText::HeaderFieldsNot(names) => Cow::Owned(select(found, names, Which::Others)),
+        SectionText::All | SectionText::Header | SectionText::Text | SectionText::Mime => Cow::Borrowed(found),
+    })
 }
 
 fn slice<'c>(content: &'c [u8], range: &Range<u64>) -> &'c [u8] {
