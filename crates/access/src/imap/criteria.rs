@@ -26,15 +26,20 @@ pub fn filter(key: &Key, view: &View, now: Timestamp) -> Result<Filter, NoSuchNu
         Key::Uid(set) => is(Criterion::Uids(view.named(set, Numbers::Uid)?)),
         Key::Before(day) => is(Criterion::Before(midnight(*day))),
         Key::Since(day) => is(Criterion::Since(midnight(*day))),
-        Key::On(day) => Ok(both(Criterion::Since(midnight(*day)), Criterion::Before(midnight(day.saturating_add(1))))),
+        Key::On(day) => {
+            Ok(both(Criterion::Since(midnight(*day)), Criterion::Before(midnight(day.saturating_add(1)))))
+        }
         Key::SentBefore(day) => is(Criterion::SentBefore(*day)),
         Key::SentSince(day) => is(Criterion::SentSince(*day)),
-        Key::SentOn(day) => Ok(both(Criterion::SentSince(*day), Criterion::SentBefore(day.saturating_add(1)))),
+        Key::SentOn(day) => {
+            Ok(both(Criterion::SentSince(*day), Criterion::SentBefore(day.saturating_add(1))))
+        }
         Key::SavedBefore(day) => is(Criterion::SavedBefore(midnight(*day))),
         Key::SavedSince(day) => is(Criterion::SavedSince(midnight(*day))),
-        Key::SavedOn(day) => {
-            Ok(both(Criterion::SavedSince(midnight(*day)), Criterion::SavedBefore(midnight(day.saturating_add(1)))))
-        }
+        Key::SavedOn(day) => Ok(both(
+            Criterion::SavedSince(midnight(*day)),
+            Criterion::SavedBefore(midnight(day.saturating_add(1))),
+        )),
         Key::SaveDateSupported => Ok(Filter::And(Vec::new())),
         Key::Older(seconds) => is(Criterion::Before(ago(now, *seconds).plus_seconds(1))),
         Key::Younger(seconds) => is(Criterion::Since(ago(now, *seconds))),
@@ -88,5 +93,7 @@ fn midnight(day: i64) -> Timestamp {
 }
 
 fn ago(now: Timestamp, seconds: u32) -> Timestamp {
-    Timestamp::EPOCH.plus_seconds(i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(i64::from(seconds)).max(0))
+    Timestamp::EPOCH.plus_seconds(
+        i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(i64::from(seconds)).max(0),
+    )
 }

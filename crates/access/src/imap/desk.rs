@@ -68,7 +68,9 @@ impl Ending {
     pub fn refused(refusal: &Refusal) -> Ending {
         match refusal {
             Refusal::NoMailbox(_) => Ending::No(Some("[TRYCREATE]".into()), "there is no such mailbox"),
-            Refusal::OverQuota => Ending::No(Some("[OVERQUOTA]".into()), "the account would hold more than it may"),
+            Refusal::OverQuota => {
+                Ending::No(Some("[OVERQUOTA]".into()), "the account would hold more than it may")
+            }
             Refusal::TooMany(..) => Ending::No(Some("[LIMIT]".into()), "there are too many"),
             _ => Ending::No(None, "that cannot be done"),
         }

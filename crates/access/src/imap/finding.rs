@@ -42,7 +42,11 @@ impl Desk<'_> {
     }
 
     /// What the store finds among the messages that the client knows of.
-    pub(super) async fn found(&mut self, key: &wire::imap::search::Key, sort: Vec<Order>) -> Result<Option<Found>, Broken> {
+    pub(super) async fn found(
+        &mut self,
+        key: &wire::imap::search::Key,
+        sort: Vec<Order>,
+    ) -> Result<Option<Found>, Broken> {
         let view = &self.selected.view;
         let Ok(filter) = criteria::filter(key, view, self.now) else { return Ok(None) };
         let query = Query { mailbox: Some(view.mailbox), filter, sort, collapse_threads: false, limit: None };
@@ -85,7 +89,8 @@ impl Desk<'_> {
             all: all.then(|| reply::in_order(numbers.iter().copied())),
             count: count.then_some(numbers.len() as u64),
             modseq: told,
-            partial: partial.map(|places| (places, reply::in_order(at_places(&numbers, places).iter().copied()))),
+            partial: partial
+                .map(|places| (places, reply::in_order(at_places(&numbers, places).iter().copied()))),
         };
         reply::esearch(self.out, tag, &esearch);
         Ok(())

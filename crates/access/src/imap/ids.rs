@@ -20,6 +20,7 @@ pub fn thread(id: ThreadId) -> String {
 /// The number in an id that begins with this letter.
 pub fn parse(id: &str, letter: char) -> Option<u64> {
     let digits = id.strip_prefix(letter)?;
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let plain =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     plain.then(|| digits.parse().ok()).flatten()
 }

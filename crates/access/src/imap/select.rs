@@ -106,16 +106,27 @@ impl Opening<'_> {
         let value = self.values.value(RECENT_SPACE, &key, self.now).await?;
         let from = value.and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok()).unwrap_or(1);
         if from < mailbox.uid_next && !read_only {
-            self.values.change(vec![recent_told(self.account, mailbox.id, mailbox.uid_validity, mailbox.uid_next)], self.now).await?;
+            self.values
+                .change(
+                    vec![recent_told(self.account, mailbox.id, mailbox.uid_validity, mailbox.uid_next)],
+                    self.now,
+                )
+                .await?;
         }
         Ok(from)
     }
 
     /// Says what has changed since the client was here (RFC 7162 section 3.2.5.1).
-    async fn resynchronise(&self, view: &mut View, known: &Qresync, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    async fn resynchronise(
+        &self,
+        view: &mut View,
+        known: &Qresync,
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
         let changes = self.store.mailbox_changes(self.account, view.mailbox, known.modseq).await?;
         let Some(changes) = changes else { return Ok(()) };
-        let had = known.known.clone().unwrap_or_else(|| UidSet::range(1, view.uid_next().saturating_sub(1).max(1)));
+        let had =
+            known.known.clone().unwrap_or_else(|| UidSet::range(1, view.uid_next().saturating_sub(1).max(1)));
         let gone = if changes.forgotten { had } else { changes.vanished.and(&had) };
         let gone = gone.without(view.uids());
         if !gone.is_empty() {
@@ -130,7 +141,12 @@ impl Opening<'_> {
 
 /// Sessions have been told of the messages before this UID.
 pub fn recent_told(account: &Address, mailbox: MailboxId, uid_validity: u32, uid_next: Uid) -> KeyChange {
-    KeyChange::put(RECENT_SPACE, &recent_key(account, mailbox, uid_validity), Bytes::from(uid_next.to_string()), None)
+    KeyChange::put(
+        RECENT_SPACE,
+        &recent_key(account, mailbox, uid_validity),
+        Bytes::from(uid_next.to_string()),
+        None,
+    )
 }
 
 fn recent_key(account: &Address, mailbox: MailboxId, uid_validity: u32) -> Vec<u8> {

@@ -125,7 +125,11 @@ impl View {
 
     /// Sequence numbers of many messages, asked for in order.
     pub fn numbering(&self) -> Numbering<'_> {
-        Numbering { ranges: Box::new(self.uids.ranges().map(|range| (*range.start(), *range.end()))), at: None, before: 0 }
+        Numbering {
+            ranges: Box::new(self.uids.ranges().map(|range| (*range.start(), *range.end()))),
+            at: None,
+            before: 0,
+        }
     }
 
     /// The messages that a client names. UIDs that are not there are passed over, numbers must be there.
@@ -211,7 +215,12 @@ impl View {
         }
     }
 
-    fn tell_flags<'a>(&mut self, changed: impl Iterator<Item = &'a Entry>, manner: Manner, out: &mut Vec<u8>) {
+    fn tell_flags<'a>(
+        &mut self,
+        changed: impl Iterator<Item = &'a Entry>,
+        manner: Manner,
+        out: &mut Vec<u8>,
+    ) {
         for entry in changed {
             let told = self.told.get(&entry.modseq).is_some_and(|uids| uids.contains(entry.uid));
             if !told && !self.gone.contains(entry.uid) {
@@ -449,7 +458,10 @@ mod tests {
         let what = changes(&view, vec![entry(1, 2, flags)], &[], 2);
         view.take(&what, Manner::default(), Expunges::Tell, &mut out);
         let told = text(&out);
-        assert!(told.starts_with("* FLAGS (") && told.contains(" work)\n* 1 FETCH (UID 1 FLAGS (work))\n"), "{told}");
+        assert!(
+            told.starts_with("* FLAGS (") && told.contains(" work)\n* 1 FETCH (UID 1 FLAGS (work))\n"),
+            "{told}"
+        );
     }
 
     #[test]
