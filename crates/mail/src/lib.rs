@@ -7,6 +7,7 @@
 pub mod address;
 pub mod authentication_results;
 pub mod canonical;
+pub mod compose;
 pub mod digest;
 pub mod dkim;
 pub mod dsn;

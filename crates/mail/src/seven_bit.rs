@@ -14,6 +14,7 @@ mod walk;
 use thiserror::Error;
 
 use self::entity::{Encoding, Entity, Kind};
+pub(crate) use self::transfer::base64;
 use self::transfer::{Base64, Base64Mender, QuotedPrintableMender};
 use self::walk::{Visitor, Walker};
 use crate::quoted_printable;

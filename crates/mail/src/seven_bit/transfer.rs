@@ -15,7 +15,7 @@ fn quantum(bytes: &[u8]) -> [u8; 4] {
 }
 
 /// base64 of a few bytes, without line ends.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).flat_map(quantum).map(char::from).collect()
 }
 
