@@ -39,6 +39,7 @@ pub mod session;
 pub mod settings;
 pub mod signing;
 pub mod source;
+pub mod thread;
 pub mod throttle;
 pub mod tls;
 pub mod tls_outcome;
