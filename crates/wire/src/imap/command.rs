@@ -5,14 +5,14 @@ use mail::{Flags, ModSeq};
 
 use super::cursor::{Cursor, Fault, Names, Read};
 use super::fetch::{Fetch, Store};
-use super::mailboxes::{self, List, StatusItem};
+use super::list::{self, List, StatusItem};
 use super::metadata::{GetMetadata, SetMetadata};
 use super::notify::Notify;
 use super::search::{Search, Sort, Thread};
 use super::set::{Numbers, SequenceSet};
 use super::{fetch, metadata, notify, search, session};
 
-pub use super::mailboxes::{ListReturn, ListSelect};
+pub use super::list::{ListReturn, ListSelect};
 
 /// A command with its tag.
 #[derive(Clone, PartialEq, Debug)]
@@ -207,7 +207,7 @@ fn with_arguments(cursor: &mut Cursor<'_>, verb: &str) -> Read<Command> {
         "AUTHENTICATE" | "LOGIN" | "ENABLE" | "ID" | "COMPRESS" | "GETQUOTA" | "GETQUOTAROOT"
         | "SETQUOTA" => session::arguments(cursor, verb),
         "SELECT" | "EXAMINE" | "CREATE" | "DELETE" | "RENAME" | "SUBSCRIBE" | "UNSUBSCRIBE" | "LIST"
-        | "LSUB" | "STATUS" => mailboxes::arguments(cursor, verb),
+        | "LSUB" | "STATUS" => list::arguments(cursor, verb),
         "GETMETADATA" => metadata::read(cursor).map(Command::GetMetadata),
         "SETMETADATA" => metadata::write(cursor).map(Command::SetMetadata),
         "NOTIFY" => notify::arguments(cursor).map(Command::Notify),

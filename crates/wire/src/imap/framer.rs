@@ -35,6 +35,8 @@ pub struct Announced {
     pub size: u64,
     /// Whether the client waits to be asked for it.
     pub waits: bool,
+    /// Whether it may have any bytes, NUL too: `~{`.
+    pub binary: bool,
 }
 
 /// Cuts the input of one session.
@@ -313,8 +315,9 @@ fn announcement(line: &[u8]) -> Option<(usize, Announced)> {
     let number = std::str::from_utf8(&inner[open + 1..]).ok()?;
     // What is larger than any number is as large as can be.
     let size = number.parse().unwrap_or(u64::MAX);
-    let at = if open > 0 && inner[open - 1] == b'~' { open - 1 } else { open };
-    Some((at, Announced { size, waits }))
+    let binary = open > 0 && inner[open - 1] == b'~';
+    let at = if binary { open - 1 } else { open };
+    Some((at, Announced { size, waits, binary }))
 }
 
 /// Whether what comes next is the message of an APPEND, and not the name of the mailbox.

@@ -9,7 +9,7 @@ mod cursor;
 pub mod date;
 pub mod fetch;
 mod framer;
-mod mailboxes;
+pub mod list;
 pub mod metadata;
 pub mod names;
 pub mod notify;
@@ -21,5 +21,5 @@ pub mod set;
 
 pub use command::{Command, Tagged, parse};
 pub use cursor::{Fault, Names};
-pub use framer::{Framer, Step};
+pub use framer::{Announced, Framer, Step};
 pub use set::{Numbers, SequenceSet};

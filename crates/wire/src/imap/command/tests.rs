@@ -88,7 +88,7 @@ fn selecting_says_what_is_known() {
 
 #[test]
 fn commands_of_mailboxes() {
-    use super::super::mailboxes::StatusItem as S;
+    use super::super::list::StatusItem as S;
     let table = [
         (
             "A003 CREATE owatagusiam/",

@@ -82,14 +82,17 @@ fn a_message_is_handed_over_in_pieces() {
     let mut input = BytesMut::from(&b"a APPEND {5}\r\nINBOX (\\Seen) ~{10}\r\n01234"[..]);
     assert_eq!(framer.step(&mut input), Step::GoAhead);
     let head = Bytes::from_static(b"a APPEND {5}\r\nINBOX (\\Seen) ");
-    assert_eq!(framer.step(&mut input), Step::Message(head, Announced { size: 10, waits: true }));
+    assert_eq!(
+        framer.step(&mut input),
+        Step::Message(head, Announced { size: 10, waits: true, binary: true })
+    );
     assert_eq!(framer.step(&mut input), Step::NeedInput);
     framer.take_message();
     assert_eq!(&framer.message_piece(&mut input)[..], b"01234");
     assert_eq!(framer.message_left(), Some(5));
     input.extend_from_slice(b"56789 {3+}\r\nabc\r\nb NOOP\r\n");
     assert_eq!(&framer.message_piece(&mut input)[..], b"56789");
-    let more = Step::Message(Bytes::from_static(b" "), Announced { size: 3, waits: false });
+    let more = Step::Message(Bytes::from_static(b" "), Announced { size: 3, waits: false, binary: false });
     assert_eq!(framer.step(&mut input), more);
     framer.take_message();
     assert_eq!(&framer.message_piece(&mut input)[..], b"abc");
