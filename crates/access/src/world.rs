@@ -11,6 +11,7 @@ use directory::Directory;
 use mail::{Address, Clock, MessageId, Notify, OriginalRecipient, Parameters, Reply, ReversePath, Timestamp};
 use policy::Configuration;
 use policy::settings::Account;
+use policy::vacation::Vacation;
 use store::{KeyValues, MessageStore, StoreError};
 use tokio::sync::watch;
 
@@ -48,6 +49,10 @@ pub trait Outbox: Send + Sync {
     async fn take_back(&self, account: &Account, message: MessageId) -> Result<bool, StoreError>;
     /// What has become of each recipient, as far as that is known.
     async fn standing(&self, account: &Account, message: MessageId) -> Result<Vec<Standing>, StoreError>;
+    /// What is said for this account while its owner is away.
+    async fn vacation(&self, account: &Account) -> Result<Vacation, StoreError>;
+    /// Says something else for it.
+    async fn answer_for(&self, account: &Account, vacation: &Vacation) -> Result<(), StoreError>;
     /// The message in the queue that this account sent with this envelope id since then.
     async fn find(
         &self,

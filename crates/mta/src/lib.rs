@@ -38,6 +38,7 @@ pub mod sign;
 pub mod submit;
 mod throttles;
 pub mod tls_reports;
+pub mod vacations;
 mod verify;
 mod waybill;
 pub mod web;

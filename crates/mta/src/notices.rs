@@ -55,7 +55,7 @@ pub(crate) async fn notice(
             "a stranger is not told of a failure: too many notifications went to that address already");
         return None;
     }
-    let schedule = schedule(world, configuration, envelope, &to, now).await;
+    let schedule = schedule(world, configuration, envelope, &notification_envelope(&to, now), now).await;
     let original = original(world, envelope, original_bytes_wanted(envelope, &told)).await;
     let reporter = reporter(world, configuration, envelope).await;
     let content = notification(envelope, &to, &told, &original, &reporter, world.clock.wall())?;
@@ -86,7 +86,7 @@ async fn reporter(world: &World, configuration: &Configuration, envelope: &Envel
 }
 
 /// The content behind the fields that sign it, if this domain has keys.
-async fn signed(
+pub(crate) async fn signed(
     configuration: &Configuration,
     domain: Option<&Domain>,
     content: Vec<u8>,
@@ -98,16 +98,17 @@ async fn signed(
     signed
 }
 
-async fn schedule(
+/// The schedule of a message of our own, `seen` as expressions see it, about another.
+pub(crate) async fn schedule(
     world: &World,
     configuration: &Configuration,
     envelope: &Envelope,
-    to: &Address,
+    seen: &Envelope,
     now: Timestamp,
 ) -> Arc<MtaDeliverySchedule> {
-    let seen = notification_envelope(to, now);
     let progress = Progress::unscheduled(now);
-    let facts = Facts::new(&seen, to, &progress, now);
+    let Some(to) = seen.recipients.first() else { return Arc::new(notification_schedule()) };
+    let facts = Facts::new(seen, to, &progress, now);
     match decide(world, |answers| choose_schedule(configuration, &facts, answers)).await {
         Ok(schedule) => schedule,
         Err(trouble) => {
@@ -118,7 +119,7 @@ async fn schedule(
 }
 
 /// The beginning of the message. If it cannot be read, the notification goes without: it is worth more than that.
-async fn original(world: &World, envelope: &Envelope, bytes_max: u64) -> Vec<u8> {
+pub(crate) async fn original(world: &World, envelope: &Envelope, bytes_max: u64) -> Vec<u8> {
     let length = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     match world.store.content(envelope.message).await {
         Ok(Some(Content::Memory(bytes))) => return bytes[..length.min(bytes.len())].to_vec(),

@@ -23,6 +23,7 @@ use crate::gather::decide;
 use crate::notices::{log_double_bounce, notice};
 use crate::parts::Means;
 use crate::quotas::Quotas;
+use crate::vacations::answers;
 use crate::waybill::{Line, Tried, is_heard, line};
 use crate::world::World;
 
@@ -185,6 +186,7 @@ pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
         settlement.notices.extend(notice);
     }
     let bounced = bounced(world, &envelope, &settlement, now);
+    settlement.notices.extend(answers(world, configuration, &envelope, &settlement.deposits, now).await);
     if settlement.endings.is_empty() && settlement.told.is_empty() {
         return Settled { owed, next_event, written: true, well: true };
     }

@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::desk::Desk;
 use crate::events::{Events, Unheard};
 use crate::health::Health;
+use crate::vacations::Vacations;
 use crate::web::Reach;
 
 /// The seams, the health of what is behind them, and who listens: no configuration, no cache, no metrics.
@@ -43,6 +44,8 @@ pub struct World {
     pub health: Arc<Health>,
     /// Who listens to what happens.
     pub events: Arc<dyn Events>,
+    /// What those who are away have said.
+    pub vacations: Arc<Vacations>,
     /// What operators have paused, for all who look into the queue.
     pub desk: Arc<Desk>,
 }
@@ -67,6 +70,7 @@ impl World {
             directory: absent,
             health: Arc::default(),
             events: Arc::new(Unheard),
+            vacations: Arc::default(),
             desk: Arc::default(),
         }
     }

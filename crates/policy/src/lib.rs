@@ -44,6 +44,7 @@ pub mod throttle;
 pub mod tls;
 pub mod tls_outcome;
 pub mod tls_report;
+pub mod vacation;
 pub mod verdict;
 
 pub use admit::{Accepted, NewRecipient};

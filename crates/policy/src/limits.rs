@@ -238,3 +238,8 @@ pub const TLS_REPORT_REASON_CHARS_MAX: usize = 200;
 pub const TLS_REPORT_DELAY_MAX: Duration = Duration::from_secs(4 * 60 * 60);
 /// Domains that are counted for.
 pub const TLS_REPORT_DOMAINS_MAX: usize = 10_000;
+
+/// For how long a sender is not told again that somebody is away (RFC 5230 section 4.2).
+pub const VACATION_TOLD_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Accounts that may have said something for the time when they are away.
+pub const VACATIONS_MAX: usize = 1_000_000;

@@ -17,6 +17,7 @@ use mta::web::Reach;
 use mta::world::{Telling, WebLimits};
 use policy::Trouble;
 use policy::settings::Account;
+use policy::vacation::Vacation;
 use store::StoreError;
 
 /// Characters of a reply in our words.
@@ -81,6 +82,14 @@ impl access::Outbox for Outbox {
         }
         let remembered = history::endings(&self.observer, message).await;
         Ok(remembered.into_iter().filter_map(of_ended).collect())
+    }
+
+    async fn vacation(&self, account: &Account) -> Result<Vacation, StoreError> {
+        Ok(self.world.vacations.of(&account.name))
+    }
+
+    async fn answer_for(&self, account: &Account, vacation: &Vacation) -> Result<(), StoreError> {
+        self.world.vacations.say(&self.world, &account.name, vacation).await
     }
 
     async fn find(

@@ -3,13 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use policy::settings::Account;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wire::jmap::{Capability, Limits, Session};
+use wire::jmap::{CORE, Capability, Limits, Session};
 
 use super::account_id::account_id;
-use super::methods::MAIL;
+use super::methods::{MAIL, QUOTA, SUBMISSION, VACATION, WEBSOCKET};
 use crate::World;
+use crate::world::Offer;
 
 /// How much one request may ask.
 pub(crate) const LIMITS: Limits = Limits {
@@ -45,7 +46,7 @@ pub(crate) const SORTS: [&str; 9] = [
 ];
 
 /// All capabilities besides the core, with what is said about each.
-pub(crate) fn capabilities() -> Vec<Capability<'static>> {
+pub(crate) fn capabilities(offer: &Offer, base: &str) -> Vec<Capability<'static>> {
     let mail = json!({
         "maxMailboxesPerEmail": null,
         "maxMailboxDepth": MAILBOX_DEPTH_MAX,
@@ -54,11 +55,56 @@ pub(crate) fn capabilities() -> Vec<Capability<'static>> {
         "emailQuerySortOptions": SORTS,
         "mayCreateTopLevelMailbox": true,
     });
-    vec![Capability { name: MAIL, server: json!({}), account: Some(mail) }]
+    vec![
+        Capability { name: MAIL, server: json!({}), account: Some(mail) },
+        Capability { name: SUBMISSION, server: json!({}), account: Some(submission(offer)) },
+        Capability::plain(VACATION),
+        Capability::plain(QUOTA),
+        Capability { name: WEBSOCKET, server: web_socket(base), account: None },
+    ]
 }
 
-/// The session object; `base` is where the client believes this server to be.
-pub(crate) fn session(world: &World, account: &Account, base: &str) -> Value {
+/// How much may be asked for when mail is sent (RFC 8621 section 1.3.2).
+fn submission(offer: &Offer) -> Value {
+    let mut extensions = Map::new();
+    let mut add =
+        |name: &str, arguments: Vec<String>| drop(extensions.insert(name.to_owned(), json!(arguments)));
+    add("SMTPUTF8", Vec::new());
+    if let Some(most) = offer.message_bytes_max {
+        add("SIZE", vec![most.to_string()]);
+    }
+    if !offer.delay_max.is_zero() {
+        add("FUTURERELEASE", Vec::new());
+    }
+    if offer.dsn {
+        add("DSN", Vec::new());
+    }
+    if offer.deliver_by_max.is_some() {
+        add("DELIVERBY", Vec::new());
+    }
+    if offer.priority {
+        add("MT-PRIORITY", Vec::new());
+    }
+    if offer.require_tls {
+        add("REQUIRETLS", Vec::new());
+    }
+    json!({ "maxDelayedSend": offer.delay_max.as_secs(), "submissionExtensions": extensions })
+}
+
+/// Where requests and changes go over one connection (RFC 8887 section 3).
+fn web_socket(base: &str) -> Value {
+    let base = match base.strip_prefix("http") {
+        Some(rest) => format!("ws{rest}"),
+        None => base.to_owned(),
+    };
+    json!({ "url": format!("{base}/jmap/ws"), "supportsPush": true })
+}
+
+/// The names of all capabilities, the core's too.
+pub(crate) const NAMES: [&str; 6] = [CORE, MAIL, SUBMISSION, VACATION, QUOTA, WEBSOCKET];
+
+/// The session object; `offer` is what the caller may ask for when it sends, `base` is where the client believes this server to be.
+pub(crate) fn session(world: &World, account: &Account, offer: &Offer, base: &str) -> Value {
     let name = account.name.to_string();
     wire::jmap::session(&Session {
         username: &name,
@@ -66,7 +112,7 @@ pub(crate) fn session(world: &World, account: &Account, base: &str) -> Value {
         account_name: &name,
         personal: true,
         read_only: false,
-        capabilities: &capabilities(),
+        capabilities: &capabilities(offer, base),
         limits: &LIMITS,
         collations: &COLLATIONS,
         download: "/jmap/download/{accountId}/{blobId}/{name}?type={type}",
@@ -81,8 +127,6 @@ pub(crate) fn state(_world: &World, account: &Account) -> String {
     let mut hash = Sha256::new();
     hash.update(account.name.to_string().as_bytes());
     hash.update(env!("CARGO_PKG_VERSION").as_bytes());
-    for capability in capabilities() {
-        hash.update(capability.name.as_bytes());
-    }
+    NAMES.iter().for_each(|name| hash.update(name.as_bytes()));
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..9])
 }

@@ -91,7 +91,7 @@ impl Seen {
 }
 
 /// Reads the parameters of MAIL.
-pub(super) fn parse_mail(text: &str) -> Result<MailParameters, Answer> {
+pub fn parse_mail(text: &str) -> Result<MailParameters, Answer> {
     let mut parameters = MailParameters::default();
     let mut seen = Seen::default();
     for (keyword, value) in split(text) {
@@ -150,7 +150,7 @@ fn match_mail(
 }
 
 /// Reads the parameters of RCPT.
-pub(super) fn parse_rcpt(text: &str) -> Result<RcptParameters, Answer> {
+pub fn parse_rcpt(text: &str) -> Result<RcptParameters, Answer> {
     let mut parameters = RcptParameters::default();
     let mut seen = Seen::default();
     for (keyword, value) in split(text) {

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use tokio::time::timeout;
-use wire::jmap::{CORE, Problem, Request};
+use wire::jmap::{Problem, Request};
 
 use super::super::load::What;
 use super::super::perform::perform;
-use super::super::session::{self, LIMITS, capabilities};
+use super::super::session::{self, LIMITS, NAMES};
 use super::authorised::authorised;
 use super::{Peer, Shared};
 
@@ -31,7 +31,8 @@ pub(super) async fn session(
 ) -> Response {
     match authorised(&shared, peer, &headers).await {
         Ok(caller) => {
-            let session = session::session(&shared.world, &caller.account, &base(peer, &headers));
+            let offer = shared.world.outbox.offer(&caller.account, peer.address.ip()).await;
+            let session = session::session(&shared.world, &caller.account, &offer, &base(peer, &headers));
             json_response(StatusCode::OK, "application/json", &session)
         }
         Err(refusal) => refusal,
@@ -71,9 +72,7 @@ pub(super) async fn answer(
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let mut known: Vec<_> = capabilities().into_iter().map(|capability| capability.name).collect();
-    known.push(CORE);
-    let request = match Request::parse(&body, &LIMITS, &known) {
+    let request = match Request::parse(&body, &LIMITS, &NAMES) {
         Ok(request) => request,
         Err(problem) => return refuse(&problem),
     };
