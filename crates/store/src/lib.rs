@@ -20,6 +20,7 @@ pub mod memory;
 pub mod messages;
 pub mod queue;
 pub mod revising;
+pub mod search;
 pub mod spool;
 pub mod sqlite;
 

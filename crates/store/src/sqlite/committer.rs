@@ -149,6 +149,7 @@ impl Committer {
     /// It is durable: tells the ledger, then everyone.
     fn done(&mut self, mut batch: Vec<Job>, effects: Effects) {
         let arrived = self.remember(&mut batch, &effects);
+        self.shared.indexing.tell(effects.told.iter().map(|(account, _)| &account[..]));
         self.shared.watchers.tell(effects.told.iter().map(|(account, modseq)| (&account[..], *modseq)));
         for job in batch {
             let _ = job.answer.send(Ok(()));

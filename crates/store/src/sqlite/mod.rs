@@ -110,9 +110,11 @@ impl SqliteStore {
         let (jobs, jobs_sent) = mpsc::channel();
         let committer = Committer::new(Arc::clone(&shared), db, chores, has_ended);
         let of_janitor = Arc::clone(&shared);
+        let (of_indexer, to_index) = (Arc::clone(&shared), database::open_reader(directory)?);
         let threads = vec![
             spawn("store-committer", move || committer.run(&jobs_sent))?,
             spawn("store-janitor", move || janitor::run(&of_janitor, &checkpoints, &chores_asked))?,
+            spawn("store-search", move || messages::index_accounts(&of_indexer, &to_index))?,
         ];
         let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
         let looking = Arc::new(Semaphore::new(LOOKS_MAX));
@@ -144,6 +146,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.jobs = None;
+        self.shared.indexing.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store panicked");

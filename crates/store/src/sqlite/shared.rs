@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::room::Room;
 use crate::StoreError;
 use crate::messages::watchers::Watchers;
+use crate::search::indexing::Indexing;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) room: Room,
     pub(super) arrival: Notify,
     pub(super) watchers: Watchers,
+    pub(super) indexing: Indexing,
     ledger: Mutex<Ledger>,
     cache: Mutex<Cache>,
     stopped: OnceLock<String>,
@@ -33,12 +35,14 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(directory: PathBuf, files: Files, room: Room, ledger: Ledger) -> Self {
+        let indexing = Indexing::new(&directory);
         Shared {
             directory,
             files,
             room,
             arrival: Notify::new(),
             watchers: Watchers::default(),
+            indexing,
             ledger: Mutex::new(ledger),
             cache: Mutex::default(),
             stopped: OnceLock::new(),

@@ -14,10 +14,11 @@ mod mailbox;
 mod read;
 mod record;
 mod rows;
+mod search;
 mod thread;
 mod work;
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,6 +37,7 @@ use crate::messages::{
 use crate::{MessageStore, StoreError};
 pub(super) use content::email as content;
 use rows::AccountRow;
+pub(super) use search::index_accounts;
 pub(super) use work::{MessageWork, deposit, write};
 
 /// The mailboxes of the account of that name, parents before children.
@@ -166,8 +168,12 @@ impl MessageStore for SqliteStore {
         self.look_up(account, none, move |db, row| changes::changes(db, row, kind, since, limit)).await
     }
 
-    async fn search(&self, _account: &Address, _query: &Query) -> Result<Found, StoreError> {
-        Ok(Found::default())
+    async fn search(&self, account: &Address, query: &Query) -> Result<Found, StoreError> {
+        let (query, shared) = (query.clone(), Arc::clone(&self.shared));
+        self.read_account(account, Found::default(), move |db, row, files| {
+            search::search(&search::Account { db, row: *row, files }, &shared.indexing.index, &query)
+        })
+        .await
     }
 
     async fn records(
