@@ -18,6 +18,7 @@ mod methods;
 mod own_address;
 mod patch;
 mod perform;
+mod push;
 mod query_changes;
 mod quota;
 mod recognised;

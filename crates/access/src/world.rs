@@ -30,6 +30,8 @@ pub struct World {
     pub outbox: Arc<dyn Outbox>,
     /// Where push services are told.
     pub courier: Arc<dyn Courier>,
+    /// By which doors people come in, for programs that look for them.
+    pub entrances: Arc<Entrances>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The configuration in force.
@@ -156,4 +158,62 @@ pub enum Delivered {
     No,
     /// Nobody knows.
     Unknown,
+}
+
+/// By which doors people come in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Entrances {
+    /// The name of this host for clients.
+    pub host: String,
+    /// The doors.
+    pub doors: Vec<Entrance>,
+}
+
+/// One door.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Entrance {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// How TLS is used.
+    pub tls: EntranceTls,
+    /// Where.
+    pub port: u16,
+}
+
+/// What is spoken at a door.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Protocol {
+    /// IMAP.
+    Imap,
+    /// POP3.
+    Pop3,
+    /// SMTP, to send.
+    Submission,
+    /// JMAP.
+    Http,
+}
+
+/// How TLS is used at a door; the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum EntranceTls {
+    /// From the first byte (RFC 8314 section 3).
+    Implicit,
+    /// After a command.
+    StartTls,
+    /// Not at all.
+    None,
+}
+
+impl Entrances {
+    /// The doors that programs should take: with TLS, unless there are only others.
+    pub fn best_first(&self) -> Vec<Entrance> {
+        let mut doors = self.doors.clone();
+        doors.sort_unstable();
+        let safe = |protocol| {
+            let of_it = |door: &&Entrance| door.protocol == protocol;
+            self.doors.iter().filter(of_it).any(|door| door.tls != EntranceTls::None)
+        };
+        doors.retain(|door| door.tls != EntranceTls::None || !safe(door.protocol));
+        doors
+    }
 }

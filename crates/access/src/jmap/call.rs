@@ -11,6 +11,7 @@ use store::StoreError;
 use store::messages::Kind;
 use wire::jmap::{Limits, MethodError};
 
+use super::push::courier::Pushes;
 use crate::World;
 
 /// What a method answers: its arguments, or why not.
@@ -20,6 +21,8 @@ pub(crate) type Answer = Result<Map<String, Value>, MethodError>;
 pub(crate) struct Call<'a> {
     /// All that is asked of the outside.
     pub(crate) world: &'a World,
+    /// Who tells push services.
+    pub(crate) pushes: &'a Pushes,
     /// Whose mail it is about; the caller's own.
     pub(crate) account: &'a Arc<Account>,
     /// The id by which the caller knows it.

@@ -2,9 +2,12 @@
 
 mod answer;
 mod authorised;
+mod autoconfig;
 mod download;
+mod event_source;
 mod guard;
 mod upload;
+mod web_socket;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -13,7 +16,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router, middleware};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::load::Load;
+use super::push::courier::Pushes;
 use super::recognised::Recognised;
 use crate::World;
 
@@ -45,6 +49,8 @@ pub(crate) struct Peer {
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) world: World,
+    /// Tells push services.
+    pub(crate) pushes: Pushes,
     pub(crate) recognised: Recognised,
     pub(crate) load: Load,
     /// Owns what is being answered, so that nothing is cut in the middle when a client goes away.
@@ -62,12 +68,16 @@ pub struct Service {
 
 /// JMAP for this world.
 pub fn service(world: World) -> Service {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let pushes = Pushes::new(tasks.clone(), stop.clone());
+    pushes.recall(&world);
     let shared = Arc::new(Shared {
         world,
+        pushes,
         recognised: Recognised::new().expect("the system has randomness, as TLS could not be without"),
         load: Load::default(),
-        tasks: TaskTracker::new(),
-        stop: CancellationToken::new(),
+        tasks,
+        stop,
     });
     Service { router: router(&shared), shared }
 }
@@ -81,6 +91,13 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route("/jmap/upload/{account}", post(upload::upload))
         .route("/jmap/upload/{account}/", post(upload::upload))
         .route("/jmap/download/{account}/{blob}/{name}", get(download::download))
+        .route("/jmap/eventsource", get(event_source::events))
+        .route("/jmap/eventsource/", get(event_source::events))
+        .route("/jmap/ws", any(web_socket::open))
+        .route("/mail/config-v1.1.xml", get(autoconfig::autoconfig))
+        .route("/.well-known/autoconfig/mail/config-v1.1.xml", get(autoconfig::autoconfig))
+        .route("/autodiscover/autodiscover.xml", post(autoconfig::autodiscover))
+        .route("/Autodiscover/Autodiscover.xml", post(autoconfig::autodiscover))
         .fallback(missing)
         .layer(middleware::from_fn(guard::guard))
         .with_state(Arc::clone(shared))

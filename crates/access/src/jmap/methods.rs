@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use wire::jmap::{CORE, MethodError};
 
 use super::call::{Answer, Call};
-use super::{blob, identity, mailbox, quota, submission, thread, vacation};
+use super::{blob, identity, mailbox, push, quota, submission, thread, vacation};
 
 /// Mail (RFC 8621 section 1.3.1).
 pub(crate) const MAIL: &str = "urn:ietf:params:jmap:mail";
@@ -27,6 +27,7 @@ pub(crate) fn capability(object: &str) -> Option<&'static str> {
         "Identity" | "EmailSubmission" => SUBMISSION,
         "VacationResponse" => VACATION,
         "Quota" => QUOTA,
+        "PushSubscription" => CORE,
         _ => return None,
     })
 }
@@ -48,6 +49,7 @@ pub(crate) async fn call(call: &mut Call<'_>, method: &str, arguments: Map<Strin
         "EmailSubmission" => submission::call(call, verb, arguments).await,
         "VacationResponse" => vacation::call(call, verb, arguments).await,
         "Quota" => quota::call(call, verb, arguments).await,
+        "PushSubscription" => push::call(call, verb, arguments).await,
         _ => Err(MethodError::unknown_method(method)),
     }
 }

@@ -9,12 +9,14 @@ use serde_json::{Map, Value, json};
 use wire::jmap::{Answers, Invocation, Limits, MethodError, ReferenceError, Request};
 
 use super::call::{Answer, Call};
+use super::push::courier::Pushes;
 use super::{methods, session};
 use crate::World;
 
 /// The response to a request (RFC 8620 section 3.4).
 pub(crate) async fn perform(
     world: &World,
+    pushes: &Pushes,
     account: &Arc<Account>,
     account_id: &str,
     client: IpAddr,
@@ -27,6 +29,7 @@ pub(crate) async fn perform(
     let mut answers = Answers::new(limits);
     let mut call = Call {
         world,
+        pushes,
         account,
         account_id,
         client,

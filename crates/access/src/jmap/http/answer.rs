@@ -81,7 +81,8 @@ pub(super) async fn answer(
     let answering = shared.tasks.spawn(async move {
         let _under_way = under_way;
         let client = peer.address.ip();
-        perform(&owned.world, &caller.account, &caller.account_id, client, &LIMITS, request).await
+        perform(&owned.world, &owned.pushes, &caller.account, &caller.account_id, client, &LIMITS, request)
+            .await
     });
     match answering.await {
         Ok(response) => json_response(StatusCode::OK, "application/json", &response),
