@@ -9,7 +9,7 @@ use mail::{Envelope, RecipientId};
 use policy::plan::Endpoint;
 use policy::tls::TlsReason;
 use policy::{AttemptOutcome, Configuration, NextHop, Trouble, limits};
-use store::{Deposit, LeaseId, QueuedRecipient, StoreError};
+use store::{Deposit, LeaseId, Notice, QueuedRecipient, StoreError};
 
 use crate::connections::Connections;
 use crate::deliver::local;
@@ -33,7 +33,7 @@ pub struct Delivery {
 }
 
 /// What one run of a delivery meant.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     /// Whether the attempt was begun in the store. If not, another may hold the recipients by now: nothing was
     /// tried, and nothing may be settled.
@@ -50,6 +50,8 @@ pub struct Report {
     pub took: Duration,
     /// Copies for the local store, to be written with the verdicts.
     pub deposits: Vec<Deposit>,
+    /// What lists pass on, likewise.
+    pub expansions: Vec<Notice>,
 }
 
 impl Report {
@@ -63,6 +65,7 @@ impl Report {
             dialogue: None,
             took: Duration::ZERO,
             deposits: Vec::new(),
+            expansions: Vec::new(),
         }
     }
 }
@@ -109,14 +112,15 @@ pub async fn attempt_until(
     }
     match &delivery.next_hop {
         NextHop::Local { .. } => {
-            let (outcomes, deposits) = tokio::select! {
+            let local = tokio::select! {
                 biased;
                 delivered = local::deliver(world, configuration, &delivery.envelope, &delivery.recipients) => delivered,
                 () = cut => return Report::begun(Vec::new()),
             };
             let ways = vec![Way { host: "localhost".to_owned(), ..Way::default() }; ids.len()];
-            let outcomes = ids.into_iter().zip(outcomes).collect();
-            Report { ways, deposits, ..Report::begun(outcomes) }
+            let outcomes = ids.into_iter().zip(local.outcomes).collect();
+            let (deposits, expansions) = (local.deposits, local.expansions);
+            Report { ways, deposits, expansions, ..Report::begun(outcomes) }
         }
         NextHop::Mx { .. } | NextHop::Relay { .. } => {
             let (places, dialogue) = Remote::new(world, configuration, connections, delivery).run(cut).await;
@@ -144,5 +148,6 @@ fn not_begun(ids: &[RecipientId], error: &StoreError) -> Report {
         dialogue: None,
         took: Duration::ZERO,
         deposits: Vec::new(),
+        expansions: Vec::new(),
     }
 }

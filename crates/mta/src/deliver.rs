@@ -1,6 +1,7 @@
 //! The ways to deliver: over SMTP or LMTP, and into the local store.
 
 pub(crate) mod dialogue;
+mod expand;
 mod fit;
 pub(crate) mod local;
 mod login;

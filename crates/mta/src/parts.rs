@@ -280,6 +280,7 @@ async fn judge_report(means: &Means, delivery: &Delivery, report: Report, decisi
         decisions.decide(means, queued, Some(delivery), tried, verdict, now);
     }
     decisions.deposits = report.deposits;
+    decisions.expansions = report.expansions;
 }
 
 /// A refusal that is about this server and not about the message hits the next message too: somebody must look at it.

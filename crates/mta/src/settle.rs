@@ -13,7 +13,7 @@ use policy::route::choose_schedule;
 use policy::settings::MtaDeliverySchedule;
 use policy::verdict::{judge, postponed};
 use policy::{AttemptOutcome, Configuration, Progress, Verdict};
-use store::{Deposit, Ending, LeaseId, QueuedRecipient, Settlement, StoreError};
+use store::{Deposit, Ending, LeaseId, Notice, QueuedRecipient, Settlement, StoreError};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
@@ -40,6 +40,8 @@ pub(crate) struct Decisions {
     /// Recipients that are still tried, and whose sender is told so.
     pub(crate) delayed: Vec<(Recipient, Progress)>,
     pub(crate) deposits: Vec<Deposit>,
+    /// What lists pass on.
+    pub(crate) expansions: Vec<Notice>,
     /// Recipients whose sender is not told, as the operator who gave them up wanted.
     pub(crate) silent: BTreeSet<RecipientId>,
     /// What is said about it in the log, once it is written.
@@ -57,6 +59,7 @@ impl Decisions {
             untold: Vec::new(),
             delayed: Vec::new(),
             deposits: Vec::new(),
+            expansions: Vec::new(),
             silent: BTreeSet::new(),
             lines: Vec::new(),
         }
@@ -179,6 +182,7 @@ pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
     let envelope = Arc::clone(&decisions.envelope);
     let mut decisions = decisions;
     let lines = std::mem::take(&mut decisions.lines);
+    let expansions = std::mem::take(&mut decisions.expansions);
     let (settlement, happenings, owed, next_event) = compose(configuration, decisions);
     let mut settlement = settlement;
     if !happenings.is_empty() {
@@ -187,6 +191,7 @@ pub(crate) async fn settle(means: &Means, decisions: Decisions) -> Settled {
     }
     let bounced = bounced(world, &envelope, &settlement, now);
     settlement.notices.extend(answers(world, configuration, &envelope, &settlement.deposits, now).await);
+    settlement.notices.extend(expansions);
     if settlement.endings.is_empty() && settlement.told.is_empty() {
         return Settled { owed, next_event, written: true, well: true };
     }

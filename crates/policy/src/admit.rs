@@ -1,5 +1,6 @@
 //! May this client send this? Makes [`Accepted`]; with `bounce`, nobody else can.
 
+mod expanded;
 mod recipient;
 #[cfg(test)]
 mod tests;
@@ -12,11 +13,12 @@ use mail::{
     Notify, Origin, OriginalRecipient, Parameters, Reply, ReversePath, Source, Timestamp,
 };
 
-use self::recipient::Admitted;
+use self::recipient::{Admitted, Client};
 use crate::configuration::Configuration;
 use crate::expr::LookupAnswers;
 use crate::extensions::Offered;
 use crate::facts::Facts;
+use crate::local::DETAIL_SEPARATOR;
 use crate::retry::Progress;
 use crate::route::{Choice, choose_schedule};
 
@@ -105,7 +107,7 @@ impl Default for AdmissionRules {
     fn default() -> Self {
         AdmissionRules {
             relay_networks: Vec::new(),
-            sub_address_separator: Some('+'),
+            sub_address_separator: Some(DETAIL_SEPARATOR),
             null_reverse_path_recipients_max: 10,
         }
     }
@@ -209,8 +211,12 @@ impl Admission {
         }
         let admitted = recipient::admit(
             configuration,
-            self.permit,
-            self.sub_address_separator,
+            &Client {
+                permit: self.permit,
+                separator: self.sub_address_separator,
+                reverse_path: &self.reverse_path,
+                authenticated_as: self.origin.authenticated_as.as_deref(),
+            },
             forward_path,
             original,
             notify.unwrap_or(Notify::DEFAULT),

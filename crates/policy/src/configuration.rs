@@ -10,8 +10,8 @@ use crate::extensions::Extensions;
 use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
-    Account, Domain, HistorySettings, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute, MtaTlsStrategy,
-    MtaVirtualQueue, Secret, Settings, StoreLookup, WebHook,
+    Account, Domain, HistorySettings, MailingList, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute,
+    MtaTlsStrategy, MtaVirtualQueue, Secret, Settings, StoreLookup, WebHook,
 };
 use crate::signing::Signer;
 use crate::throttle::{InboundThrottles, OutboundThrottles};
@@ -42,6 +42,8 @@ pub struct Configuration {
     pub domains: BTreeMap<mail::Domain, Arc<Domain>>,
     /// Accounts by each of their addresses, in lower case: ask [`Configuration::account`].
     pub accounts: BTreeMap<mail::Address, Arc<Account>>,
+    /// Mailing lists by their address, in lower case: ask [`Configuration::mailing_list`].
+    pub mailing_lists: BTreeMap<mail::Address, Arc<MailingList>>,
     /// How fast clients may send.
     pub inbound: InboundThrottles,
     /// How fast mail is delivered.
@@ -100,10 +102,27 @@ impl Configuration {
         })
     }
 
-    /// Whether the address is that of an account or a catch-all in a domain of ours.
+    /// The mailing list of this address, likewise.
+    pub fn mailing_list(&self, address: &mail::Address) -> Option<&Arc<MailingList>> {
+        if self.mailing_lists.is_empty() {
+            return None;
+        }
+        let lower = lower_case(address);
+        let direct = self.mailing_lists.get(&lower);
+        direct.or_else(|| {
+            let domain = self.domains.get(&lower.domain)?.name.clone();
+            self.mailing_lists.get(&mail::Address { domain, ..lower })
+        })
+    }
+
+    /// Whether the address is that of an account, a list or a catch-all in a domain of ours.
     pub fn is_local_address(&self, address: &mail::Address) -> bool {
         let domain = self.domains.get(&address.domain);
-        domain.is_some_and(|domain| domain.catch_all_address.is_some() || self.account(address).is_some())
+        domain.is_some_and(|domain| {
+            domain.catch_all_address.is_some()
+                || self.account(address).is_some()
+                || self.mailing_list(address).is_some()
+        })
     }
 }
 

@@ -21,6 +21,8 @@ pub mod gap;
 pub mod guesses;
 pub mod health;
 pub mod limits;
+pub mod local;
+pub mod mailing_list;
 pub mod mta_sts;
 pub mod mx;
 pub mod outcome;

@@ -32,6 +32,9 @@ pub const LIST_PORTION: usize = 500;
 /// The wait between two portions of a long list, in which other mail has its turn.
 pub const LIST_PORTION_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Recipients at most of a message that a list passes on.
+pub const LIST_RECIPIENTS_MAX: usize = 50_000;
+
 /// Attempts that come from one source address before another one has its turn.
 pub const SOURCE_KEPT_ATTEMPTS: u32 = 5;
 

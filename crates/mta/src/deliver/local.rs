@@ -1,21 +1,33 @@
-//! Into the local store: one copy for each account, within its quota.
+//! Into the local store: one copy for each account, within its quota; and on to the members of lists.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mail::header::delivery_prefix;
 use mail::{Address, EnhancedStatus, Envelope, Reply};
+use policy::local::{DETAIL_SEPARATOR, Filing, Resident, asks_for_mailboxes, filing, resident};
+use policy::mailing_list::Door;
 use policy::outcome::Delivered;
-use policy::settings::Account;
+use policy::settings::{Account, MailingList};
 use policy::{AttemptOutcome, Configuration, Scope, Trouble, TroubleKind};
-use store::{Deposit, QueuedRecipient};
+use store::{Deposit, Notice, QueuedRecipient};
 
+use super::expand::{ListTrouble, expansion};
 use crate::world::World;
 
-/// The mailbox that mail goes to.
-const INBOX: &str = "INBOX";
 /// The host that is named as the one that took the mail.
-const LOCAL_HOST: &str = "localhost";
+pub(super) const LOCAL_HOST: &str = "localhost";
+
+/// What is to be written with the verdicts of a local delivery.
+#[derive(Debug, Default)]
+pub(crate) struct Local {
+    /// What it meant for each recipient.
+    pub(crate) outcomes: Vec<AttemptOutcome>,
+    /// Copies for accounts.
+    pub(crate) deposits: Vec<Deposit>,
+    /// What lists pass on.
+    pub(crate) expansions: Vec<Notice>,
+}
 
 /// What the local store makes of each recipient, and the copies to be written with the verdicts.
 pub(crate) async fn deliver(
@@ -23,54 +35,100 @@ pub(crate) async fn deliver(
     configuration: &Configuration,
     envelope: &Envelope,
     recipients: &[QueuedRecipient],
-) -> (Vec<AttemptOutcome>, Vec<Deposit>) {
-    let mut outcomes = Vec::with_capacity(recipients.len());
-    let mut deposits: Vec<Deposit> = Vec::with_capacity(recipients.len());
+) -> Local {
+    let mut local = Local::default();
     let mut served: BTreeSet<Address> = BTreeSet::new();
     for queued in recipients {
         let forward_path = &queued.recipient.forward_path;
-        let Some(account) = account_of(configuration, forward_path) else {
-            outcomes.push(match configuration.incomplete {
-                true => AttemptOutcome::Deferred(unsure(forward_path)),
-                false => AttemptOutcome::Failed(unknown(forward_path)),
-            });
-            continue;
+        let outcome = match resident(configuration, Some(DETAIL_SEPARATOR), forward_path) {
+            None if configuration.incomplete => AttemptOutcome::Deferred(unsure(forward_path)),
+            None => AttemptOutcome::Failed(unknown(forward_path)),
+            Some(Resident::Account { account, detail }) => {
+                let new = !served.contains(&account.name);
+                let copies = copies(world, envelope, queued, (&account, detail.as_deref()), new).await;
+                copies.map_or_else(AttemptOutcome::Deferred, |deposits| {
+                    // Two addresses of one account get one copy.
+                    if new {
+                        served.insert(account.name.clone());
+                    }
+                    local.deposits.extend(deposits);
+                    delivered("delivered")
+                })
+            }
+            Some(Resident::List(list)) => {
+                pass_on(world, configuration, envelope, (&list, Door::Members, forward_path), &mut local)
+                    .await
+            }
+            Some(Resident::ListOwner(list)) => {
+                pass_on(world, configuration, envelope, (&list, Door::Owner, forward_path), &mut local).await
+            }
         };
-        if let Some(trouble) = over_quota(world, &account, envelope, forward_path).await {
-            outcomes.push(AttemptOutcome::Deferred(trouble));
-            continue;
-        }
-        // Two addresses of one account get one copy.
-        if served.insert(account.name.clone()) {
-            deposits.push(Deposit {
-                recipient: queued.recipient.id,
-                account: account.name.clone(),
-                mailbox: INBOX.to_owned(),
-                // RFC 5321 section 4.4: the last hop writes down the reverse-path.
-                prefix: delivery_prefix(&envelope.reverse_path, forward_path).into(),
-                received_at: world.clock.now(),
-            });
-        }
-        outcomes.push(AttemptOutcome::Delivered(Delivered {
-            host: LOCAL_HOST.to_owned(),
-            reply: Reply::new(250, Some(EnhancedStatus::new(2, 1, 5)), "delivered"),
-            last_hop: true,
-            dsn_handed_on: false,
-            traced: false,
-        }));
+        local.outcomes.push(outcome);
     }
-    (outcomes, deposits)
+    local
 }
 
-/// The account of an address: its own, that of the same local part under the domain's main name, or the catch-all's.
-fn account_of(configuration: &Configuration, address: &Address) -> Option<Arc<Account>> {
-    if let Some(account) = configuration.account(address) {
-        return Some(Arc::clone(account));
+/// The copies for one account; none if it has one already.
+async fn copies(
+    world: &World,
+    envelope: &Envelope,
+    queued: &QueuedRecipient,
+    (account, detail): (&Arc<Account>, Option<&str>),
+    new: bool,
+) -> Result<Vec<Deposit>, Trouble> {
+    let forward_path = &queued.recipient.forward_path;
+    if let Some(trouble) = over_quota(world, account, envelope, forward_path).await {
+        return Err(trouble);
     }
-    let domain = configuration.local_domain(&address.domain)?;
-    let main = Address { local_part: address.local_part.clone(), domain: domain.name.clone() };
-    let found = configuration.account(&main);
-    found.or_else(|| configuration.account(domain.catch_all_address.as_ref()?)).map(Arc::clone)
+    if !new {
+        return Ok(Vec::new());
+    }
+    let there = match asks_for_mailboxes(account, detail) {
+        false => Vec::new(),
+        true => {
+            let there = world.store.mailboxes(&account.name).await;
+            there.map_err(|error| Trouble::ours(error.to_string()))?
+        }
+    };
+    let filings = filing(account, detail, there.iter().map(|(path, _)| path.as_str()));
+    let deposit = |filing: Filing| Deposit {
+        recipient: queued.recipient.id,
+        account: account.name.clone(),
+        mailbox: filing.mailbox,
+        // RFC 5321 section 4.4: the last hop writes down the reverse-path.
+        prefix: delivery_prefix(&envelope.reverse_path, forward_path).into(),
+        received_at: world.clock.now(),
+    };
+    Ok(filings.into_iter().map(deposit).collect())
+}
+
+/// Hands the message to a list, whose own message is written with the end of this recipient: both or neither.
+async fn pass_on(
+    world: &World,
+    configuration: &Configuration,
+    envelope: &Envelope,
+    to: (&MailingList, Door, &Address),
+    local: &mut Local,
+) -> AttemptOutcome {
+    match expansion(world, configuration, envelope, to).await {
+        Ok(notice) => {
+            let text = format!("passed on to {} recipients", notice.accepted.recipients().len());
+            local.expansions.push(notice);
+            delivered(&text)
+        }
+        Err(ListTrouble::Temporary(trouble)) => AttemptOutcome::Deferred(trouble),
+        Err(ListTrouble::Permanent(trouble)) => AttemptOutcome::Failed(trouble),
+    }
+}
+
+fn delivered(text: &str) -> AttemptOutcome {
+    AttemptOutcome::Delivered(Delivered {
+        host: LOCAL_HOST.to_owned(),
+        reply: Reply::new(250, Some(EnhancedStatus::new(2, 1, 5)), text),
+        last_hop: true,
+        dsn_handed_on: false,
+        traced: false,
+    })
 }
 
 async fn over_quota(

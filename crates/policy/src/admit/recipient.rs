@@ -1,9 +1,11 @@
 //! Is this forward-path ours, and under which name? If not, may the client send there?
 
-use mail::{Address, LocalPart, Notify, OriginalRecipient, Reply};
+use mail::{Address, Notify, OriginalRecipient, Reply, ReversePath};
 
 use super::{RelayPermit, refusal};
 use crate::configuration::Configuration;
+use crate::local::{Resident, queued_as, resident};
+use crate::mailing_list::may_post;
 
 /// A recipient that may be sent to. Only this file makes one.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,12 +15,22 @@ pub(super) struct Admitted {
     pub(super) notify: Notify,
 }
 
+/// Who asks.
+pub(super) struct Client<'c> {
+    pub(super) permit: Option<RelayPermit>,
+    pub(super) separator: Option<char>,
+    pub(super) reverse_path: &'c ReversePath,
+    pub(super) authenticated_as: Option<&'c str>,
+}
+
 /// Where the copy goes, or why not.
 enum Resolution {
     /// To this address of ours.
     Ours(Address),
     /// There is no such address in our domain.
     Unknown,
+    /// To a list that this client may not write to.
+    Forbidden,
     /// To a domain that is not ours.
     Elsewhere(Address),
 }
@@ -26,17 +38,17 @@ enum Resolution {
 /// Admits a forward-path. If it is rewritten, what was asked for becomes the original recipient.
 pub(super) fn admit(
     configuration: &Configuration,
-    permit: Option<RelayPermit>,
-    separator: Option<char>,
+    client: &Client<'_>,
     asked: Address,
     original: Option<OriginalRecipient>,
     notify: Notify,
 ) -> Result<Admitted, Box<Reply>> {
-    let forward_path = match resolve(configuration, separator, &asked) {
+    let forward_path = match resolve(configuration, client, &asked) {
         Resolution::Ours(address) => address,
         Resolution::Unknown if configuration.incomplete => return Err(unsure()),
         Resolution::Unknown => return Err(refusal(550, 5, 1, 1, "Mailbox does not exist.")),
-        Resolution::Elsewhere(address) => match permit {
+        Resolution::Forbidden => return Err(refusal(550, 5, 7, 2, "You may not write to this list.")),
+        Resolution::Elsewhere(address) => match client.permit {
             Some(permit) => elsewhere(permit, address),
             None if configuration.incomplete => return Err(unsure()),
             None => return Err(refusal(550, 5, 1, 2, "Relay not allowed.")),
@@ -63,34 +75,27 @@ fn original_of(asked: &Address) -> OriginalRecipient {
     OriginalRecipient { kind: kind.to_owned(), address: asked.to_string() }
 }
 
-/// The address itself; then without its detail; then the domain's catch-all; then as it is, where the domain
-/// is routed elsewhere.
-fn resolve(configuration: &Configuration, separator: Option<char>, asked: &Address) -> Resolution {
+/// As `policy::local` says; then the domain's catch-all, wherever that is; then as it is, where the domain is routed
+/// elsewhere.
+fn resolve(configuration: &Configuration, client: &Client<'_>, asked: &Address) -> Resolution {
     let Some(domain) = configuration.local_domain(&asked.domain) else {
         return Resolution::Elsewhere(asked.clone());
     };
-    let known = account(configuration, asked)
-        .or_else(|| without_detail(separator, asked).and_then(|plain| account(configuration, &plain)))
-        .or_else(|| domain.catch_all_address.clone().map(|to| follow(configuration, to)));
-    match known {
-        Some(address) => Resolution::Ours(address),
-        None if domain.allow_relaying => Resolution::Ours(asked.clone()),
-        None => Resolution::Unknown,
+    match resident(configuration, client.separator, asked) {
+        Some(Resident::Account { account, detail }) => {
+            Resolution::Ours(queued_as(&account, detail.as_deref(), client.separator))
+        }
+        Some(Resident::List(list)) => {
+            match may_post(configuration, &list, client.reverse_path, client.authenticated_as) {
+                true => Resolution::Ours(list.name.clone()),
+                false => Resolution::Forbidden,
+            }
+        }
+        Some(Resident::ListOwner(_)) => Resolution::Ours(asked.clone()),
+        None => match &domain.catch_all_address {
+            Some(address) => Resolution::Ours(address.clone()),
+            None if domain.allow_relaying => Resolution::Ours(asked.clone()),
+            None => Resolution::Unknown,
+        },
     }
-}
-
-/// The name of the account with this address.
-fn account(configuration: &Configuration, address: &Address) -> Option<Address> {
-    configuration.account(address).map(|account| account.name.clone())
-}
-
-/// A catch-all may itself be an alias of an account.
-fn follow(configuration: &Configuration, address: Address) -> Address {
-    account(configuration, &address).unwrap_or(address)
-}
-
-fn without_detail(separator: Option<char>, address: &Address) -> Option<Address> {
-    let (plain, _) = address.local_part.as_str().split_once(separator?)?;
-    let local_part = LocalPart::parse(plain).ok()?;
-    Some(Address { local_part, domain: address.domain.clone() })
 }

@@ -8,6 +8,7 @@ mod extensions;
 mod implication;
 mod limits;
 mod lookup_stores;
+mod mailing_lists;
 mod names;
 mod one;
 mod relays;
@@ -114,6 +115,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     let hooks = webhooks::compile(settings, environment, &mut findings);
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
+    mailing_lists::check(settings, &mut findings);
     if let Some(compiled) = &compiled {
         names::check(settings, compiled, &mut findings);
         strategies::check_demands(settings, compiled, &mut findings);
@@ -155,6 +157,7 @@ fn assemble(
         tls: shared(&settings.tls),
         domains: directory::domains(settings),
         accounts: directory::accounts(settings),
+        mailing_lists: mailing_lists::compiled(settings),
         inbound: limits.inbound,
         outbound: limits.outbound,
         quotas: limits.quotas,

@@ -58,4 +58,7 @@ pub struct Account {
     #[serde(default)]
     #[schemars(with = "Option<shape::AnyBytes>")]
     pub quota: Option<u64>,
+    /// Whether mail to a sub-address, such as `ann+work@`, goes into the mailbox of that name if there is one.
+    #[serde(default)]
+    pub detail_to_mailbox: bool,
 }

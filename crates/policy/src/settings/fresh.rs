@@ -36,6 +36,7 @@ pub(super) fn settings() -> Settings {
         queue_quotas: Vec::new(),
         domains: [].into(),
         accounts: [].into(),
+        mailing_lists: [].into(),
         dkim_signatures: [].into(),
         sender_auth: SenderAuthSettings::default(),
         extensions: MtaExtensions::default(),

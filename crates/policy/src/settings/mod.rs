@@ -15,6 +15,7 @@ mod fresh;
 pub mod history;
 mod json;
 pub mod lookup_store;
+pub mod mailing_list;
 pub mod object_type;
 pub mod outbound_strategy;
 pub mod queue_quota;
@@ -43,6 +44,7 @@ pub use extensions::MtaExtensions;
 pub use history::{Dialogues, HistorySettings};
 pub(crate) use json::{FRESH, WrittenObject, documents};
 pub use lookup_store::{LookupStoreKind, PostgreSqlLookup, SqliteLookup, StoreLookup};
+pub use mailing_list::{AllowedSenders, MailingList, ReplyTo};
 pub use object_type::ObjectType;
 pub use outbound_strategy::MtaOutboundStrategy;
 pub use queue_quota::{MtaQueueQuota, QuotaKey};
@@ -93,6 +95,8 @@ pub struct Settings {
     pub domains: BTreeMap<mail::Domain, Domain>,
     /// Accounts by name.
     pub accounts: BTreeMap<mail::Address, Account>,
+    /// Mailing lists by name.
+    pub mailing_lists: BTreeMap<mail::Address, MailingList>,
     /// Signatures by name.
     pub dkim_signatures: BTreeMap<String, DkimSignature>,
     /// What is signed, and how incoming mail is checked.

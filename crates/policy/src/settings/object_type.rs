@@ -39,6 +39,8 @@ pub enum ObjectType {
     Domain,
     /// Mailboxes.
     Account,
+    /// Addresses whose mail goes to many.
+    MailingList,
     /// Keys that sign.
     DkimSignature,
     /// Whose mail comes in, and what is signed.
@@ -68,6 +70,7 @@ const TYPES: &[(&str, ObjectType)] = &[
     ("MtaQueueQuota", ObjectType::QueueQuota),
     ("Domain", ObjectType::Domain),
     ("Account", ObjectType::Account),
+    ("MailingList", ObjectType::MailingList),
     ("DkimSignature", ObjectType::DkimSignature),
     ("SenderAuthSettings", ObjectType::SenderAuth),
     ("MtaExtensions", ObjectType::Extensions),

@@ -381,6 +381,7 @@ fn settings(
         aliases: Vec::new(),
         secret: None,
         quota: None,
+        detail_to_mailbox: false,
     };
     settings.accounts.extend(accounts.iter().map(|name| (name.clone(), account(name))));
     settings.outbound.route = routing(falling_back.iter());

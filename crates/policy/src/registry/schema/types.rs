@@ -7,7 +7,7 @@ use super::{Shape, TypeSchema, Variant, read};
 use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, MtaConnectionStrategy,
+    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, MailingList, MtaConnectionStrategy,
     MtaDeliverySchedule, MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy, MtaOutboundThrottle,
     MtaQueueQuota, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute,
     ReportSettings, SenderAuthSettings, SqliteLookup, SystemSettings, TlsReportSettings, WebHook,
@@ -30,6 +30,7 @@ pub(super) fn schema(kind: ObjectType) -> TypeSchema {
         ObjectType::QueueQuota => plain(json::<MtaQueueQuota>()),
         ObjectType::Domain => plain(json::<Domain>()),
         ObjectType::Account => plain(json::<Account>()),
+        ObjectType::MailingList => plain(json::<MailingList>()),
         ObjectType::DkimSignature => plain(json::<DkimSignature>()),
         ObjectType::SenderAuth => plain(json::<SenderAuthSettings>()),
         ObjectType::Extensions => plain(json::<MtaExtensions>()),
@@ -102,6 +103,7 @@ fn help(kind: ObjectType) -> &'static str {
         }
         ObjectType::Domain => "A domain whose mail we take.",
         ObjectType::Account => "Somebody with a mailbox.",
+        ObjectType::MailingList => "An address whose mail goes to many.",
         ObjectType::DkimSignature => "A key with which the mail of a domain is signed.",
         ObjectType::SenderAuth => "What is signed as ours, and how strictly it is asked whose mail comes in.",
         ObjectType::Extensions => "Which SMTP extensions a client is offered.",

@@ -13,8 +13,8 @@ use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::object_type::{ROUTE_VARIANTS, STORE_VARIANTS, find};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, LookupStoreKind, MtaRoute, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute,
-    RouteKind, Settings, SettingsError, SqliteLookup, StoreLookup,
+    Account, LookupStoreKind, MailingList, MtaRoute, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup,
+    RelayRoute, RouteKind, Settings, SettingsError, SqliteLookup, StoreLookup,
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
@@ -227,6 +227,12 @@ impl Loader<'_> {
                 self.settings.accounts.insert(account.name.clone(), account);
                 Ok(())
             }
+            ObjectType::MailingList => {
+                let list = read::<MailingList>(json)?;
+                self.once(entry, &list.name.to_string().to_lowercase())?;
+                self.settings.mailing_lists.insert(list.name.clone(), list);
+                Ok(())
+            }
             ObjectType::Schedule => {
                 self.named(entry, |settings| &mut settings.schedules, |object| object.name.clone())
             }
@@ -320,6 +326,7 @@ impl Loader<'_> {
             | ObjectType::TlsReport
             | ObjectType::Domain
             | ObjectType::Account
+            | ObjectType::MailingList
             | ObjectType::DkimSignature
             | ObjectType::SenderAuth
             | ObjectType::Extensions
