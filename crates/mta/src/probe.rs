@@ -75,9 +75,8 @@ pub async fn probe(
         NextHop::Local { .. } => {
             watch.stages.enter(ProbeStage::Resolve, "the local store");
             // The copies that it gives are dropped, not stored.
-            let (outcomes, _copies) =
-                local::deliver(&world, configuration, &delivery.envelope, &delivery.recipients).await;
-            outcomes.into_iter().next()
+            let local = local::deliver(&world, configuration, &delivery.envelope, &delivery.recipients).await;
+            local.outcomes.into_iter().next()
         }
         NextHop::Mx { .. } | NextHop::Relay { .. } => {
             let own = connections.for_probe();

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use wire::pop3::limits::NONSENSE_MAX;
@@ -75,7 +75,7 @@ impl Talk {
             let whole = match line {
                 Line::Whole(line) => Some(line.len()),
                 Line::TooLong => {
-                    self.input.split_to(used);
+                    self.input.advance(used);
                     self.nonsense("that line is too long")?;
                     continue;
                 }

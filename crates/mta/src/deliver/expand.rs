@@ -38,8 +38,10 @@ pub(super) async fn expansion(
     let seen = Content::Memory(content.clone());
     let first = decide_for(world, count, Some(&seen), |answers| {
         admission.schedule(configuration, answers, envelope.traits, size, now)
-    });
-    let accepted = admission.accept(first.await.map_err(ListTrouble::Temporary)?);
+    })
+    .await
+    .map_err(ListTrouble::Temporary)?;
+    let accepted = admission.accept(first);
     tracing::info!(id = %envelope.message, list = %list.name, recipients = count, "a list passes a message on");
     Ok(Notice { accepted, content })
 }

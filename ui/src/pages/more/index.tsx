@@ -24,6 +24,7 @@ const NAMES: Record<string, string> = {
   StoreLookup: "Lookup stores",
   HistorySettings: "History",
   WebHook: "Webhooks",
+  MailingList: "Mailing lists",
 };
 
 const title = (type: string) => NAMES[type] ?? type;
