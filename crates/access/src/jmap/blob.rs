@@ -1,8 +1,10 @@
 //! What do ids of content mean, and `Blob/copy` (RFC 8620 section 6.3).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use mail::digest::{Digest, Structure, digest};
 use mail::{Address, MessageId};
 use serde_json::{Map, Value};
 use store::StoreError;
@@ -96,7 +98,25 @@ pub(crate) async fn content(world: &World, account: &Address, id: &str) -> Resul
         Root::Email(email) => world.messages.content(account, email).await?,
         Root::Uploaded(upload) => world.messages.uploaded(account, upload).await?,
     };
-    Ok(whole.filter(|_| id.parts.is_empty()))
+    Ok(whole.and_then(|whole| within(whole, &id.parts)))
+}
+
+/// The part of a message, of a message in it, and so on.
+fn within(whole: Bytes, numbers: &[u32]) -> Option<Bytes> {
+    let mut content = whole;
+    for number in numbers {
+        let record = digest(&content);
+        let parts = Digest::read(&record).parts();
+        let part = parts.get(usize::try_from(*number).ok()?)?;
+        if part.structure == Structure::Multipart {
+            return None;
+        }
+        content = match mail::digest::part(&content, part) {
+            Cow::Borrowed(body) => content.slice_ref(body),
+            Cow::Owned(body) => body.into(),
+        };
+    }
+    Some(content)
 }
 
 /// Answers a call about blobs.

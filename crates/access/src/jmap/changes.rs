@@ -17,7 +17,17 @@ pub(crate) async fn changes(
     arguments: Map<String, Value>,
     id: impl Fn(u64) -> String,
 ) -> Answer {
-    let (since, changes) = since(call, kind, &mut Arguments::new(arguments)).await?;
+    changes_of(call, kind, &mut Arguments::new(arguments), id).await
+}
+
+/// Likewise, if the arguments have been looked at.
+pub(crate) async fn changes_of(
+    call: &Call<'_>,
+    kind: Kind,
+    arguments: &mut Arguments,
+    id: impl Fn(u64) -> String,
+) -> Answer {
+    let (since, changes) = since(call, kind, arguments).await?;
     Ok(answer(&since, &changes, id))
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use wire::jmap::{CORE, MethodError};
 
 use super::call::{Answer, Call};
-use super::{blob, identity, mailbox, push, quota, submission, thread, vacation};
+use super::{blob, email, identity, mailbox, push, quota, snippet, submission, thread, vacation};
 
 /// Mail (RFC 8621 section 1.3.1).
 pub(crate) const MAIL: &str = "urn:ietf:params:jmap:mail";
@@ -44,6 +44,8 @@ pub(crate) async fn call(call: &mut Call<'_>, method: &str, arguments: Map<Strin
         "Core" if verb == "echo" => Ok(arguments),
         "Blob" => blob::call(call, verb, arguments).await,
         "Mailbox" => mailbox::call(call, verb, arguments).await,
+        "Email" => email::call(call, verb, arguments).await,
+        "SearchSnippet" => snippet::call(call, verb, arguments).await,
         "Thread" => thread::call(call, verb, arguments).await,
         "Identity" => identity::call(call, verb, arguments).await,
         "EmailSubmission" => submission::call(call, verb, arguments).await,
