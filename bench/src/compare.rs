@@ -182,7 +182,7 @@ async fn place(plan: &Plan, kind: PeerKind, case: Case) -> Result<Place> {
     Ok(Place { folder, port, sink, tls: case.tls() })
 }
 
-async fn free_port() -> Result<u16> {
+pub(crate) async fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?.port())
 }
 

@@ -1,4 +1,4 @@
-//! `bench source | sink | compare`: measures a mail relay from outside, over real sockets.
+//! `bench source | sink | compare | store`: measures a mail server from outside, over real sockets.
 
 mod compare;
 mod latency;
@@ -9,10 +9,11 @@ mod report;
 mod sink;
 mod source;
 mod stamp;
+mod store;
 
 use clap::{Parser, Subcommand};
 
-/// Load generator, counting sink, and the comparison of relays.
+/// Load generator, counting sink, and the comparison of relays and stores.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -28,6 +29,8 @@ enum Command {
     Sink(sink::Ports),
     /// Runs Waypost and Postfix in turn under the same load and prints a table.
     Compare(compare::Plan),
+    /// Runs Waypost and Dovecot in turn as stores, over IMAP and LMTP, and prints a table.
+    Store(store::Plan),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,6 +44,10 @@ fn main() -> anyhow::Result<()> {
         Command::Sink(ports) => runtime.block_on(sink::run(&ports)),
         Command::Compare(plan) => match namespace::enter()? {
             namespace::Entered::Here => runtime.block_on(compare::run(&plan)),
+            namespace::Entered::Ran(status) => std::process::exit(status),
+        },
+        Command::Store(plan) => match namespace::enter()? {
+            namespace::Entered::Here => runtime.block_on(store::run(&plan)),
             namespace::Entered::Ran(status) => std::process::exit(status),
         },
     }

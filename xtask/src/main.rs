@@ -17,7 +17,7 @@ cargo xtask ui [test]      builds the web UI into ui/dist, if it is not up to da
 cargo xtask ci             what must hold before a change lands: format, lints, licences, tests
 cargo xtask rfc            where each RFC is mentioned, by RFC and section
 cargo xtask proofs [--check]  which test proves which row of the fault catalogue, as docs/faults.md
-cargo xtask bench [ARGS]   Waypost and Postfix in turn under the same load; figures as a table";
+cargo xtask bench [store] [ARGS]   Waypost and Postfix, or Dovecot, in turn under the same load; figures as a table";
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
