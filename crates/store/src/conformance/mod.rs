@@ -89,6 +89,10 @@ on_every_store! {
         uids_grow_by_mailbox,
         an_empty_account_has_nothing,
     },
+    messages::{
+        an_account_begins_with_mailboxes,
+        a_message_is_flagged_copied_and_expunged,
+    },
     key_values::{
         a_value_is_there_until_it_is_removed,
         values_survive_a_crash,
@@ -99,16 +103,4 @@ on_every_store! {
         a_space_is_listed_in_pages,
         what_is_too_long_is_refused,
     },
-}
-
-mod sqlite_messages {
-    #[tokio::test]
-    async fn an_account_begins_with_mailboxes() {
-        super::messages::an_account_begins_with_mailboxes(&mut super::SqliteSubject::new()).await;
-    }
-
-    #[tokio::test]
-    async fn a_message_is_flagged_copied_and_expunged() {
-        super::messages::a_message_is_flagged_copied_and_expunged(&mut super::SqliteSubject::new()).await;
-    }
 }

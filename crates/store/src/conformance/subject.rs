@@ -47,7 +47,7 @@ impl Subject for MemorySubject {
     }
 
     fn messages(&self) -> &dyn MessageStore {
-        unimplemented!()
+        &self.0
     }
 
     fn crash(&mut self) {

@@ -1,7 +1,7 @@
 //! The strict reference: what a store must do, in memory, with nothing forgiven.
 
 mod key_values;
-mod mailboxes;
+mod messages;
 mod revise;
 mod state;
 

@@ -9,7 +9,7 @@ use mail::{Envelope, MessageId, RecipientId, Timestamp};
 use policy::{Accepted, Verdict};
 
 use super::key_values::MemoryKeyValues;
-use super::mailboxes::MemoryMailboxes;
+use super::messages::MemoryMessages;
 use crate::ids::Ids;
 use crate::queue::{enqueue, scramble};
 use crate::{Claim, LeaseId, QueuedRecipient, RecipientState, Settlement, StoreError};
@@ -17,12 +17,12 @@ use crate::{Claim, LeaseId, QueuedRecipient, RecipientState, Settlement, StoreEr
 /// Everything: first what is durable, then what a crash voids.
 #[derive(Debug)]
 pub(super) struct State {
-    ids: Ids,
+    pub(super) ids: Ids,
     pub(super) messages: BTreeMap<MessageId, (Arc<Envelope>, Bytes)>,
     pub(super) recipients: BTreeMap<RecipientId, (MessageId, QueuedRecipient)>,
     /// Those that have ended while others of their message have not.
     pub(super) ended: BTreeMap<RecipientId, (MessageId, QueuedRecipient)>,
-    pub(super) mailboxes: MemoryMailboxes,
+    pub(super) mailboxes: MemoryMessages,
     pub(super) key_values: MemoryKeyValues,
 
     /// Grows with each crash.
@@ -48,7 +48,7 @@ impl Default for State {
             messages: BTreeMap::new(),
             recipients: BTreeMap::new(),
             ended: BTreeMap::new(),
-            mailboxes: MemoryMailboxes::default(),
+            mailboxes: MemoryMessages::default(),
             key_values: MemoryKeyValues::default(),
             life: 0,
             now: Timestamp::EPOCH,
@@ -155,7 +155,7 @@ impl State {
         }
         let content = self.messages.get(&settlement.message).map(|(_, content)| content.clone());
         for deposit in &settlement.deposits {
-            self.mailboxes.deposit(deposit, content.as_ref().expect("its recipient is held, so it is there"));
+            self.mailboxes.deposit(settlement.message, deposit, content.as_ref().expect("its recipient is held, so it is there"));
         }
         for ending in &settlement.endings {
             match (&ending.verdict, ending.owed) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mail::digest::Digest;
 use mail::{Flags, ModSeq, Role};
 
 use super::alteration::Refusal;
@@ -141,4 +142,15 @@ pub(crate) fn changes(
         }
     }
     changes
+}
+
+/// What content says about itself.
+pub(crate) fn digest_of(content: &[u8]) -> Vec<u8> {
+    mail::digest::digest(content)
+}
+
+/// By what a message finds its conversation, and others find it.
+pub(crate) fn thread_keys(digest: &[u8]) -> Vec<u64> {
+    let _ = Digest::read(digest);
+    Vec::new()
 }

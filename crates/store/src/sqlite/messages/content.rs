@@ -5,6 +5,7 @@ use mail::{Address, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::work::{NewContent, Step, brought};
+use crate::messages::rules::digest_of;
 use crate::messages::{Alteration, EmailId, alteration};
 use crate::sqlite::SqliteStore;
 use crate::sqlite::database::cannot;
@@ -69,11 +70,6 @@ impl SqliteStore {
             }
         }
     }
-}
-
-/// What content says about itself.
-pub(in crate::sqlite) fn digest_of(_content: &[u8]) -> Vec<u8> {
-    Vec::new()
 }
 
 /// All of it in memory.

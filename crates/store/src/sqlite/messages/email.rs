@@ -7,7 +7,7 @@ use super::account::{Account, Altering};
 use super::log::Gone;
 use super::rows::{self, keywords, number, of_email, write_places};
 use super::thread;
-use crate::messages::{Altered, Email, EmailId, Entry, MailboxId, Refusal, Room, ThreadId};
+use crate::messages::{Altered, Email, EmailId, Entry, MailboxId, Refusal, Room, ThreadId, rules};
 use crate::sqlite::write::{integer, millis, remove_ended};
 
 /// A message that is about to be made.
@@ -38,7 +38,7 @@ impl Account<'_> {
     /// Makes a message that lies in these mailboxes, which are there.
     pub(super) fn add_email(&mut self, new: &NewEmail<'_>, mailboxes: &[MailboxId]) -> Altering<Altered> {
         let id = EmailId(self.new_id());
-        let keys = thread::keys(new.digest);
+        let keys = rules::thread_keys(new.digest);
         let found = match new.thread {
             Some(thread) => Some(thread),
             None => thread::find(self.db, self.row.id, &keys)?,
@@ -181,7 +181,7 @@ impl Account<'_> {
         let mut update = self.db.prepare_cached(sql)?;
         let left = update.query_row([message], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
         let Some((uses, record)) = left.optional()? else { return Ok(()) };
-        thread::unrefer(self.db, self.row.id, &thread::keys(&record))?;
+        thread::unrefer(self.db, self.row.id, &rules::thread_keys(&record))?;
         if uses <= 0 {
             self.db.prepare_cached("DELETE FROM digest WHERE message = ?1")?.execute([message])?;
             remove_ended(self.db, email.message, self.effects)?;

@@ -6,11 +6,6 @@ use super::rows::number;
 use crate::messages::ThreadId;
 use crate::sqlite::write::integer;
 
-/// What a message is found by.
-pub(super) fn keys(_digest: &[u8]) -> Vec<u64> {
-    Vec::new()
-}
-
 /// The conversation that something with one of these keys belongs to: the oldest.
 pub(super) fn find(db: &Connection, account: i64, keys: &[u64]) -> Result<Option<ThreadId>> {
     let mut select = db.prepare_cached("SELECT thread FROM reference WHERE account = ?1 AND hash = ?2")?;

@@ -1,5 +1,7 @@
 //! What the message store does, whichever it is.
 
+mod history;
+
 use bytes::Bytes;
 use mail::{Address, Flags, ModSeq, Role, SystemFlag, UidSet};
 
