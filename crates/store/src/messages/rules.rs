@@ -151,6 +151,5 @@ pub(crate) fn digest_of(content: &[u8]) -> Vec<u8> {
 
 /// By what a message finds its conversation, and others find it.
 pub(crate) fn thread_keys(digest: &[u8]) -> Vec<u64> {
-    let _ = Digest::read(digest);
-    Vec::new()
+    if digest.is_empty() { Vec::new() } else { policy::thread::keys(&Digest::read(digest)) }
 }

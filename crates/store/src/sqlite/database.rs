@@ -197,6 +197,55 @@ mod tests {
         }
     }
 
+    // proves: A12
+    #[tokio::test]
+    async fn mail_of_an_old_store_is_all_there() {
+        use crate::messages::{EmailId, MessageStore, ThreadId};
+        use mail::{Address, Timestamp, UidSet};
+
+        let directory = tempfile::tempdir().unwrap();
+        let old = Connection::open(directory.path().join(NAME)).unwrap();
+        MIGRATIONS[..4].iter().for_each(|sql| old.execute_batch(sql).unwrap());
+        let content = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        for (id, text) in [(7, "Message-ID: <a@x>\r\n\r\nhi"), (8, "References: <a@x>\r\n\r\nho")] {
+            let sum = crate::sqlite::checksum::checksum(text.as_bytes());
+            let sql = format!("INSERT INTO message VALUES ({id}, 1, {}, {sum}, x'00', NULL, x'{}')", text.len(), content(text));
+            old.execute_batch(&sql).unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO account VALUES (1, 'ann@x.example', 100), (2, 'bob@x.example', 27);
+             INSERT INTO mailbox VALUES (4, 1, 'Junk', 90, 2, 1), (5, 1, 'INBOX', 91, 9, 2), (6, 2, 'INBOX', 92, 2, 1);
+             INSERT INTO entry VALUES (5, 3, 7, 27, 1000, x'5072653a0d0a'), (5, 8, 8, 25, 3000, x'');
+             INSERT INTO entry VALUES (4, 1, 7, 21, 2000, x''), (6, 1, 7, 21, 1000, x'');
+             PRAGMA user_version = 4",
+        )
+        .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let options = SqliteOptions { free_bytes_min: 0, ..SqliteOptions::default() };
+            let store = crate::SqliteStore::open(directory.path(), options).unwrap();
+            let ann = Address::parse("ann@x.example").unwrap();
+            let state = store.open(&ann, Timestamp::EPOCH).await.unwrap();
+            assert_eq!((state.usage, state.emails), (27 + 25 + 21, 3));
+            let mailboxes = store.mailbox_list(&ann).await.unwrap();
+            let names: Vec<_> = mailboxes.iter().map(|mailbox| &mailbox.name[..]).collect();
+            assert_eq!(names, ["INBOX", "Drafts", "Sent", "Junk", "Trash", "Archive"]);
+            let inbox = &mailboxes[0];
+            assert_eq!((inbox.uid_validity, inbox.uid_next, inbox.total, inbox.unseen), (91, 9, 2, 2));
+            let entries = store.entries_of(&ann, inbox.id, &UidSet::range(1, 99), 99).await.unwrap();
+            assert_eq!(entries.iter().map(|entry| entry.uid).collect::<Vec<_>>(), [3, 8]);
+            assert_eq!(entries[0].thread, entries[1].thread, "what answers it is in its conversation");
+            let content = store.content(&ann, entries[0].email).await.unwrap().unwrap();
+            assert_eq!(content, "Pre:\r\nMessage-ID: <a@x>\r\n\r\nhi");
+            let digests = store.digests(&ann, &[entries[0].email, EmailId(1)]).await.unwrap();
+            assert!(digests[0].is_some() && digests[1].is_none());
+            let thread = store.threads(&ann, &[entries[1].thread, ThreadId(5)]).await.unwrap();
+            assert_eq!(thread[0].1.len(), 3);
+            let bob = Address::parse("bob@x.example").unwrap();
+            assert_eq!(store.mailbox_list(&bob).await.unwrap()[0].total, 1);
+        }
+    }
+
     // proves: A28
     #[test]
     fn a_schema_from_the_future_is_refused() {

@@ -4,6 +4,7 @@
 //! writes it with all else that waits (`write`) and tells `ledger`, where `claim` finds it without a read. `read` is
 //! for what is not in memory: the queue after a restart, retries, mailboxes. The `janitor` does what nobody waits for.
 
+pub mod backup;
 mod cache;
 mod checksum;
 mod committer;
@@ -99,6 +100,7 @@ impl SqliteStore {
             0 => {}
             count => tracing::info!(count, "removed files of the spool that no message names"),
         }
+        messages::complete(&mut db, &files)?;
         let id_last = write::id_last(&db).map_err(database::cannot("find the last id"))?;
         let has_ended = write::has_ended(&db).map_err(database::cannot("read the queue"))?;
         let ledger = Ledger::new(Ids::after(id_last), read::frontier(&db)?);

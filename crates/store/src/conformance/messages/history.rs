@@ -329,7 +329,7 @@ fn run(calls: &[Vec<Step>], bytes_max: Option<u64>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     // proves: I4, I6
     #[test]

@@ -73,7 +73,7 @@ impl SqliteStore {
 }
 
 /// All of it in memory.
-fn whole(content: Content) -> Result<Bytes, StoreError> {
+pub(super) fn whole(content: Content) -> Result<Bytes, StoreError> {
     match content {
         Content::Memory(bytes) => Ok(bytes),
         Content::File(file) => file.read().map(Bytes::from).map_err(|source| StoreError::File {

@@ -6,6 +6,7 @@
 
 mod account;
 mod changes;
+mod completing;
 mod content;
 mod email;
 mod flag;
@@ -35,10 +36,11 @@ use crate::messages::{
     MailboxId, Outcome, Query, Record, Refusal, Room, ThreadCount, ThreadId,
 };
 use crate::{MessageStore, StoreError};
+pub(super) use completing::complete;
 pub(super) use content::email as content;
 use rows::AccountRow;
 pub(super) use search::index_accounts;
-pub(super) use work::{MessageWork, deposit, write};
+pub(super) use work::{MessageWork, deposit, remove_content, write};
 
 /// The mailboxes of the account of that name, parents before children.
 pub(super) fn mailboxes(db: &Connection, account: &str) -> rusqlite::Result<Vec<Mailbox>> {

@@ -357,3 +357,20 @@ pub(super) fn brought(alteration: &Alteration) -> Option<&Bytes> {
         _ => None,
     }
 }
+
+/// Destroys all emails that have this content, whosever they are.
+pub(in crate::sqlite) fn remove_content(db: &Connection, message: i64, effects: &mut Effects) -> Result<()> {
+    let sql = "SELECT account.name, email.id FROM email JOIN account ON account.id = email.account
+               WHERE email.message = ?1";
+    let mut select = db.prepare(sql)?;
+    let emails = select.query_map([message], |row| Ok((row.get::<_, String>(0)?, number(row, 1)?)))?;
+    for found in emails.collect::<Result<Vec<_>>>()? {
+        let (name, id) = found;
+        let mut account = Account::open(db, &name, Timestamp::EPOCH, effects)?;
+        if let Err(Stop::Broken(error)) = account.destroy_email(crate::messages::EmailId(id)) {
+            return Err(error);
+        }
+        account.close()?;
+    }
+    Ok(())
+}

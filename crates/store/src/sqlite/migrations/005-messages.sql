@@ -82,6 +82,8 @@ CREATE TABLE digest (
     record  BLOB NOT NULL
 ) STRICT;
 
+CREATE INDEX digest_unknown ON digest (message) WHERE length(record) = 0;
+
 -- By which an email finds its conversation: hashes of message ids.
 CREATE TABLE reference (
     account INTEGER NOT NULL,

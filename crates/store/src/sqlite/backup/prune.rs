@@ -1,0 +1,25 @@
+//! Takes messages out of a copy whose content was gone before it was copied.
+
+use std::path::Path;
+
+use super::super::SqliteOptions;
+use super::super::database::{self, cannot};
+use crate::StoreError;
+
+/// Also leaves the copy without a log beside it.
+pub(super) fn take_out(copy: &Path, lost: &[i64]) -> Result<(), StoreError> {
+    let fail = cannot("take out of the copy what was gone");
+    let options = SqliteOptions { free_bytes_min: 0, ..SqliteOptions::default() };
+    let mut db = database::open_writer(copy, &options)?;
+    let transaction = db.transaction().map_err(&fail)?;
+    for message in lost {
+        super::remove_message(&transaction, *message).map_err(&fail)?;
+    }
+    transaction.commit().map_err(&fail)?;
+    close(&db)
+}
+
+/// Copies the log into the database.
+pub(super) fn close(db: &rusqlite::Connection) -> Result<(), StoreError> {
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(cannot("close the copy"))
+}
