@@ -155,7 +155,11 @@ impl State {
         }
         let content = self.messages.get(&settlement.message).map(|(_, content)| content.clone());
         for deposit in &settlement.deposits {
-            self.mailboxes.deposit(settlement.message, deposit, content.as_ref().expect("its recipient is held, so it is there"));
+            self.mailboxes.deposit(
+                settlement.message,
+                deposit,
+                content.as_ref().expect("its recipient is held, so it is there"),
+            );
         }
         for ending in &settlement.endings {
             match (&ending.verdict, ending.owed) {

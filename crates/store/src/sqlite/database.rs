@@ -209,7 +209,11 @@ mod tests {
         let content = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
         for (id, text) in [(7, "Message-ID: <a@x>\r\n\r\nhi"), (8, "References: <a@x>\r\n\r\nho")] {
             let sum = crate::sqlite::checksum::checksum(text.as_bytes());
-            let sql = format!("INSERT INTO message VALUES ({id}, 1, {}, {sum}, x'00', NULL, x'{}')", text.len(), content(text));
+            let sql = format!(
+                "INSERT INTO message VALUES ({id}, 1, {}, {sum}, x'00', NULL, x'{}')",
+                text.len(),
+                content(text)
+            );
             old.execute_batch(&sql).unwrap();
         }
         old.execute_batch(

@@ -54,7 +54,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     let mailbox = || 0_usize..9;
     let email = || 0_usize..12;
     let uids = || (1_u32..8, 1_u32..8);
-    let role = prop_oneof![Just(None), Just(Some(Role::Junk)), Just(Some(Role::Important)), Just(Some(Role::Inbox))];
+    let role =
+        prop_oneof![Just(None), Just(Some(Role::Junk)), Just(Some(Role::Important)), Just(Some(Role::Inbox))];
     prop_oneof![
         2 => (proptest::option::of(mailbox()), 0_usize..4).prop_map(|(parent, name)| Step::Create { parent, name }),
         1 => (
@@ -119,7 +120,9 @@ async fn see(store: &dyn MessageStore) -> Seen {
         ids.extend(all.iter().map(|entry| entry.email));
         let (same, uids) = store.uids(&ann(), mailbox.id).await.unwrap().unwrap();
         assert_eq!((&same, uids), (mailbox, all.iter().map(|entry| entry.uid).collect()));
-        assert!(all.iter().all(|entry| entry.uid < mailbox.uid_next && entry.modseq <= mailbox.highest_modseq));
+        assert!(
+            all.iter().all(|entry| entry.uid < mailbox.uid_next && entry.modseq <= mailbox.highest_modseq)
+        );
         let count = |flag, has| all.iter().filter(|entry| entry.flags.has(flag) == has).count() as u64;
         let recount = (all.len() as u64, count(SystemFlag::Seen, false), count(SystemFlag::Deleted, true));
         assert_eq!((mailbox.total, mailbox.unseen, mailbox.deleted), recount);
@@ -148,11 +151,11 @@ async fn see(store: &dyn MessageStore) -> Seen {
 
 impl Step {
     fn alteration(&self, seen: &Seen) -> Option<Alteration> {
-        let mailbox = |nth: usize| seen.mailboxes.get(nth % (seen.mailboxes.len() + 1)).map(|mailbox| mailbox.id);
+        let mailbox =
+            |nth: usize| seen.mailboxes.get(nth % (seen.mailboxes.len() + 1)).map(|mailbox| mailbox.id);
         let mailbox = |nth| mailbox(nth).unwrap_or(MailboxId(77));
-        let email = |nth: usize| {
-            *seen.emails.keys().nth(nth % (seen.emails.len() + 1)).unwrap_or(&EmailId(77))
-        };
+        let email =
+            |nth: usize| *seen.emails.keys().nth(nth % (seen.emails.len() + 1)).unwrap_or(&EmailId(77));
         let record = |nth: usize| *seen.records.keys().nth(nth).unwrap_or(&77);
         let since = |old: bool| old.then_some(ModSeq(seen.modseq.0.saturating_sub(3)));
         let name = |nth: usize| ["a", "b", "inbox", "with/slash"][nth].to_owned();
@@ -233,7 +236,13 @@ fn plain(outcome: Outcome) -> Outcome {
 }
 
 /// Ids after changes, in as many answers as the limit makes of them.
-async fn follow(store: &dyn MessageStore, kind: Kind, from: ModSeq, known: &BTreeSet<u64>, limit: usize) -> BTreeSet<u64> {
+async fn follow(
+    store: &dyn MessageStore,
+    kind: Kind,
+    from: ModSeq,
+    known: &BTreeSet<u64>,
+    limit: usize,
+) -> BTreeSet<u64> {
     let (mut ids, mut since) = (known.clone(), from);
     loop {
         let Changes { created, updated, destroyed, state, more, .. } =
@@ -241,7 +250,10 @@ async fn follow(store: &dyn MessageStore, kind: Kind, from: ModSeq, known: &BTre
         for id in created {
             assert!(ids.insert(id), "{kind:?} {id} was there before it was made");
         }
-        assert!(updated.iter().all(|id| ids.contains(id)), "{kind:?}: only what is known is updated: {updated:?}");
+        assert!(
+            updated.iter().all(|id| ids.contains(id)),
+            "{kind:?}: only what is known is updated: {updated:?}"
+        );
         ids.retain(|id| !destroyed.contains(id));
         if !more {
             return ids;
@@ -269,7 +281,8 @@ async fn catches_up(store: &dyn MessageStore, old: &Seen, new: &Seen) {
             assert_eq!(reached, after, "{kind:?} since {since} by {limit}");
         }
     }
-    let told = |changes: Changes| -> BTreeSet<u64> { changes.created.into_iter().chain(changes.updated).collect() };
+    let told =
+        |changes: Changes| -> BTreeSet<u64> { changes.created.into_iter().chain(changes.updated).collect() };
     let emails = told(store.changes(&ann(), Kind::Email, since, 1000).await.unwrap().unwrap());
     let threads = told(store.changes(&ann(), Kind::Thread, since, 1000).await.unwrap().unwrap());
     for (id, email) in &new.emails {

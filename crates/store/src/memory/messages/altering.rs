@@ -8,8 +8,8 @@ use mail::{Flags, MessageId, ModSeq, Role, SystemFlag, Timestamp, Uid, UidSet};
 use super::account::{Account, Gone, Message, Place};
 use crate::messages::alteration::Source;
 use crate::messages::{
-    Alteration, Altered, EmailId, FlagChange, Kind, Mailbox, MailboxId, Refusal, Room, Target, ThreadId, limits,
-    rules,
+    Alteration, Altered, EmailId, FlagChange, Kind, Mailbox, MailboxId, Refusal, Room, Target, ThreadId,
+    limits, rules,
 };
 
 /// What an alteration needs besides the account.
@@ -142,9 +142,10 @@ impl Account {
         let height = match id {
             None => 1,
             Some(id) => {
-                let inner = self.mailboxes.keys().filter(|other| {
-                    self.above(Some(**other)).is_ok_and(|path| path.contains(&id))
-                });
+                let inner = self
+                    .mailboxes
+                    .keys()
+                    .filter(|other| self.above(Some(**other)).is_ok_and(|path| path.contains(&id)));
                 inner.map(depth_of).max().unwrap_or(0) + 1 - depth_of(&id)
             }
         };
@@ -245,9 +246,7 @@ impl Account {
         };
         let new = match content {
             Source::Bytes(bytes) => from_outside(change.message, bytes.clone()),
-            Source::Uploaded(id) => {
-                from_outside(*id, (change.uploads)(*id).ok_or(Refusal::NoContent)?)
-            }
+            Source::Uploaded(id) => from_outside(*id, (change.uploads)(*id).ok_or(Refusal::NoContent)?),
             Source::Email(id) => {
                 let email = self.emails.get(id).ok_or(Refusal::NoEmail(*id))?;
                 let (thread, digest) = (Some(email.thread), email.digest.clone());
@@ -378,7 +377,13 @@ impl Account {
     }
 
     /// Sets the flags of a message, and `\Deleted` in the place by which it was asked for. Gives whether that is new.
-    fn set(&mut self, next: ModSeq, id: EmailId, at: Option<MailboxId>, new: &Flags) -> Result<bool, Refusal> {
+    fn set(
+        &mut self,
+        next: ModSeq,
+        id: EmailId,
+        at: Option<MailboxId>,
+        new: &Flags,
+    ) -> Result<bool, Refusal> {
         rules::check_flags(new)?;
         let email = self.emails.get_mut(&id).expect("looked at before");
         let flags = new.without(&Flags::of(SystemFlag::Deleted));

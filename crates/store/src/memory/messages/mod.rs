@@ -98,11 +98,8 @@ impl MemoryMessages {
         let Some(id) = account.mailboxes.keys().find(|id| path(&account, **id) == mailbox) else {
             return Vec::new();
         };
-        let shown = |entry: Entry| MailboxEntry {
-            uid: entry.uid,
-            size: entry.size,
-            received_at: entry.received_at,
-        };
+        let shown =
+            |entry: Entry| MailboxEntry { uid: entry.uid, size: entry.size, received_at: entry.received_at };
         account.entries(*id).into_values().map(shown).collect()
     }
 
@@ -127,9 +124,8 @@ fn for_delivery(account: &mut Account, change: &mut Change<'_>, path: &str) -> M
     }
     let mut at = None;
     for name in path.split('/') {
-        let here = |mailbox: &&Mailbox| {
-            mailbox.parent == at && rules::same_name(at.is_none(), &mailbox.name, name)
-        };
+        let here =
+            |mailbox: &&Mailbox| mailbox.parent == at && rules::same_name(at.is_none(), &mailbox.name, name);
         let found = account.mailboxes.values().find(here).map(|mailbox| mailbox.id);
         let create = Alteration::CreateMailbox {
             parent: at,
@@ -263,7 +259,9 @@ impl MessageStore for MemoryStore {
     }
 
     async fn thread_counts(&self, account: &Address) -> Result<Vec<ThreadCount>, StoreError> {
-        self.look_at(account, |account| account.mailboxes.keys().map(|id| count_threads(&account, *id)).collect())
+        self.look_at(account, |account| {
+            account.mailboxes.keys().map(|id| count_threads(&account, *id)).collect()
+        })
     }
 
     async fn changes(
@@ -380,7 +378,11 @@ fn count_threads(account: &Account, mailbox: MailboxId) -> ThreadCount {
             unread && counts
         })
     };
-    ThreadCount { mailbox, total: threads.len() as u64, unread: threads.iter().filter(is_unread).count() as u64 }
+    ThreadCount {
+        mailbox,
+        total: threads.len() as u64,
+        unread: threads.iter().filter(is_unread).count() as u64,
+    }
 }
 
 fn changes(account: &Account, kind: Kind, since: ModSeq, limit: usize) -> Changes {

@@ -11,7 +11,8 @@ use crate::StoreError;
 /// Directories that may lie within each other in a data directory.
 const DEPTH_MAX: usize = 8;
 /// What a copy does not need: what is made anew, and what belongs to a running server.
-const LEFT_OUT: [&str; 7] = ["spool", "lock", "reserve", database::NAME, "search.db", super::MANIFEST, super::OUTSIDE];
+const LEFT_OUT: [&str; 7] =
+    ["spool", "lock", "reserve", database::NAME, "search.db", super::MANIFEST, super::OUTSIDE];
 
 fn fault(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> StoreError {
     move |source| StoreError::File { doing, path: path.to_owned(), source }
@@ -29,7 +30,9 @@ pub(super) fn must_not_be(path: &Path) -> Result<(), StoreError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(fault("look at", path)(error)),
-        Ok(_) => Err(fault("create", path)(io::Error::new(io::ErrorKind::AlreadyExists, "it is there already"))),
+        Ok(_) => {
+            Err(fault("create", path)(io::Error::new(io::ErrorKind::AlreadyExists, "it is there already")))
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::files::Files;
 use super::messages;
 use super::write::Effects;
 use crate::StoreError;
-pub use restore::{Restored, RestoreQueue, restore};
+pub use restore::{RestoreQueue, Restored, restore};
 
 /// Pages of a database that are copied at once.
 const PAGES_AT_ONCE: i32 = 1024;
@@ -173,11 +173,7 @@ fn copy_spool(
     Ok(lost)
 }
 
-fn copy_database(
-    from: &Connection,
-    to: &Path,
-    tell: &mut dyn FnMut(Progress),
-) -> Result<(), StoreError> {
+fn copy_database(from: &Connection, to: &Path, tell: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
     let fail = cannot("copy the database");
     let mut target = Connection::open(to).map_err(&fail)?;
     let copying = Backup::new(from, &mut target).map_err(&fail)?;

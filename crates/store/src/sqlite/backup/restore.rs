@@ -5,10 +5,10 @@ use std::path::Path;
 use mail::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::super::SqliteOptions;
 use super::super::database::{self, cannot};
 use super::super::lock::Lock;
 use super::super::write::integer;
-use super::super::SqliteOptions;
 use super::{Copied, MANIFEST, OUTSIDE, Progress, count, files, prune};
 use crate::StoreError;
 

@@ -34,7 +34,8 @@ async fn append(store: &SqliteStore, bytes: usize) {
 #[tokio::test]
 async fn what_is_restored_is_what_was_under_other_numbers() {
     let place = tempfile::tempdir().unwrap();
-    let (data, copy, again) = (place.path().join("data"), place.path().join("copy"), place.path().join("again"));
+    let (data, copy, again) =
+        (place.path().join("data"), place.path().join("copy"), place.path().join("again"));
     let store = open(&data);
     append(&store, 10).await;
     append(&store, 300_000).await;
@@ -97,7 +98,8 @@ async fn a_message_that_goes_while_it_is_copied_is_not_in_the_copy() {
 #[tokio::test]
 async fn a_damaged_copy_is_not_restored() {
     let place = tempfile::tempdir().unwrap();
-    let (data, copy, again) = (place.path().join("data"), place.path().join("copy"), place.path().join("again"));
+    let (data, copy, again) =
+        (place.path().join("data"), place.path().join("copy"), place.path().join("again"));
     append(&open(&data), 300_000).await;
     backup(&data, &copy, &[], at(50), &mut |_| ()).unwrap();
     let mut all = Vec::new();

@@ -25,9 +25,8 @@ pub(in crate::sqlite) fn complete(db: &mut Connection, files: &Files) -> std::re
     tracing::info!(messages = unknown.len(), "reading messages once, to know what they say about themselves");
     let transaction = db.transaction().map_err(&fail)?;
     for message in &unknown {
-        let content = read::content(&transaction, files, MessageId(*message)).and_then(|found| {
-            found.map(whole).transpose()
-        });
+        let content = read::content(&transaction, files, MessageId(*message))
+            .and_then(|found| found.map(whole).transpose());
         match content {
             Ok(Some(content)) => {
                 let sql = "UPDATE digest SET record = ?2 WHERE message = ?1";
