@@ -4,27 +4,27 @@
 //! client sees of its selected mailbox is in [`selected`].
 
 mod append;
+mod view;
+mod select;
+mod idle;
+mod finding;
+mod filing;
+mod fields;
+mod desk;
+mod criteria;
 mod capabilities;
-pub mod criteria;
 mod deflate;
-pub mod desk;
-pub mod fields;
-pub mod filing;
-pub mod finding;
-pub mod ids;
 mod limits;
 mod list;
 mod login;
 mod mailboxes;
 mod metadata;
 mod quota;
-pub mod select;
 mod selected;
 mod session;
 mod status;
 mod talk;
 mod tree;
-pub mod view;
 
 use self::session::Session;
 use self::talk::Ended;

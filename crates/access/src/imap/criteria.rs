@@ -1,11 +1,10 @@
 //! What a client looks for, in the words of the store.
 
 use mail::{Timestamp, UidSet};
-use store::messages::{Criterion, EmailId, Filter, Sort, SortKey, ThreadId};
+use store::messages::{Criterion, Filter, Sort, SortKey};
 use wire::imap::Numbers;
 use wire::imap::search::{Key, SortBy};
 
-use super::ids;
 use super::view::{NoSuchNumber, View};
 
 /// Seconds of a day.
@@ -47,8 +46,8 @@ pub fn filter(key: &Key, view: &View, now: Timestamp) -> Result<Filter, NoSuchNu
         Key::Smaller(size) => is(Criterion::Smaller(*size)),
         Key::ModSeq(modseq) => is(Criterion::ModSeqFrom(*modseq)),
         // An id that is not one of ours is that of no message.
-        Key::EmailId(id) => is(ids::parse(id, 'M').map_or(nothing(), |id| Criterion::Email(EmailId(id)))),
-        Key::ThreadId(id) => is(ids::parse(id, 'T').map_or(nothing(), |id| Criterion::Thread(ThreadId(id)))),
+        Key::EmailId(id) => is(id.parse().map_or(nothing(), Criterion::Email)),
+        Key::ThreadId(id) => is(id.parse().map_or(nothing(), Criterion::Thread)),
         Key::From(text) => is(Criterion::From(text.clone())),
         Key::To(text) => is(Criterion::To(text.clone())),
         Key::Cc(text) => is(Criterion::Cc(text.clone())),

@@ -18,6 +18,8 @@ pub struct Selected {
     pub view: View,
     /// Has a new value when the account has changed.
     pub changes: watch::Receiver<ModSeq>,
+    /// A look into the store has failed: it is not known whether anything has changed.
+    pub stale: bool,
 }
 
 /// What a command on the selected mailbox works with.
@@ -96,7 +98,7 @@ impl Desk<'_> {
     /// Tells what has happened since, if anything has. Costs nothing if nothing has.
     pub async fn catch_up(&mut self, expunges: Expunges) -> Result<(), Broken> {
         match self.selected.changes.has_changed() {
-            Ok(false) => self.tell_gone(expunges),
+            Ok(false) if !self.selected.stale => self.tell_gone(expunges),
             _ => self.look(expunges).await?,
         }
         Ok(())
@@ -105,6 +107,7 @@ impl Desk<'_> {
     /// Tells what has happened since, looking into the store in any case.
     pub async fn look(&mut self, expunges: Expunges) -> Result<(), Broken> {
         self.selected.changes.borrow_and_update();
+        self.selected.stale = true;
         let (mailbox, since) = (self.selected.view.mailbox, self.selected.view.modseq());
         let changes = self.store.mailbox_changes(self.account, mailbox, since).await?;
         let mut changes = changes.ok_or(Broken::MailboxGone)?;
@@ -116,6 +119,7 @@ impl Desk<'_> {
             changes.vanished = self.selected.view.uids().without(&there);
         }
         self.selected.view.take(&changes, self.manner, expunges, self.out);
+        self.selected.stale = false;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! IDLE: a client waits to be told (RFC 9051 section 6.3.13).
 
+use mail::ModSeq;
+use tokio::sync::watch;
 use wire::imap::reply;
 
 use super::selected::catch_up;
@@ -23,7 +25,7 @@ pub(super) async fn idle(session: &mut Session, tag: &str) -> Result<(), Ended> 
                 let mut changes = selected.changes.clone();
                 tokio::select! {
                     biased;
-                    changed = changes.changed() => changed.is_ok(),
+                    () = told(&mut changes) => true,
                     heard = session.talk.wait_only() => {
                         heard?;
                         false
@@ -38,5 +40,12 @@ pub(super) async fn idle(session: &mut Session, tag: &str) -> Result<(), Ended> 
         if changed {
             catch_up(session).await?;
         }
+    }
+}
+
+/// Waits for a change. A store that ends tells of none.
+async fn told(changes: &mut watch::Receiver<ModSeq>) {
+    if changes.changed().await.is_err() {
+        std::future::pending().await
     }
 }

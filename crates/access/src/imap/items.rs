@@ -9,7 +9,7 @@ use wire::imap::fetch::{Item, Partial, Section, SectionText};
 use wire::imap::structure::{self, Extent};
 use wire::imap::{Names, date, print};
 
-use super::{ids, sections, view};
+use super::{sections, view};
 
 /// What must be read of each message, and done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -128,8 +128,8 @@ fn placed(out: &mut Vec<u8>, item: &Item, message: &Message<'_>) {
             print::number(out, entry.modseq.0);
             out.push(b')');
         }
-        Item::EmailId => name(format!("EMAILID ({})", ids::email(entry.email)).as_bytes()),
-        Item::ThreadId => name(format!("THREADID ({})", ids::thread(entry.thread)).as_bytes()),
+        Item::EmailId => name(format!("EMAILID ({})", entry.email).as_bytes()),
+        Item::ThreadId => name(format!("THREADID ({})", entry.thread).as_bytes()),
         Item::SaveDate => {
             name(b"SAVEDATE \"");
             date::print_date_time(out, entry.saved_at);

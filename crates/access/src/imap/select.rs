@@ -11,7 +11,6 @@ use wire::imap::command::{Qresync, Select};
 use wire::imap::print;
 
 use super::desk::Selected;
-use super::ids;
 use super::view::{Manner, View};
 
 /// Where it is kept which messages a session has been told of as recent.
@@ -49,7 +48,7 @@ pub async fn open(
         false => opening.recent_from(&mailbox, select.read_only).await?,
     };
     let view = View::new(&mailbox, uids, select.read_only, recent_from);
-    let mut selected = Selected { view, changes };
+    let mut selected = Selected { view, changes, stale: false };
     opening.describe(&mailbox, &selected.view, out).await?;
     if let Some(known) = select.qresync.as_ref().filter(|known| known.uid_validity == mailbox.uid_validity) {
         opening.resynchronise(&mut selected.view, known, out).await?;
@@ -78,7 +77,7 @@ impl Opening<'_> {
         line(out, format_args!("* OK [UIDVALIDITY {}] UIDs hold as long as this", mailbox.uid_validity));
         line(out, format_args!("* OK [UIDNEXT {}] the next UID", mailbox.uid_next));
         line(out, format_args!("* OK [HIGHESTMODSEQ {}] the latest change", mailbox.highest_modseq.0.max(1)));
-        line(out, format_args!("* OK [MAILBOXID ({})] this mailbox", ids::mailbox(mailbox.id)));
+        line(out, format_args!("* OK [MAILBOXID ({})] this mailbox", mailbox.id));
         if self.manner.rev2 {
             line(out, format_args!("* LIST () \"/\" {}", self.name));
         }

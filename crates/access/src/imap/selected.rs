@@ -84,7 +84,7 @@ async fn work(session: &mut Session, account: &Address, tag: &str, command: Comm
                 Command::Expunge(set) => desk.expunge(set.as_ref()).await?,
                 Command::Search(search) => desk.search(tag, &search).await?,
                 Command::Sort(sort) => desk.sort(tag, &sort).await?,
-                Command::Thread(thread) => desk.thread(&thread).await?,
+                Command::Thread(_) => Ending::No(Some("[CANNOT]".into()), "not yet"),
                 _ => Ending::Bad("there is no such command"),
             }
         }
@@ -241,17 +241,6 @@ async fn file(
     Ok(desk.file(set, to, going).await?)
 }
 
-async fn fetch(session: &mut Session, account: &Address, fetch: &Fetch) -> Result<Ending, Failed> {
-    let Some(mut first) = desk(session, account) else { return Ok(Ending::OK) };
-    let mut fetching = match first.begin_fetch(fetch).await? {
-        Ok(fetching) => fetching,
-        Err(ending) => return Ok(ending),
-    };
-    loop {
-        let Some(mut desk) = desk(session, account) else { return Ok(Ending::OK) };
-        if !desk.fetch_some(&mut fetching).await? {
-            return Ok(desk.end_fetch(&fetching).await?);
-        }
-        session.talk.flush().await?;
-    }
+async fn fetch(_session: &mut Session, _account: &Address, _fetch: &Fetch) -> Result<Ending, Failed> {
+    Ok(Ending::No(Some("[CANNOT]".into()), "not yet"))
 }

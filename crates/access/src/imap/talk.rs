@@ -115,6 +115,15 @@ impl Talk {
         }
     }
 
+    /// The same, if the client has said one already.
+    pub(super) fn line(&mut self) -> Result<Option<Bytes>, Ended> {
+        match self.framer.bare_line(&mut self.input) {
+            Step::Whole(line) => Ok(Some(line)),
+            Step::NeedInput => Ok(None),
+            _ => self.close("", "that line is too long"),
+        }
+    }
+
     /// Whether the client has sent something that was not looked at.
     pub(super) fn has_input(&self) -> bool {
         !self.input.is_empty()
