@@ -4,27 +4,31 @@
 //! client sees of its selected mailbox is in [`selected`].
 
 mod append;
-mod view;
-mod select;
-mod idle;
-mod finding;
-mod filing;
-mod fields;
-mod desk;
-mod criteria;
 mod capabilities;
+mod criteria;
 mod deflate;
+mod desk;
+mod fetch;
+mod fields;
+mod filing;
+mod finding;
+mod idle;
+mod items;
 mod limits;
 mod list;
 mod login;
 mod mailboxes;
 mod metadata;
 mod quota;
+mod sections;
+mod select;
 mod selected;
 mod session;
 mod status;
 mod talk;
+mod threading;
 mod tree;
+mod view;
 
 use self::session::Session;
 use self::talk::Ended;

@@ -88,9 +88,15 @@ impl Desk<'_> {
     }
 
     /// Leaves out what has not changed; says what is gone, if that is asked for (RFC 7162 section 3.2.6).
-    async fn only_changed(&mut self, fetching: &mut Fetching, fetch: &Fetch, since: ModSeq) -> Result<(), Broken> {
+    async fn only_changed(
+        &mut self,
+        fetching: &mut Fetching,
+        fetch: &Fetch,
+        since: ModSeq,
+    ) -> Result<(), Broken> {
         let mailbox = self.selected.view.mailbox;
-        let changes = self.store.mailbox_changes(self.account, mailbox, since).await?.ok_or(Broken::MailboxGone)?;
+        let changes =
+            self.store.mailbox_changes(self.account, mailbox, since).await?.ok_or(Broken::MailboxGone)?;
         if fetch.vanished {
             let asked = fetch.set.resolve(self.selected.view.uids().last().unwrap_or(0));
             let asked = asked.and(&UidSet::range(1, self.selected.view.uid_next().saturating_sub(1).max(1)));
@@ -113,7 +119,9 @@ impl Desk<'_> {
         let numbers: Vec<Uid> = fetching.next.iter().map(|(entry, _)| entry.uid).collect();
         let mut numbers = self.numbers_of(Numbers::Sequence, &numbers).into_iter();
         while self.out.len() < PIECE_BYTES {
-            let (Some((entry, digest)), Some(number)) = (fetching.next.pop_front(), numbers.next()) else { break };
+            let (Some((entry, digest)), Some(number)) = (fetching.next.pop_front(), numbers.next()) else {
+                break;
+            };
             let content = match fetching.needs.content {
                 true => self.store.content(self.account, entry.email).await?,
                 false => None,

@@ -69,7 +69,8 @@ pub struct Message<'a> {
 pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
     let needs = Needs::of(items);
     let record: &[u8] = message.digest.map_or(&[], |record| record);
-    let digest = if needs.digest { Digest::read(record).within(message.entry.size) } else { Digest::default() };
+    let digest =
+        if needs.digest { Digest::read(record).within(message.entry.size) } else { Digest::default() };
     let parts = if needs.parts { digest.parts() } else { Vec::new() };
     let content: &[u8] = message.content.map_or(&[], |content| content);
     let mut whole = true;
@@ -82,8 +83,12 @@ pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
         }
         match item {
             Item::Rfc822 => answer(out, b"RFC822", &section(SectionText::All), None, content, &parts),
-            Item::Rfc822Header => answer(out, b"RFC822.HEADER", &section(SectionText::Header), None, content, &parts),
-            Item::Rfc822Text => answer(out, b"RFC822.TEXT", &section(SectionText::Text), None, content, &parts),
+            Item::Rfc822Header => {
+                answer(out, b"RFC822.HEADER", &section(SectionText::Header), None, content, &parts)
+            }
+            Item::Rfc822Text => {
+                answer(out, b"RFC822.TEXT", &section(SectionText::Text), None, content, &parts)
+            }
             Item::Section(wanted, partial, _) => {
                 let mut name = b"BODY".to_vec();
                 section_name(wanted, &mut name, message.names);
@@ -234,7 +239,13 @@ fn section_name(section: &Section, out: &mut Vec<u8>, names: Names) {
 }
 
 /// BINARY: a part, decoded (RFC 3516 section 4.3).
-fn binary(out: &mut Vec<u8>, path: &[u32], part: Option<Partial>, content: &[u8], parts: &[Part<'_>]) -> bool {
+fn binary(
+    out: &mut Vec<u8>,
+    path: &[u32],
+    part: Option<Partial>,
+    content: &[u8],
+    parts: &[Part<'_>],
+) -> bool {
     out.extend_from_slice(b"BINARY[");
     path_name(path, out);
     out.push(b']');

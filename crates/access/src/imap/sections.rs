@@ -25,7 +25,9 @@ pub fn section<'c>(content: &'c [u8], parts: &[Part<'_>], section: &Section) -> 
     Some(match &section.text {
         SectionText::HeaderFields(names) => Cow::Owned(select(found, names, Which::Named)),
         SectionText::HeaderFieldsNot(names) => Cow::Owned(select(found, names, Which::Others)),
-        SectionText::All | SectionText::Header | SectionText::Text | SectionText::Mime => Cow::Borrowed(found),
+        SectionText::All | SectionText::Header | SectionText::Text | SectionText::Mime => {
+            Cow::Borrowed(found)
+        }
     })
 }
 

@@ -66,7 +66,12 @@ impl From<store::StoreError> for Failed {
     }
 }
 
-async fn work(session: &mut Session, account: &Address, tag: &str, command: Command) -> Result<Ending, Failed> {
+async fn work(
+    session: &mut Session,
+    account: &Address,
+    tag: &str,
+    command: Command,
+) -> Result<Ending, Failed> {
     Ok(match command {
         Command::Check => {
             let Some(mut desk) = desk(session, account) else { return Ok(Ending::OK) };
@@ -78,13 +83,15 @@ async fn work(session: &mut Session, account: &Address, tag: &str, command: Comm
         Command::Copy(by, set, name) => file(session, account, (&set, by), &name, Going::Copy).await?,
         Command::Move(by, set, name) => file(session, account, (&set, by), &name, Going::Move).await?,
         command => {
-            let Some(mut desk) = desk(session, account) else { return Ok(Ending::Bad("select a mailbox first")) };
+            let Some(mut desk) = desk(session, account) else {
+                return Ok(Ending::Bad("select a mailbox first"));
+            };
             match command {
                 Command::Store(store) => store_flags(&mut desk, store).await?,
                 Command::Expunge(set) => desk.expunge(set.as_ref()).await?,
                 Command::Search(search) => desk.search(tag, &search).await?,
                 Command::Sort(sort) => desk.sort(tag, &sort).await?,
-                Command::Thread(_) => Ending::No(Some("[CANNOT]".into()), "not yet"),
+                Command::Thread(thread) => desk.thread(&thread).await?,
                 _ => Ending::Bad("there is no such command"),
             }
         }
@@ -145,7 +152,12 @@ pub(super) async fn catch_up(session: &mut Session) -> Result<(), Ended> {
     }
 }
 
-async fn select_mailbox(session: &mut Session, account: &Address, tag: &str, select: &Select) -> Result<(), Ended> {
+async fn select_mailbox(
+    session: &mut Session,
+    account: &Address,
+    tag: &str,
+    select: &Select,
+) -> Result<(), Ended> {
     if select.qresync.is_some() && !session.enabled.qresync {
         session.end(tag, &Answer::bad("QRESYNC was not enabled"));
         return Ok(());
@@ -241,6 +253,17 @@ async fn file(
     Ok(desk.file(set, to, going).await?)
 }
 
-async fn fetch(_session: &mut Session, _account: &Address, _fetch: &Fetch) -> Result<Ending, Failed> {
-    Ok(Ending::No(Some("[CANNOT]".into()), "not yet"))
+async fn fetch(session: &mut Session, account: &Address, fetch: &Fetch) -> Result<Ending, Failed> {
+    let Some(mut first) = desk(session, account) else { return Ok(Ending::OK) };
+    let mut fetching = match first.begin_fetch(fetch).await? {
+        Ok(fetching) => fetching,
+        Err(ending) => return Ok(ending),
+    };
+    loop {
+        let Some(mut desk) = desk(session, account) else { return Ok(Ending::OK) };
+        if !desk.fetch_some(&mut fetching).await? {
+            return Ok(desk.end_fetch(&fetching).await?);
+        }
+        session.talk.flush().await?;
+    }
 }

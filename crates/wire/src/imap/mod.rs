@@ -18,6 +18,7 @@ pub mod reply;
 pub mod search;
 mod session;
 pub mod set;
+pub mod structure;
 
 pub use command::{Command, Tagged, parse};
 pub use cursor::{Fault, Names};
