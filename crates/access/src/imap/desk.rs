@@ -129,9 +129,9 @@ impl Desk<'_> {
         }
     }
 
-    /// The account's latest change that the view has taken in.
+    /// The account's latest change that the view has taken in, as far as is known.
     pub fn standing(&self) -> ModSeq {
-        *self.selected.changes.borrow()
+        (*self.selected.changes.borrow()).max(self.selected.view.modseq())
     }
 
     /// The next of these messages as they are now, [`BATCH`] at most; takes them, and those before them that are gone,
