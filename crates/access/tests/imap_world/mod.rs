@@ -1,0 +1,166 @@
+//! The world of an IMAP server without sockets: a store, one account, and as many clients as are wanted.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::connection::{Connection, Security};
+use access::world::{Courier, NotTaken, Offer, Outbox, Standing, Submission, Taken};
+use access::{World, imap};
+use async_trait::async_trait;
+use directory::{Authentication, Client, Credentials, Directory, ScramKeys};
+use mail::{Address, Clock, MessageId, Timestamp};
+use policy::Configuration;
+use policy::settings::Account;
+use store::{KeyValues, MessageStore, StoreError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The only account.
+pub const ACCOUNT: &str = "jo@here.test";
+/// Bytes that are on their way at once, each way.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// A store that sessions are served from.
+pub struct Stores {
+    pub world: World,
+    sessions: JoinSet<()>,
+    _configuration: tokio::sync::watch::Sender<Arc<Configuration>>,
+}
+
+impl Stores {
+    pub fn new<S: MessageStore + KeyValues + 'static>(store: Arc<S>) -> Stores {
+        let json = format!(r#"{{"Domain": [{{"name": "here.test"}}], "Account": [{{"name": "{ACCOUNT}"}}]}}"#);
+        let configuration = Configuration::from_settings_json(&json, &policy::check::Environment::default());
+        let configuration = Arc::new(configuration.expect("settings"));
+        let account = Arc::clone(configuration.account(&account()).expect("it is there"));
+        let (sender, configuration) = tokio::sync::watch::channel(configuration);
+        let world = World {
+            messages: Arc::clone(&store) as Arc<dyn MessageStore>,
+            values: store,
+            directory: Arc::new(Doorman(account)),
+            outbox: Arc::new(Nowhere),
+            courier: Arc::new(Nowhere),
+            clock: Arc::new(Noon),
+            configuration,
+            maildrops: access::pop3::Maildrops::default(),
+        };
+        Stores { world, sessions: JoinSet::new(), _configuration: sender }
+    }
+
+    /// A client that is connected.
+    pub fn connect(&mut self) -> Lines {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let connection = Connection {
+            stream: Box::new(theirs),
+            client: ([127, 0, 0, 1], 1).into(),
+            local: ([127, 0, 0, 1], 143).into(),
+            security: Security::Plain,
+            shutdown: CancellationToken::new(),
+        };
+        self.sessions.spawn(imap::serve(connection, self.world.clone()));
+        Lines { stream: ours, input: Vec::new() }
+    }
+}
+
+pub fn account() -> Address {
+    ACCOUNT.parse().expect("an address")
+}
+
+/// What is said, line by line; a literal belongs to the line that announces it.
+pub struct Lines {
+    stream: DuplexStream,
+    input: Vec<u8>,
+}
+
+/// A line with its last literal.
+#[derive(Debug)]
+pub struct Line {
+    pub text: String,
+    pub literal: Option<Vec<u8>>,
+}
+
+impl Lines {
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("the server listens");
+    }
+
+    pub async fn line(&mut self) -> Line {
+        let mut line = Line { text: String::new(), literal: None };
+        loop {
+            let end = loop {
+                match self.input.windows(2).position(|two| two == b"\r\n") {
+                    Some(end) => break end,
+                    None => self.read().await,
+                }
+            };
+            line.text.push_str(&String::from_utf8_lossy(&self.input[..end]));
+            self.input.drain(..end + 2);
+            let announced = line.text.rsplit_once('{').and_then(|(_, size)| size.strip_suffix('}')?.parse().ok());
+            let Some(size): Option<usize> = announced else { return line };
+            while self.input.len() < size {
+                self.read().await;
+            }
+            line.literal = Some(self.input.drain(..size).collect());
+        }
+    }
+
+    async fn read(&mut self) {
+        let read = self.stream.read_buf(&mut self.input);
+        let read = tokio::time::timeout(Duration::from_secs(60), read).await.expect("an answer in time");
+        assert!(read.expect("the stream holds") > 0, "the server has hung up");
+    }
+}
+
+struct Doorman(Arc<Account>);
+
+#[async_trait]
+impl Directory for Doorman {
+    async fn authenticate(&self, _client: Client, _credentials: Credentials) -> Authentication {
+        Authentication::Is(Arc::clone(&self.0))
+    }
+    async fn scram_keys(&self, _client: Client, _name: &str) -> Option<ScramKeys> {
+        None
+    }
+    async fn scram_done(&self, _client: Client, _name: &str, _proven: bool) -> Authentication {
+        Authentication::IsNot
+    }
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_795_500_000_000)
+    }
+}
+
+struct Nowhere;
+
+#[async_trait]
+impl Courier for Nowhere {
+    async fn post(&self, _url: &str, _fields: &[(&str, String)], _body: Vec<u8>) -> io::Result<u16> {
+        Ok(404)
+    }
+}
+
+#[async_trait]
+impl Outbox for Nowhere {
+    async fn offer(&self, _account: &Account, _client: IpAddr) -> Offer {
+        unreachable!("IMAP sends nothing")
+    }
+    async fn submit(&self, _submission: Submission) -> Result<Taken, NotTaken> {
+        unreachable!("IMAP sends nothing")
+    }
+    async fn take_back(&self, _account: &Account, _message: MessageId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn standing(&self, _account: &Account, _message: MessageId) -> Result<Vec<Standing>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn find(&self, _: &Account, _: &str, _: Timestamp) -> Result<Option<MessageId>, StoreError> {
+        Ok(None)
+    }
+}
