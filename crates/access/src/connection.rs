@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 
 /// Bytes both ways.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// One client, connected.
 pub struct Connection {

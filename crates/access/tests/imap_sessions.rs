@@ -55,7 +55,13 @@ struct Client {
 }
 
 impl Client {
-    async fn start(name: String, stores: &mut Stores, qresync: bool, bodies: &Bodies, log: &Arc<Mutex<Vec<String>>>) -> Self {
+    async fn start(
+        name: String,
+        stores: &mut Stores,
+        qresync: bool,
+        bodies: &Bodies,
+        log: &Arc<Mutex<Vec<String>>>,
+    ) -> Self {
         let lines = stores.connect();
         let (bodies, log) = (Arc::clone(bodies), Arc::clone(log));
         let selected = String::new();
@@ -116,12 +122,18 @@ impl Client {
     fn hear_fetch(&mut self, number: usize, line: &Line) {
         let known = self.messages.get_mut(number - 1).expect("a FETCH of a message that there is not");
         let after = |word: &str| line.text.split_once(word).map(|(_, rest)| rest);
-        let uid: Option<u32> = after("UID ").map(|rest| rest.split([' ', ')']).next().unwrap().parse().unwrap());
+        let uid: Option<u32> =
+            after("UID ").map(|rest| rest.split([' ', ')']).next().unwrap().parse().unwrap());
         if let Some(uid) = uid {
             assert_eq!(*known.uid.get_or_insert(uid), uid, "another message has this number");
         }
         if let Some(flags) = after("FLAGS (") {
-            let flags = flags.split_once(')').unwrap().0.split(' ').filter(|flag| !flag.is_empty() && *flag != "\\Recent");
+            let flags = flags
+                .split_once(')')
+                .unwrap()
+                .0
+                .split(' ')
+                .filter(|flag| !flag.is_empty() && *flag != "\\Recent");
             known.flags = Some(flags.map(str::to_lowercase).collect());
         }
         if let (Some(body), Some(uid)) = (&line.literal, known.uid) {
@@ -194,7 +206,11 @@ impl Client {
             }
             (9, Some((set, true))) => drop(self.ask(&format!("UID EXPUNGE {set}"), true).await),
             (10, Some((set, by_uid))) => {
-                self.ask(&format!("{}FETCH {set} (UID FLAGS BODY[HEADER.FIELDS (SUBJECT)])", uid(by_uid)), by_uid).await;
+                self.ask(
+                    &format!("{}FETCH {set} (UID FLAGS BODY[HEADER.FIELDS (SUBJECT)])", uid(by_uid)),
+                    by_uid,
+                )
+                .await;
             }
             (11, _) => drop(self.ask("SEARCH DELETED", false).await),
             (12, _) => drop(self.ask("UID SEARCH RETURN (ALL COUNT) UNSEEN", true).await),
@@ -212,7 +228,9 @@ impl Client {
         let named: Vec<u32> = numbers(set, by_uid, &self.messages);
         let uid = if by_uid { "UID " } else { "" };
         self.ask(&format!("{uid}STORE {set} {sign}FLAGS.SILENT ({flag})"), by_uid).await;
-        for known in self.messages.iter_mut().filter(|known| known.uid.is_some_and(|uid| named.contains(&uid))) {
+        for known in
+            self.messages.iter_mut().filter(|known| known.uid.is_some_and(|uid| named.contains(&uid)))
+        {
             let Some(flags) = &mut known.flags else { continue };
             match sign {
                 "+" => drop(flags.insert(flag.to_lowercase())),
@@ -229,7 +247,11 @@ impl Client {
         assert_eq!(self.messages.len(), truth.len(), "{} does not know how many there are", self.name);
         for (known, (uid, flags)) in self.messages.iter().zip(&truth) {
             assert!(known.uid.is_none_or(|known| known == *uid), "{}: {known:?} is {uid}", self.name);
-            assert!(known.flags.as_ref().is_none_or(|known| known == flags), "{}: {known:?} is {flags:?}", self.name);
+            assert!(
+                known.flags.as_ref().is_none_or(|known| known == flags),
+                "{}: {known:?} is {flags:?}",
+                self.name
+            );
         }
         self.learn().await;
         let all: Vec<_> = self.messages.iter().map(|known| known.uid.unwrap()).collect();
@@ -261,7 +283,8 @@ fn numbers(text: &str, by_uid: bool, messages: &[Known]) -> Vec<u32> {
 async fn deliver(stores: &Stores, serial: usize) {
     let now = Timestamp::from_millis(1_795_500_000_000);
     let store = &stores.world.messages;
-    let inbox = store.mailbox_list(&account()).await.unwrap().into_iter().find(|mailbox| mailbox.name == "INBOX");
+    let inbox =
+        store.mailbox_list(&account()).await.unwrap().into_iter().find(|mailbox| mailbox.name == "INBOX");
     let content = Bytes::from(format!("Subject: delivery-{serial}\r\n\r\nhello\r\n"));
     let append = Alteration::Append {
         mailboxes: vec![inbox.unwrap().id],
@@ -307,8 +330,13 @@ async fn history<S: MessageStore + store::KeyValues + 'static>(store: Arc<S>, se
             1 => clients[which].agree(&stores).await,
             2..5 => {
                 let mut dices = [Dice(dice.0 ^ 1), Dice(dice.0 ^ 2), Dice(dice.0 ^ 3)];
-                let mut together: Vec<_> = clients.iter_mut().zip(&mut dices).map(|(client, dice)| client.act(dice, false)).collect();
-                let (third, second, first) = (together.pop().unwrap(), together.pop().unwrap(), together.pop().unwrap());
+                let mut together: Vec<_> = clients
+                    .iter_mut()
+                    .zip(&mut dices)
+                    .map(|(client, dice)| client.act(dice, false))
+                    .collect();
+                let (third, second, first) =
+                    (together.pop().unwrap(), together.pop().unwrap(), together.pop().unwrap());
                 tokio::join!(first, second, third);
             }
             _ => clients[which].act(&mut dice, true).await,

@@ -13,6 +13,7 @@ use directory::{Authentication, Client, Credentials, Directory, ScramKeys};
 use mail::{Address, Clock, MessageId, Timestamp};
 use policy::Configuration;
 use policy::settings::Account;
+use policy::vacation::Vacation;
 use store::{KeyValues, MessageStore, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinSet;
@@ -32,7 +33,8 @@ pub struct Stores {
 
 impl Stores {
     pub fn new<S: MessageStore + KeyValues + 'static>(store: Arc<S>) -> Stores {
-        let json = format!(r#"{{"Domain": [{{"name": "here.test"}}], "Account": [{{"name": "{ACCOUNT}"}}]}}"#);
+        let json =
+            format!(r#"{{"Domain": [{{"name": "here.test"}}], "Account": [{{"name": "{ACCOUNT}"}}]}}"#);
         let configuration = Configuration::from_settings_json(&json, &policy::check::Environment::default());
         let configuration = Arc::new(configuration.expect("settings"));
         let account = Arc::clone(configuration.account(&account()).expect("it is there"));
@@ -45,6 +47,7 @@ impl Stores {
             courier: Arc::new(Nowhere),
             clock: Arc::new(Noon),
             configuration,
+            entrances: Arc::default(),
             maildrops: access::pop3::Maildrops::default(),
         };
         Stores { world, sessions: JoinSet::new(), _configuration: sender }
@@ -66,7 +69,7 @@ impl Stores {
 }
 
 pub fn account() -> Address {
-    ACCOUNT.parse().expect("an address")
+    Address::parse(ACCOUNT).expect("an address")
 }
 
 /// What is said, line by line; a literal belongs to the line that announces it.
@@ -98,7 +101,8 @@ impl Lines {
             };
             line.text.push_str(&String::from_utf8_lossy(&self.input[..end]));
             self.input.drain(..end + 2);
-            let announced = line.text.rsplit_once('{').and_then(|(_, size)| size.strip_suffix('}')?.parse().ok());
+            let announced =
+                line.text.rsplit_once('{').and_then(|(_, size)| size.strip_suffix('}')?.parse().ok());
             let Some(size): Option<usize> = announced else { return line };
             while self.input.len() < size {
                 self.read().await;
@@ -159,6 +163,12 @@ impl Outbox for Nowhere {
     }
     async fn standing(&self, _account: &Account, _message: MessageId) -> Result<Vec<Standing>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn vacation(&self, _account: &Account) -> Result<Vacation, StoreError> {
+        unreachable!("IMAP knows nothing of it")
+    }
+    async fn answer_for(&self, _account: &Account, _vacation: &Vacation) -> Result<(), StoreError> {
+        unreachable!("IMAP knows nothing of it")
     }
     async fn find(&self, _: &Account, _: &str, _: Timestamp) -> Result<Option<MessageId>, StoreError> {
         Ok(None)
