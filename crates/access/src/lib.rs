@@ -6,6 +6,7 @@
 pub mod connection;
 pub mod imap;
 pub mod jmap;
+pub mod listen;
 pub mod pop3;
 pub mod world;
 
