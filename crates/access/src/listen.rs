@@ -61,7 +61,9 @@ impl Protocol {
         match self {
             Protocol::Imap => b"* BYE [LIMIT] too many connections, come again\r\n",
             Protocol::Pop3 => b"-ERR [SYS/TEMP] too many connections, come again\r\n",
-            Protocol::Http => b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            Protocol::Http => {
+                b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            }
         }
     }
 }
@@ -139,9 +141,14 @@ impl Listeners {
         drop(sender);
         let service = jmap::service(world.clone());
         let around = Around { world, service: service.clone(), shutdown };
-        Reception { limits: self.limits, sessions: JoinSet::new(), clients: HashMap::new(), by_client: BTreeMap::new() }
-            .run(around, arrivals)
-            .await;
+        Reception {
+            limits: self.limits,
+            sessions: JoinSet::new(),
+            clients: HashMap::new(),
+            by_client: BTreeMap::new(),
+        }
+        .run(around, arrivals)
+        .await;
         service.finished().await;
         while accepting.join_next().await.is_some() {}
     }

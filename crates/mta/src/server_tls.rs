@@ -73,8 +73,14 @@ impl ServerTls {
     /// The same for the web: HTTP is spoken, not mail.
     #[must_use]
     pub fn for_web(self) -> Self {
+        self.for_protocol(b"http/1.1")
+    }
+
+    /// The same for a protocol of this name for ALPN, and no other.
+    #[must_use]
+    pub fn for_protocol(self, alpn: &[u8]) -> Self {
         let mut config = (*self.config).clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![alpn.to_vec()];
         ServerTls { config: Arc::new(config), ..self }
     }
 

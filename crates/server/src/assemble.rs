@@ -39,6 +39,7 @@ use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol, Web};
 use crate::descriptors;
 use crate::machine::{Running, ThisMachine};
+use crate::mailbox_access::{self, Parts};
 use crate::management::{self, Management};
 use crate::secrets::MachineSecrets;
 use crate::starting::Start;
@@ -68,13 +69,15 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let client_tls = client_tls(boot)?;
     let lookups = lookups(&client_tls, &configuration, Access::ReadWrite);
     let observer = Arc::new(Observer::new(&observer_files(boot)));
-    let world = seams(boot, store, &client_tls, lookups.clone(), &observer).await?;
+    let store = Arc::new(store);
+    let world = seams(boot, store.clone(), &client_tls, lookups.clone(), &observer).await?;
     let rules = mx_rules(boot, &configuration);
     let connections = Arc::new(Connections::new(connections::ConnectionLimits::default(), rules, client_tls));
     let server_tls = server_tls(boot, &configuration)?;
     let hostname = configuration.hostname.as_str().to_owned();
     let listeners = Listeners::bind(listener_settings(boot), connection_limits(boot))?;
-    let addresses = listeners.addresses();
+    let of_access = mailbox_access::bind(boot, server_tls.as_ref(), access_limits(boot))?;
+    let addresses = [listeners.addresses(), of_access.addresses()].concat();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
     let accounts = Accounts::new(watched.clone(), world.store.clone(), world.clock.clone());
     let world = world.with_directory(Arc::new(accounts));
@@ -82,7 +85,20 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let quotas = Quotas::new(&watched.borrow());
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
 
+    let parts = Parts {
+        world: world.clone(),
+        messages: store,
+        configuration: watched.clone(),
+        quotas: quotas.clone(),
+        rates: listeners.rates(),
+        rules: Arc::new(admission_rules(boot)),
+        limits: submission_limits(boot),
+        observer: observer.clone(),
+    };
     let mut listening = JoinSet::new();
+    if let Some(serving) = mailbox_access::serving(boot, of_access, parts, intake.clone()) {
+        listening.spawn(serving);
+    }
     let (of_world, settings, tls) = (world.clone(), watched.clone(), server_tls.clone());
     listening.spawn(listeners.run(of_world, settings, quotas.clone(), tls, intake.clone()));
     let mut delivering = delivering(&world, &watched, &connections, quotas, &delivery);
@@ -134,17 +150,17 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
 /// The seams as the boot file has them.
 async fn seams(
     boot: &Boot,
-    store: store::SqliteStore,
+    store: Arc<store::SqliteStore>,
     client_tls: &ClientTls,
     lookups: Arc<LookupStores>,
     observer: &Observer,
 ) -> anyhow::Result<World> {
     let resolver = HickoryResolver::new(&resolver_settings(boot)).context("cannot set up DNS")?;
-    let clock = SteadyClock::after(heartbeat::last(&store).await.context("cannot read the data directory")?);
+    let clock = SteadyClock::after(heartbeat::last(&*store).await.context("cannot read the data directory")?);
     let resolver: Arc<dyn Resolver> = Arc::new(resolver);
     let transport = Arc::new(TcpTransport);
     let web = web(boot, &resolver, transport.clone(), client_tls);
-    let world = World::new(Arc::new(store), resolver, transport, Arc::new(clock));
+    let world = World::new(store, resolver, transport, Arc::new(clock));
     Ok(world.with_events(observer.events()).with_web(web).with_lookups(lookups).with_secrets(secrets(boot)))
 }
 
@@ -311,7 +327,7 @@ pub(crate) fn surroundings(boot: &Boot, configuration: &Configuration) -> Surrou
     Surroundings {
         admission: admission_rules(boot),
         mx: mx_rules(boot, configuration),
-        doors: boot.listeners.iter().map(door).collect(),
+        doors: boot.listeners.iter().filter(|listener| listener.takes_mail()).map(door).collect(),
     }
 }
 
@@ -346,9 +362,26 @@ fn connection_limits(boot: &Boot) -> listen::ConnectionLimits {
     }
 }
 
+/// Mail programs keep connections open: those of a household or an office come from one address.
+fn access_limits(boot: &Boot) -> access::listen::ConnectionLimits {
+    let limits = connection_limits(boot);
+    access::listen::ConnectionLimits { total: limits.total, per_client: limits.per_client }
+}
+
+/// What may be submitted otherwise than by SMTP.
+fn submission_limits(boot: &Boot) -> SessionLimits {
+    let (said, defaults) = (&boot.limits, SessionLimits::default());
+    SessionLimits {
+        message_bytes_max: said.message_bytes_max.unwrap_or(defaults.message_bytes_max),
+        recipients_max: said.recipients_max.unwrap_or(defaults.recipients_max),
+        ..defaults
+    }
+}
+
 fn listener_settings(boot: &Boot) -> Vec<ListenerSettings> {
     let admission = Arc::new(admission_rules(boot));
-    boot.listeners.iter().map(|listener| one_listener(boot, listener, admission.clone())).collect()
+    let of_mail = boot.listeners.iter().filter(|listener| listener.takes_mail());
+    of_mail.map(|listener| one_listener(boot, listener, admission.clone())).collect()
 }
 
 /// Who may relay.

@@ -107,6 +107,12 @@ pub(crate) enum ListenerProtocol {
     Smtp,
     /// RFC 2033.
     Lmtp,
+    /// RFC 9051 and RFC 3501: mail programs.
+    Imap,
+    /// RFC 1939: programs that fetch mail.
+    Pop3,
+    /// JMAP (RFC 8620): mail programs on the web and elsewhere; not the management.
+    Http,
 }
 
 /// How a listener uses TLS.
@@ -318,6 +324,37 @@ impl Default for Admin {
     }
 }
 
+impl Listener {
+    /// Whether it takes mail, rather than gives people theirs.
+    pub(crate) fn takes_mail(&self) -> bool {
+        matches!(self.protocol, ListenerProtocol::Smtp | ListenerProtocol::Lmtp)
+    }
+
+    /// What belongs to SMTP is not said of another protocol.
+    fn check(&self) -> anyhow::Result<()> {
+        let name = &self.name;
+        if self.takes_mail() {
+            return Ok(());
+        }
+        for (property, said) in [
+            ("submission", self.submission),
+            ("require_tls", self.require_tls),
+            ("mend_line_ends", self.mend_line_ends),
+            ("proxy_networks", !self.proxy_networks.is_empty()),
+        ] {
+            if said {
+                bail!("the listener `{name}`: `{property}` is for SMTP only");
+            }
+        }
+        if self.protocol == ListenerProtocol::Http && self.tls == ListenerTls::StartTls {
+            bail!(
+                "the listener `{name}`: HTTP has no STARTTLS: say `tls = \"implicit\"` or `tls = \"none\"`"
+            );
+        }
+        Ok(())
+    }
+}
+
 impl Boot {
     /// Reads a boot file and makes its paths whole.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
@@ -361,6 +398,7 @@ impl Boot {
     fn check_listeners(&self) -> anyhow::Result<()> {
         for (i, listener) in self.listeners.iter().enumerate() {
             let before = &self.listeners[..i];
+            listener.check()?;
             if listener.name.is_empty() {
                 bail!("the listener on {} has an empty name", listener.bind);
             }
@@ -455,6 +493,17 @@ mod tests {
         refused(&boot("endpoint = \"http://otel.example.org:4318\""), "endpoint");
         refused(&boot("endpoint = \"otel\""), "endpoint");
         refused(&boot("endpoint = \"https://o.example.org\"\nheaders = { \"a b\" = \"x\" }"), "`a b`");
+    }
+
+    #[test]
+    fn listeners_of_mailbox_access_have_nothing_of_smtp() {
+        let boot = |more: &str| {
+            format!("data_directory = \"d\"\n[[listener]]\nname = \"a\"\nbind = \"127.0.0.1:143\"\n{more}")
+        };
+        assert!(Boot::parse(&boot("protocol = \"imap\""), Path::new("")).is_ok());
+        assert!(Boot::parse(&boot("protocol = \"http\"\ntls = \"none\""), Path::new("")).is_ok());
+        refused(&boot("protocol = \"pop3\"\nsubmission = true"), "`submission` is for SMTP only");
+        refused(&boot("protocol = \"http\""), "HTTP has no STARTTLS");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod descriptors;
 mod explanation;
 mod log;
 mod machine;
+mod mailbox_access;
 mod management;
 mod message;
 mod outbox;

@@ -48,6 +48,11 @@ pub(crate) fn prepare(data_directory: &str) -> anyhow::Result<Trial> {
         listener("smtp", 2525, ListenerProtocol::Smtp, ListenerTls::StartTls, false),
         listener("submission", 2587, ListenerProtocol::Smtp, ListenerTls::StartTls, true),
         listener("lmtp", 2424, ListenerProtocol::Lmtp, ListenerTls::None, false),
+        listener("imap", 2143, ListenerProtocol::Imap, ListenerTls::StartTls, false),
+        listener("imaps", 2993, ListenerProtocol::Imap, ListenerTls::Implicit, false),
+        listener("pop3", 2110, ListenerProtocol::Pop3, ListenerTls::StartTls, false),
+        listener("pop3s", 2995, ListenerProtocol::Pop3, ListenerTls::Implicit, false),
+        listener("jmap", 2080, ListenerProtocol::Http, ListenerTls::None, false),
     ];
     let bind = free_or_any(8080);
     if bind.port() == 0 {

@@ -17,7 +17,7 @@ use cli::paint::Paint;
 /// With what it runs.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The boot file (TOML). Without it: loopback, ports 2525, 2587 and 2424, data in `waypost-data`.
+    /// The boot file (TOML). Without it: loopback, high ports such as 2525 and 2143, data in `waypost-data`.
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -108,6 +108,8 @@ fn first_steps(trial: &Trial, server: &Server, paint: Paint) -> String {
         found.map_or_else(|| "?".to_owned(), |(_, address)| address.to_string())
     };
     let (smtp, submission, lmtp) = (address("smtp"), address("submission"), address("lmtp"));
+    let (imap, imaps, pop3, pop3s) = (address("imap"), address("imaps"), address("pop3"), address("pop3s"));
+    let jmap = address("jmap");
     let account = trial::ACCOUNT;
     let first = trial.boot.settings_file();
     let first = first.display();
@@ -119,6 +121,9 @@ fn first_steps(trial: &Trial, server: &Server, paint: Paint) -> String {
     }
     text.push_str(&format!(
         "  smtp        {smtp}\n  submission  {submission}  (only after AUTH)\n  lmtp        {lmtp}\n\
+         \x20 imap        {imap}, with TLS {imaps}\n\
+         \x20 pop3        {pop3}, with TLS {pop3s}\n\
+         \x20 jmap        http://{jmap}\n\
          \x20 management  http://{management}\n\
          \x20 account     {account}  (its first password is in {first})\n\n\
          Try next, in another terminal:\n\n"
