@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::access::password::password_hash;
 use admin::explain::{Door, Surroundings};
 use admin::otlp::{self, Collector};
 use admin::route_test::RouteTests;
@@ -79,8 +80,7 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let of_access = mailbox_access::bind(boot, server_tls.as_ref(), access_limits(boot))?;
     let addresses = [listeners.addresses(), of_access.addresses()].concat();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
-    let accounts = Accounts::new(watched.clone(), world.store.clone(), world.clock.clone());
-    let world = world.with_directory(Arc::new(accounts));
+    let world = with_accounts(world, &watched);
     observer.start(world.clock.clone(), watched.clone()).context("cannot start a thread")?;
     let quotas = Quotas::new(&watched.borrow());
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
@@ -91,19 +91,12 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         configuration: watched.clone(),
         quotas: quotas.clone(),
         rates: listeners.rates(),
-        rules: Arc::new(admission_rules(boot)),
-        limits: submission_limits(boot),
         observer: observer.clone(),
     };
-    let mut listening = JoinSet::new();
-    if let Some(serving) = mailbox_access::serving(boot, of_access, parts, intake.clone()) {
-        listening.spawn(serving);
-    }
-    let (of_world, settings, tls) = (world.clone(), watched.clone(), server_tls.clone());
-    listening.spawn(listeners.run(of_world, settings, quotas.clone(), tls, intake.clone()));
+    let listening = listening(boot, listeners, of_access, parts, server_tls.clone(), &intake);
     let mut delivering = delivering(&world, &watched, &connections, quotas, &delivery);
-    let (of_world, settings) = (world.clone(), watched.clone());
-    delivering.spawn(admin::webhooks::run(of_world, observer.clone(), settings, delivery.clone()));
+    let hooks = admin::webhooks::run(world.clone(), observer.clone(), watched.clone(), delivery.clone());
+    delivering.spawn(hooks);
     let (mut telling, told) = (JoinSet::new(), CancellationToken::new());
     telling.spawn(otlp::run(world.clone(), observer.clone(), hostname.clone(), told.clone()));
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
@@ -115,8 +108,7 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         certificates: [server_tls, management_tls.clone()].into_iter().flatten().collect(),
         resolver: world.resolver.clone(),
     });
-    let hash = admin::access::password::password_hash;
-    let (settings, owner) = Settings::new(world.clone(), running.clone(), current, hash);
+    let (settings, owner) = Settings::new(world.clone(), running.clone(), current, password_hash);
     let api = Api {
         world: world.clone(),
         surroundings,
@@ -162,6 +154,30 @@ async fn seams(
     let web = web(boot, &resolver, transport.clone(), client_tls);
     let world = World::new(store, resolver, transport, Arc::new(clock));
     Ok(world.with_events(observer.events()).with_web(web).with_lookups(lookups).with_secrets(secrets(boot)))
+}
+
+/// With who is who.
+fn with_accounts(world: World, configuration: &watch::Receiver<Arc<Configuration>>) -> World {
+    let accounts = Accounts::new(configuration.clone(), world.store.clone(), world.clock.clone());
+    world.with_directory(Arc::new(accounts))
+}
+
+/// All that listens, for mail and for people who read theirs.
+fn listening(
+    boot: &Boot,
+    listeners: Listeners,
+    of_access: access::listen::Listeners,
+    parts: Parts,
+    tls: Option<ServerTls>,
+    intake: &CancellationToken,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let (world, settings, quotas) = (parts.world.clone(), parts.configuration.clone(), parts.quotas.clone());
+    if let Some(serving) = mailbox_access::serving(boot, of_access, parts, intake.clone()) {
+        tasks.spawn(serving);
+    }
+    tasks.spawn(listeners.run(world, settings, quotas, tls, intake.clone()));
+    tasks
 }
 
 /// All that works on what was accepted.
@@ -369,7 +385,7 @@ fn access_limits(boot: &Boot) -> access::listen::ConnectionLimits {
 }
 
 /// What may be submitted otherwise than by SMTP.
-fn submission_limits(boot: &Boot) -> SessionLimits {
+pub(crate) fn submission_limits(boot: &Boot) -> SessionLimits {
     let (said, defaults) = (&boot.limits, SessionLimits::default());
     SessionLimits {
         message_bytes_max: said.message_bytes_max.unwrap_or(defaults.message_bytes_max),

@@ -13,12 +13,11 @@ use mta::server_tls::ServerTls;
 use mta::submit::Door;
 use mta::web::Reach;
 use policy::Configuration;
-use policy::admit::AdmissionRules;
 use store::MessageStore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wire::smtp::limits::SessionLimits;
 
+use crate::assemble::{admission_rules, submission_limits};
 use crate::config::{self, Boot, Listener, ListenerProtocol};
 use crate::outbox::{Courier, Outbox};
 
@@ -34,10 +33,6 @@ pub(crate) struct Parts {
     pub(crate) quotas: Arc<Quotas>,
     /// What SMTP clients have used up.
     pub(crate) rates: ClientRates,
-    /// Who may relay.
-    pub(crate) rules: Arc<AdmissionRules>,
-    /// What may be submitted.
-    pub(crate) limits: SessionLimits,
     /// What has left the queue.
     pub(crate) observer: Arc<Observer>,
 }
@@ -72,7 +67,8 @@ pub(crate) fn serving(
 }
 
 fn world(boot: &Boot, parts: Parts, entrances: Entrances) -> access::World {
-    let Parts { world, messages, configuration, quotas, rates, rules, limits, observer } = parts;
+    let Parts { world, messages, configuration, quotas, rates, observer } = parts;
+    let (rules, limits) = (Arc::new(admission_rules(boot)), submission_limits(boot));
     let door = Door::new(world.clone(), configuration.clone(), quotas, rates, rules, limits);
     let reach = if boot.web.allow_loopback { Reach::Loopback } else { Reach::Public };
     access::World {

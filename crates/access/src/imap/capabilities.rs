@@ -30,7 +30,7 @@ pub(super) fn list(session: &Session) -> String {
     if session.talk.is_private() {
         for mechanism in super::login::MECHANISMS {
             list.push_str(" AUTH=");
-            list.push_str(mechanism);
+            list.push_str(mechanism.name());
         }
     } else {
         list.push_str(" LOGINDISABLED");

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
 use directory::{Authentication, Client, Credentials, Service};
 use policy::settings::Account;
 use wire::imap::Command;
 use wire::imap::reply;
-use wire::sasl;
+use wire::sasl::server::{Ask, Exchange, Keys, Mechanism, Step};
 
 use super::capabilities;
 use super::limits::LOGINS_MAX;
@@ -14,7 +16,10 @@ use super::session::{Answer, Session};
 use super::talk::Ended;
 
 /// What may be said with AUTHENTICATE.
-pub(super) const MECHANISMS: &[&str] = &["PLAIN"];
+pub(super) const MECHANISMS: [Mechanism; 3] =
+    [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::OAuthBearer];
+/// Bytes of chance in a nonce.
+const NONCE_BYTES: usize = 18;
 
 /// Answers STARTTLS, LOGIN, AUTHENTICATE.
 pub(super) async fn command(session: &mut Session, tag: &str, command: Command) -> Result<(), Ended> {
@@ -34,52 +39,96 @@ pub(super) async fn command(session: &mut Session, tag: &str, command: Command) 
             return login(session, tag, credentials).await;
         }
         Command::Authenticate { mechanism, initial } => {
-            if let Some(credentials) = authenticate(session, tag, &mechanism, initial).await? {
-                return login(session, tag, credentials).await;
-            }
+            return authenticate(session, tag, &mechanism, initial).await;
         }
         _ => {}
     }
     Ok(())
 }
 
-/// What an exchange by SASL has shown; nothing if it came to nothing, which was said.
+/// An exchange by SASL, from its first word to its last.
 async fn authenticate(
     session: &mut Session,
     tag: &str,
     mechanism: &str,
     initial: Option<String>,
-) -> Result<Option<Credentials>, Ended> {
-    if mechanism != "PLAIN" {
+) -> Result<(), Ended> {
+    let Some(mechanism) = MECHANISMS.into_iter().find(|known| known.name() == mechanism) else {
         session.end(tag, &Answer::no("[CANNOT]", "this mechanism is not offered"));
-        return Ok(None);
-    }
-    let response = match initial {
-        Some(initial) => initial.into_bytes(),
-        None => {
-            reply::go_on(&mut session.talk.output, "");
-            session.talk.bare_line().await?.to_vec()
-        }
+        return Ok(());
     };
-    if response == b"*" {
-        session.end(tag, &Answer::bad("as you like"));
-        return Ok(None);
+    // RFC 4959 section 3: `=` is an empty initial response.
+    let initial = initial.map(|initial| if initial.is_empty() { "=".to_owned() } else { initial });
+    let (mut exchange, mut step) = Exchange::start(mechanism, initial.as_deref().map(str::as_bytes));
+    let mut found = Authentication::IsNot;
+    loop {
+        step = match step {
+            Step::Challenge(challenge) => {
+                reply::go_on(&mut session.talk.output, &challenge);
+                exchange.respond(&session.talk.bare_line().await?)
+            }
+            Step::Ask(Ask::Keys { name }) => match keys(session, &name).await {
+                Some(keys) => exchange.keys(keys),
+                None => return judged(session, tag, Authentication::NotNow).await,
+            },
+            Step::Ask(ask) => {
+                found = looked_up(session, ask).await;
+                exchange.decided(matches!(found, Authentication::Is(_)))
+            }
+            Step::Done => return judged(session, tag, found).await,
+            Step::Refused => {
+                let found = if found == Authentication::NotNow { found } else { Authentication::IsNot };
+                return judged(session, tag, found).await;
+            }
+            Step::Cancelled => {
+                session.end(tag, &Answer::bad("as you like"));
+                return session.talk.nonsense();
+            }
+            Step::Malformed(_) => {
+                session.end(tag, &Answer::bad("the response is malformed"));
+                return session.talk.nonsense();
+            }
+        };
     }
-    match sasl::decode_plain(&response) {
-        Ok(plain) => Ok(Some(Credentials::Password { name: plain.username, password: plain.password })),
-        Err(_) => {
-            session.end(tag, &Answer::bad("the response is malformed"));
-            session.talk.nonsense()?;
-            Ok(None)
+}
+
+/// What a proof of SCRAM is checked with; nothing if it cannot be said now.
+async fn keys(session: &Session, name: &str) -> Option<Keys> {
+    let mut random = [0; NONCE_BYTES];
+    aws_lc_rs::rand::fill(&mut random).ok()?;
+    let keys = session.world.directory.scram_keys(client(session), name).await?;
+    Some(Keys {
+        salt: keys.salt,
+        iterations: keys.iterations,
+        stored_key: keys.stored_key,
+        server_key: keys.server_key,
+        nonce: STANDARD_NO_PAD.encode(random),
+    })
+}
+
+/// Who somebody is by what was shown.
+async fn looked_up(session: &Session, ask: Ask) -> Authentication {
+    let (directory, client) = (&session.world.directory, client(session));
+    match ask {
+        Ask::Password(plain) => {
+            let credentials = Credentials::Password { name: plain.username, password: plain.password };
+            directory.authenticate(client, credentials).await
         }
+        Ask::Token { name, token } => {
+            directory.authenticate(client, Credentials::Token { name, token }).await
+        }
+        Ask::Proof { name, proven } => directory.scram_done(client, &name, proven).await,
+        Ask::Keys { .. } => Authentication::NotNow,
     }
+}
+
+fn client(session: &Session) -> Client {
+    Client { address: session.talk.client_ip(), service: Service::Imap }
 }
 
 /// Lets somebody in, or says why not.
 async fn login(session: &mut Session, tag: &str, credentials: Credentials) -> Result<(), Ended> {
-    let client = Client { address: session.talk.client_ip(), service: Service::Imap };
-    let directory = Arc::clone(&session.world.directory);
-    let found = directory.authenticate(client, credentials).await;
+    let found = session.world.directory.authenticate(client(session), credentials).await;
     judged(session, tag, found).await
 }
 
