@@ -100,7 +100,7 @@ pub struct Asked<A: clap::Args> {
 
 /// The groups of `waypost --help`, each with its commands.
 pub const GROUPS: &[(&str, &[&str])] = &[
-    ("Run", &["serve", "check", "demo", "version"]),
+    ("Run", &["serve", "check", "demo", "backup", "restore", "version"]),
     ("Look", &["explain", "route", "trace", "top", "next-hops", "mailbox", "audit"]),
     ("Queue and mail", &["queue", "send"]),
     (

@@ -64,12 +64,17 @@ impl Place {
         Place { config: config.map(Path::to_owned), data: data.map(Path::to_owned) }
     }
 
+    /// The data directory.
+    pub(super) fn directory(&self) -> anyhow::Result<PathBuf> {
+        match &self.data {
+            Some(directory) => Ok(directory.clone()),
+            None => Ok(super::boot(self.config.as_ref())?.data_directory),
+        }
+    }
+
     /// Opens the store for reading.
     pub(super) fn open(&self) -> anyhow::Result<SqliteReader> {
-        let directory = match &self.data {
-            Some(directory) => directory.clone(),
-            None => super::boot(self.config.as_ref())?.data_directory,
-        };
+        let directory = self.directory()?;
         if !directory.exists() {
             bail!("there is no data directory {}; name one with --config or --data", directory.display());
         }

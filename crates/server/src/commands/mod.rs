@@ -10,6 +10,7 @@ use crate::assemble::RUNTIME_END_MAX;
 use crate::config::Boot;
 use cli::paint::Paint;
 
+mod backup;
 mod check;
 mod demo;
 mod dkim;
@@ -56,6 +57,12 @@ enum Command {
     Send(send::Args),
     /// Look into the mailboxes of the local store, also while the server runs.
     Mailbox(mailbox::Args),
+    /// Copy all that the server keeps, also while it runs.
+    Backup(backup::BackupArgs),
+    /// Put a copy of `waypost backup` into an empty data directory.
+    ///
+    /// Mail programs read all mailboxes anew afterwards. Mail that was under way when the copy was made is tried again.
+    Restore(backup::RestoreArgs),
     /// Make keys that sign a domain's mail, and see whether DNS has their other half.
     Dkim(dkim::Args),
     /// One message, four recipients, four ways, over real sockets on this machine.
@@ -90,6 +97,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Send(args) => return send::run(&args),
         Command::Mailbox(args) => mailbox::run(&args),
+        Command::Backup(args) => backup::run_backup(&args),
+        Command::Restore(args) => backup::run_restore(&args),
         Command::Dkim(args) => dkim::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Version => version::run(),

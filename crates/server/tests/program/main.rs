@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod ask;
+mod backup;
 mod canary;
 mod check;
 mod demo;

@@ -5,7 +5,7 @@ mod claim;
 mod history;
 mod key_values;
 mod mailboxes;
-mod messages;
+pub(crate) mod messages;
 mod revise;
 mod settle;
 pub(crate) mod subject;

@@ -12,8 +12,8 @@ use super::ann;
 use crate::MessageStore;
 use crate::messages::alteration::Source;
 use crate::messages::{
-    Alteration, Altered, Changes, Email, EmailId, Entry, FlagChange, Kind, Mailbox, MailboxId, Outcome, Room,
-    Target, ThreadId,
+    AccountState, Alteration, Altered, Changes, Email, EmailId, Entry, FlagChange, Kind, Mailbox, MailboxId,
+    Outcome, Room, Target, ThreadId,
 };
 
 /// An alteration in which mailboxes and messages are named by their place among those that there are.
@@ -96,9 +96,8 @@ const CONTENTS: [&str; 6] = [
 
 /// All that a client can see of an account.
 #[derive(Clone, PartialEq, Debug)]
-struct Seen {
-    modseq: ModSeq,
-    usage: u64,
+pub(crate) struct Seen {
+    state: AccountState,
     mailboxes: Vec<Mailbox>,
     entries: BTreeMap<MailboxId, BTreeMap<Uid, Entry>>,
     emails: BTreeMap<EmailId, Email>,
@@ -107,7 +106,7 @@ struct Seen {
     annotations: Vec<(Option<MailboxId>, String, Bytes)>,
 }
 
-async fn see(store: &dyn MessageStore) -> Seen {
+pub(crate) async fn see(store: &dyn MessageStore) -> Seen {
     let state = store.open(&ann(), at(0)).await.unwrap();
     let mailboxes = store.mailbox_list(&ann()).await.unwrap();
     let (mut entries, mut ids, mut annotations) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
@@ -137,8 +136,7 @@ async fn see(store: &dyn MessageStore) -> Seen {
     let threads = store.threads(&ann(), &threads.into_iter().collect::<Vec<_>>()).await.unwrap();
     let records = store.records(&ann(), Kind::Identity, None).await.unwrap();
     Seen {
-        modseq: state.modseq,
-        usage: state.usage,
+        state,
         mailboxes,
         entries,
         // Contents are numbered by each store in its own way.
@@ -146,6 +144,12 @@ async fn see(store: &dyn MessageStore) -> Seen {
         threads: threads.into_iter().collect(),
         records: records.into_iter().map(|record| (record.id, record.document)).collect(),
         annotations,
+    }
+}
+
+impl Seen {
+    pub(crate) fn state(&self) -> AccountState {
+        self.state
     }
 }
 
@@ -157,7 +161,7 @@ impl Step {
         let email =
             |nth: usize| *seen.emails.keys().nth(nth % (seen.emails.len() + 1)).unwrap_or(&EmailId(77));
         let record = |nth: usize| *seen.records.keys().nth(nth).unwrap_or(&77);
-        let since = |old: bool| old.then_some(ModSeq(seen.modseq.0.saturating_sub(3)));
+        let since = |old: bool| old.then_some(ModSeq(seen.state.modseq.0.saturating_sub(3)));
         let name = |nth: usize| ["a", "b", "inbox", "with/slash"][nth].to_owned();
         let all = |nths: &[usize]| nths.iter().map(|nth| mailbox(*nth)).collect();
         Some(match self.clone() {
@@ -265,7 +269,7 @@ async fn follow(
 
 /// A client that knew `old` and hears of changes knows `new` then.
 async fn catches_up(store: &dyn MessageStore, old: &Seen, new: &Seen) {
-    let since = old.modseq;
+    let since = old.state.modseq;
     for limit in [1, 3, 1000] {
         let mailboxes = |seen: &Seen| seen.mailboxes.iter().map(|mailbox| mailbox.id.0).collect();
         let emails = |seen: &Seen| seen.emails.keys().map(|id| id.0).collect();

@@ -1,6 +1,6 @@
 //! What the message store does, whichever it is.
 
-mod history;
+pub(crate) mod history;
 
 use bytes::Bytes;
 use mail::{Address, Flags, ModSeq, Role, SystemFlag, UidSet};
@@ -10,11 +10,11 @@ use crate::MessageStore;
 use crate::messages::alteration::Source;
 use crate::messages::{Alteration, Altered, EmailId, FlagChange, Kind, MailboxId, Room, Target};
 
-fn ann() -> Address {
+pub(crate) fn ann() -> Address {
     address("ann@example.org")
 }
 
-async fn inbox(store: &dyn MessageStore) -> MailboxId {
+pub(crate) async fn inbox(store: &dyn MessageStore) -> MailboxId {
     of_role(store, Role::Inbox).await
 }
 
@@ -24,7 +24,7 @@ async fn of_role(store: &dyn MessageStore, role: Role) -> MailboxId {
     all.iter().find(|mailbox| mailbox.role == Some(role)).unwrap().id
 }
 
-fn append(mailbox: MailboxId, content: &str) -> Alteration {
+pub(crate) fn append(mailbox: MailboxId, content: &str) -> Alteration {
     Alteration::Append {
         mailboxes: vec![mailbox],
         content: Source::Bytes(Bytes::copy_from_slice(content.as_bytes())),
@@ -33,7 +33,7 @@ fn append(mailbox: MailboxId, content: &str) -> Alteration {
     }
 }
 
-async fn alter(store: &dyn MessageStore, alterations: Vec<Alteration>) -> Vec<Altered> {
+pub(crate) async fn alter(store: &dyn MessageStore, alterations: Vec<Alteration>) -> Vec<Altered> {
     let outcome = store.alter(&ann(), alterations, Room::default(), at(5)).await.unwrap();
     outcome.each.into_iter().map(|each| each.unwrap()).collect()
 }

@@ -16,6 +16,8 @@ mod read;
 mod record;
 mod rows;
 mod search;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod work;
 
