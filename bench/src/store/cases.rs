@@ -232,7 +232,7 @@ fn message(plan: &Plan, number: u64) -> Vec<u8> {
         WORDS[(number % 16) as usize],
         number * 7919 % 1_000_003,
     );
-    if number % RARE == 0 {
+    if number.is_multiple_of(RARE) {
         text.push_str("Here is the word quicksilver.\r\n");
     }
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
