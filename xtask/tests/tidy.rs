@@ -252,13 +252,15 @@ fn only_the_world_reads_the_clock() {
 
 #[test]
 fn sql_lives_only_in_the_store() {
-    const WORDS: &[&str] = &["SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE ", "rusqlite"];
+    const WORDS: &[&str] = &["INSERT INTO ", "DELETE FROM ", "CREATE TABLE ", "rusqlite"];
+    // IMAP says SELECT too, but not FROM where.
+    let is_query = |line: &str| line.contains("SELECT ") && line.contains(" FROM ");
     let mut broken = Vec::new();
     for package in packages().iter().filter(|package| package.name != "store" && package.name != "xtask") {
         for path in rust_files(&package.folder.join("src")).into_iter().filter(|path| !is_test_file(path)) {
             let text = fs::read_to_string(&path).unwrap();
             for (number, line) in product_lines(&text) {
-                if WORDS.iter().any(|word| line.contains(word)) {
+                if is_query(line) || WORDS.iter().any(|word| line.contains(word)) {
                     broken.push(format!("{}:{number}: SQL is the store's", shown(&path)));
                 }
             }

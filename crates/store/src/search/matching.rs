@@ -6,7 +6,7 @@ use mail::digest::{Addresses, Digest, SearchText, fold};
 use mail::{Flags, ModSeq, Timestamp, Uid};
 
 use super::answers::Answers;
-use crate::messages::{Criterion, EmailId, Filter, MailboxId, ThreadId};
+use crate::messages::{Criterion, Email, EmailId, Entry, Filter, MailboxId, ThreadId};
 
 /// Seconds of a day.
 const DAY_SECONDS: u64 = 86_400;
@@ -27,6 +27,38 @@ pub(crate) struct Row {
     pub(crate) saved_at: Timestamp,
     /// The mailboxes in which it lies.
     pub(crate) places: Vec<MailboxId>,
+}
+
+impl Row {
+    /// Of a message in the mailbox that is searched.
+    pub(crate) fn of_entry(entry: &Entry, places: Vec<MailboxId>) -> Row {
+        Row {
+            uid: entry.uid,
+            email: entry.email,
+            thread: entry.thread,
+            modseq: entry.modseq,
+            flags: entry.flags.clone(),
+            size: entry.size,
+            received_at: entry.received_at,
+            saved_at: entry.saved_at,
+            places,
+        }
+    }
+
+    /// Of a message anywhere in the account.
+    pub(crate) fn of_email(email: Email) -> Row {
+        Row {
+            uid: 0,
+            email: email.id,
+            thread: email.thread,
+            modseq: email.modseq,
+            flags: email.flags,
+            size: email.size,
+            received_at: email.received_at,
+            saved_at: email.received_at,
+            places: email.places.iter().map(|(mailbox, _)| *mailbox).collect(),
+        }
+    }
 }
 
 /// Flags of all messages of the account, by conversation.

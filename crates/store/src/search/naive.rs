@@ -19,7 +19,12 @@ pub(crate) struct Whole {
 }
 
 /// What is found among these: the entries of the mailbox that is searched, or all messages of the account.
-pub(crate) fn search(query: &Query, messages: &[Whole], threads: &ThreadFlags, modseq: ModSeq) -> Found {
+pub(crate) fn search(
+    query: &Query,
+    messages: impl Iterator<Item = Whole>,
+    threads: &ThreadFlags,
+    modseq: ModSeq,
+) -> Found {
     let (plan, wanted) = plan(&query.filter);
     let mut hits = Vec::new();
     for message in messages {
@@ -28,7 +33,7 @@ pub(crate) fn search(query: &Query, messages: &[Whole], threads: &ThreadFlags, m
         let known =
             Known { row: &message.row, threads, digest: Some(&digest), answers: None, text: Some(&text) };
         if known.judge(&plan, &wanted) == Some(true) {
-            hits.push(Hit::new(message.row.clone(), Some(&digest), threads, &query.sort));
+            hits.push(Hit::new(message.row, Some(&digest), threads, &query.sort));
         }
     }
     found(hits, query, modseq)

@@ -2,6 +2,7 @@
 
 mod account;
 mod altering;
+mod search;
 
 use std::collections::BTreeMap;
 
@@ -276,8 +277,8 @@ impl MessageStore for MemoryStore {
         })
     }
 
-    async fn search(&self, _account: &Address, _query: &Query) -> Result<Found, StoreError> {
-        Ok(Found::default())
+    async fn search(&self, account: &Address, query: &Query) -> Result<Found, StoreError> {
+        self.look_at(account, |account| search::search(&account, query))
     }
 
     async fn records(

@@ -11,7 +11,7 @@ use super::log::{Gone, gone_since};
 use super::rows::{self, AccountRow, number};
 use super::{content, read};
 use crate::StoreError;
-use crate::messages::{Criterion, Email, EmailId, Entry, Found, MailboxId, Query};
+use crate::messages::{Criterion, EmailId, Entry, Found, MailboxId, Query};
 use crate::search::answers::Answers;
 use crate::search::index::{Index, IndexError, Source};
 use crate::search::matching::{
@@ -119,11 +119,11 @@ impl Account<'_> {
             None => self.entries(mailbox),
         };
         let mut rows: Vec<Row> =
-            entries.map_err(&fail)?.into_iter().map(|entry| of_entry(entry, mailbox)).collect();
+            entries.map_err(&fail)?.iter().map(|entry| Row::of_entry(entry, vec![mailbox])).collect();
         if asks_places(plan) {
             for row in &mut rows {
                 let email = rows::email_of(self.db, self.row.id, row.email).map_err(&fail)?;
-                row.places = email.map(|email| places(&email)).unwrap_or_default();
+                row.places = email.map(|email| Row::of_email(email).places).unwrap_or_default();
             }
         }
         Ok(rows)
@@ -143,7 +143,7 @@ impl Account<'_> {
         );
         let mut statement = self.db.prepare_cached(if inside.is_some() { &of_mailbox } else { &all })?;
         let arguments = params![self.row.id, inside.map(|id| integer(id.0))];
-        let rows = statement.query_map(arguments, |row| rows::email(row).map(of_email))?;
+        let rows = statement.query_map(arguments, |row| rows::email(row).map(Row::of_email))?;
         rows.collect()
     }
 
@@ -208,38 +208,6 @@ impl Account<'_> {
         let said = Digest::read(record).within(content.len() as u64);
         Ok(Some(Folded::of(&text_with(&content, &said))))
     }
-}
-
-fn of_entry(entry: Entry, mailbox: MailboxId) -> Row {
-    Row {
-        uid: entry.uid,
-        email: entry.email,
-        thread: entry.thread,
-        modseq: entry.modseq,
-        flags: entry.flags,
-        size: entry.size,
-        received_at: entry.received_at,
-        saved_at: entry.saved_at,
-        places: vec![mailbox],
-    }
-}
-
-fn of_email(email: Email) -> Row {
-    Row {
-        uid: 0,
-        email: email.id,
-        thread: email.thread,
-        modseq: email.modseq,
-        places: places(&email),
-        flags: email.flags,
-        size: email.size,
-        received_at: email.received_at,
-        saved_at: email.received_at,
-    }
-}
-
-fn places(email: &Email) -> Vec<MailboxId> {
-    email.places.iter().map(|(mailbox, _)| *mailbox).collect()
 }
 
 impl Source for Account<'_> {
