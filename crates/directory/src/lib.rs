@@ -4,15 +4,22 @@
 
 pub mod accounts;
 pub mod app_passwords;
+mod elsewhere;
+mod ldap;
+mod oidc;
 mod password;
 mod proven;
 pub mod scram;
+mod sql;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use accounts::Accounts;
 use async_trait::async_trait;
+pub use elsewhere::Ways;
+use mail::Address;
+pub use oidc::Fetch;
 use policy::settings::Account;
 
 /// What somebody shows to be let in.
@@ -87,6 +94,17 @@ pub enum Authentication {
     NotNow,
 }
 
+/// Whether an address is somebody's.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Known {
+    /// This account's.
+    Is(Arc<Account>),
+    /// Nobody's.
+    Nobody,
+    /// A directory does not answer: nothing is known.
+    NotNow,
+}
+
 /// The keys of an account for SCRAM (RFC 5802 section 3).
 #[derive(Clone)]
 pub struct ScramKeys {
@@ -105,6 +123,13 @@ pub struct ScramKeys {
 pub trait Directory: Send + Sync {
     /// Who this is.
     async fn authenticate(&self, client: Client, credentials: Credentials) -> Authentication;
+    /// The account that has this address or alias, of a domain of ours; [`Configuration::elsewhere`] says whether this
+    /// is to be asked at all.
+    ///
+    /// [`Configuration::elsewhere`]: policy::Configuration::elsewhere
+    async fn account(&self, _address: &Address) -> Known {
+        Known::NotNow
+    }
     /// The keys for SCRAM-SHA-256 of the account of this name. A name that nobody has gets keys that no proof fits, the
     /// same each time. `None` if it cannot be said now.
     async fn scram_keys(&self, client: Client, name: &str) -> Option<ScramKeys>;

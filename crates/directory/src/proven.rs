@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 
 /// How long a password that was right is taken without being looked at again.
-const PROVEN_MAX: Duration = Duration::from_secs(5 * 60);
+pub(crate) const PROVEN_MAX: Duration = Duration::from_secs(5 * 60);
 /// Passwords remembered at most.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -46,15 +46,15 @@ impl Proven {
         self.marks.get(mark).is_some_and(|&until| now < until)
     }
 
-    /// It is right now.
-    pub(crate) fn remember(&mut self, mark: Mark, now: Duration) {
+    /// It is right now, and taken so for this long, but not for ever.
+    pub(crate) fn remember(&mut self, mark: Mark, now: Duration, long: Duration) {
         if self.marks.len() >= REMEMBERED_MAX {
             self.marks.retain(|_, &mut until| now < until);
             if self.marks.len() >= REMEMBERED_MAX {
                 self.marks.clear();
             }
         }
-        self.marks.insert(mark, now.saturating_add(PROVEN_MAX));
+        self.marks.insert(mark, now.saturating_add(long.min(PROVEN_MAX)));
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
         let now = Duration::from_secs(1_000);
         let mark = proven.mark(&["anna", "hash", "secret"]);
         assert!(!proven.holds(&mark, now));
-        proven.remember(mark, now);
+        proven.remember(mark, now, Duration::MAX);
         assert!(proven.holds(&mark, now));
         assert!(!proven.holds(&proven.mark(&["anna", "hash2", "secret"]), now));
         assert!(!proven.holds(&proven.mark(&["annah", "ash", "secret"]), now));
@@ -79,7 +79,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut proven = Proven::default();
         for number in 0..REMEMBERED_MAX + 10 {
-            proven.remember(proven.mark(&[&number.to_string()]), Duration::ZERO);
+            proven.remember(proven.mark(&[&number.to_string()]), Duration::ZERO, PROVEN_MAX);
         }
         assert!(proven.marks.len() <= REMEMBERED_MAX);
     }

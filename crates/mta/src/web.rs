@@ -83,6 +83,18 @@ impl Https {
 
     async fn telling(&self, telling: Telling<'_>, limits: WebLimits) -> io::Result<WebAnswer> {
         let Telling { url, fields, body, reach } = telling;
+        self.reaching(Method::POST, url, fields, Some(body), reach, limits).await
+    }
+
+    async fn reaching(
+        &self,
+        method: Method,
+        url: &str,
+        fields: &[(&str, String)],
+        body: Option<Vec<u8>>,
+        reach: Reach,
+        limits: WebLimits,
+    ) -> io::Result<WebAnswer> {
         let uri: Uri = url.parse().map_err(|_| refused(format!("'{url}' is no URL")))?;
         let authority = uri.authority().ok_or_else(|| refused(format!("'{url}' is no URL")))?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -92,14 +104,16 @@ impl Https {
             _ => return Err(refused(format!("'{url}' is no https URL"))),
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::builder().method(Method::POST).uri(path);
+        let mut request = Request::builder().method(method).uri(path);
         let named = authority.as_str().rsplit('@').next().unwrap_or_default();
         request = request.header(HOST, named).header(USER_AGENT, "Waypost");
-        request = request.header(CONTENT_TYPE, "application/json");
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
         for (name, value) in fields {
             request = request.header(*name, value);
         }
-        let body = Full::new(Bytes::from(body));
+        let body = Full::new(Bytes::from(body.unwrap_or_default()));
         let request = request.body(body).map_err(|error| refused(error.to_string()))?;
         let port = authority.port_u16().unwrap_or(if secured { self.rules.port } else { 80 });
         // The address is looked at after the lookup and used as it is: a name cannot lead elsewhere meanwhile.

@@ -1,6 +1,6 @@
 //! The configuration in force: settings that passed all checks, compiled. Only `check` makes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authenticity::SenderAuth;
@@ -10,8 +10,8 @@ use crate::extensions::Extensions;
 use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
-    Account, Domain, HistorySettings, MailingList, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute,
-    MtaTlsStrategy, MtaVirtualQueue, Secret, Settings, StoreLookup, WebHook,
+    Account, DirectoryServer, Domain, HistorySettings, MailingList, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute,
+    MtaTlsStrategy, MtaVirtualQueue, SaslMechanism, Secret, Settings, StoreLookup, WebHook,
 };
 use crate::signing::Signer;
 use crate::throttle::{InboundThrottles, OutboundThrottles};
@@ -38,6 +38,14 @@ pub struct Configuration {
     pub connections: BTreeMap<String, Arc<MtaConnectionStrategy>>,
     /// TLS strategies by name.
     pub tls: BTreeMap<String, Arc<MtaTlsStrategy>>,
+    /// Directories by name.
+    pub directories: BTreeMap<String, Arc<DirectoryServer>>,
+    /// The secret of each directory that has one, by its name.
+    pub directory_secrets: BTreeMap<String, Secret>,
+    /// The directory of domains that name none.
+    pub directory: Option<Arc<DirectoryServer>>,
+    /// How clients may say who they are.
+    pub sasl: BTreeSet<SaslMechanism>,
     /// Local domains by name and by alias.
     pub domains: BTreeMap<mail::Domain, Arc<Domain>>,
     /// Accounts by each of their addresses, in lower case: ask [`Configuration::account`].
@@ -113,6 +121,23 @@ impl Configuration {
             let domain = self.domains.get(&lower.domain)?.name.clone();
             self.mailing_lists.get(&mail::Address { domain, ..lower })
         })
+    }
+
+    /// The directory that knows the accounts of a domain of ours; none if that is this server alone.
+    pub fn directory_of(&self, domain: &mail::Domain) -> Option<&Arc<DirectoryServer>> {
+        if self.directories.is_empty() {
+            return None;
+        }
+        match &self.domains.get(domain)?.directory {
+            Some(name) => self.directories.get(name),
+            None => self.directory.as_ref(),
+        }
+    }
+
+    /// The directory elsewhere that must be asked about this address, as no account of our own has it.
+    pub fn elsewhere(&self, address: &mail::Address) -> Option<&Arc<DirectoryServer>> {
+        let directory = self.directory_of(&address.domain).filter(|directory| directory.is_elsewhere())?;
+        self.account(address).is_none().then_some(directory)
     }
 
     /// Whether the address is that of an account, a list or a catch-all in a domain of ours.

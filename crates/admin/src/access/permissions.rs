@@ -43,6 +43,10 @@ const TABLE: &[(&str, &str, Role)] = &[
     ("StoreLookup", "get", Viewer),
     ("StoreLookup", "query", Viewer),
     ("StoreLookup", "set", Admin),
+    // Whoever writes it chooses who may be anybody.
+    ("Directory", "get", Viewer),
+    ("Directory", "query", Viewer),
+    ("Directory", "set", Admin),
     ("Administrator", "get", Admin),
     ("Administrator", "query", Admin),
     ("Administrator", "set", Admin),

@@ -3,6 +3,7 @@
 mod authenticity;
 mod branches;
 mod comparisons;
+mod directories;
 mod directory;
 mod extensions;
 mod implication;
@@ -116,6 +117,7 @@ pub fn check(settings: &Settings, environment: &Environment) -> Checked {
     names::check_queues(settings, &mut findings);
     directory::check(settings, &mut findings);
     mailing_lists::check(settings, &mut findings);
+    directories::check(settings, environment, &mut findings);
     if let Some(compiled) = &compiled {
         names::check(settings, compiled, &mut findings);
         strategies::check_demands(settings, compiled, &mut findings);
@@ -155,6 +157,10 @@ fn assemble(
         virtual_queues: shared(&settings.virtual_queues),
         connections: shared(&settings.connections),
         tls: shared(&settings.tls),
+        directories: shared(&settings.directories),
+        directory_secrets: directories::secrets(settings, environment),
+        directory: directories::default(settings),
+        sasl: directories::mechanisms(settings),
         domains: directory::domains(settings),
         accounts: directory::accounts(settings),
         mailing_lists: mailing_lists::compiled(settings),

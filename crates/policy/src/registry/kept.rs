@@ -50,6 +50,7 @@ fn exposes(kind: ObjectType, before: &Document, after: &Document) -> Option<&'st
     match kind {
         ObjectType::Route => relay(before, after),
         ObjectType::LookupStore => database(before, after),
+        ObjectType::Directory => ldap(before, after),
         ObjectType::WebHook => differs("url", before, after),
         _ => None,
     }
@@ -92,6 +93,13 @@ fn database(before: &Document, after: &Document) -> Option<&'static str> {
     let certificates = differs("allowInvalidCerts", before, after)
         .filter(|name| after.get(*name) == Some(&Value::Bool(true)));
     place.or(tls).or(certificates)
+}
+
+fn ldap(before: &Document, after: &Document) -> Option<&'static str> {
+    let tls = differs("startTls", before, after).filter(|name| after.get(*name) != Some(&Value::Bool(true)));
+    let certificates = differs("allowInvalidCerts", before, after)
+        .filter(|name| after.get(*name) == Some(&Value::Bool(true)));
+    differs("url", before, after).or(tls).or(certificates)
 }
 
 fn differs(name: &'static str, before: &Document, after: &Document) -> Option<&'static str> {

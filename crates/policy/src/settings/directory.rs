@@ -32,6 +32,11 @@ pub struct Domain {
     /// Whether unknown addresses are accepted as they are, to be routed elsewhere.
     #[serde(default)]
     pub allow_relaying: bool,
+    /// The name of the directory that knows its accounts; that of `SystemSettings` unless said. Our own accounts are known
+    /// in any case.
+    #[serde(default, deserialize_with = "fields::optional_text")]
+    #[schemars(with = "Option<shape::Text>")]
+    pub directory: Option<String>,
 }
 
 /// Somebody with a mailbox.

@@ -28,6 +28,7 @@ pub(super) fn settings() -> Settings {
         connections: [("default".to_owned(), MtaConnectionStrategy::named("default"))].into(),
         tls: [MtaTlsStrategy::named("default"), invalid_tls].map(|tls| (tls.name.clone(), tls)).into(),
         lookup_stores: [].into(),
+        directories: [].into(),
         dsn_report: DsnReportSettings::default(),
         report: ReportSettings::default(),
         tls_report: TlsReportSettings::default(),

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 pub mod connection_strategy;
 pub mod delivery_schedule;
 pub mod directory;
+pub mod directory_server;
 pub mod dkim_signature;
 pub mod dsn_report;
 mod expression;
@@ -38,6 +39,7 @@ mod tests;
 pub use connection_strategy::{MtaConnectionStrategy, SourceIp, SourceSelection};
 pub use delivery_schedule::{DeliveryExpiration, MtaDeliverySchedule, NotifyFrom};
 pub use directory::{Account, Domain};
+pub use directory_server::{DirectoryKind, DirectoryServer, LdapDirectory, OidcDirectory, SqlDirectory};
 pub use dkim_signature::DkimSignature;
 pub use dsn_report::{DsnReportSettings, NotifyUnauthenticated};
 pub use extensions::MtaExtensions;
@@ -53,7 +55,7 @@ pub use report::ReportSettings;
 pub use route::{IpLookupStrategy, MtaRoute, MxRoute, RouteKind};
 pub use secret::{Secret, SecretKeyOptional, SecretReference};
 pub use sender_auth::SenderAuthSettings;
-pub use system::SystemSettings;
+pub use system::{SaslMechanism, SystemSettings};
 pub use throttle::{InboundKey, MtaInboundThrottle, MtaOutboundThrottle, OutboundKey, Rate, Window};
 pub use tls_report::TlsReportSettings;
 pub use tls_strategy::{MtaTlsStrategy, TlsLevel};
@@ -91,6 +93,8 @@ pub struct Settings {
     pub queue_quotas: Vec<MtaQueueQuota>,
     /// Lookup stores by name, without the default one.
     pub lookup_stores: BTreeMap<String, StoreLookup>,
+    /// Directories by name.
+    pub directories: BTreeMap<String, DirectoryServer>,
     /// Local domains by name.
     pub domains: BTreeMap<mail::Domain, Domain>,
     /// Accounts by name.
@@ -159,8 +163,13 @@ impl Settings {
             LookupStoreKind::Memory | LookupStoreKind::Sqlite(_) => None,
         });
         let keys = self.dkim_signatures.values().filter_map(|signature| signature.key.reference());
+        let directories = self.directories.values().filter_map(|directory| match &directory.kind {
+            DirectoryKind::Ldap(server) => server.bind_secret.reference(),
+            DirectoryKind::Internal | DirectoryKind::Sql(_) | DirectoryKind::Oidc(_) => None,
+        });
         let hooks = self.webhooks.values().filter_map(|hook| hook.secret.reference());
-        secrets.chain(stores).chain(keys).chain(hooks).collect::<BTreeSet<_>>().into_iter().collect()
+        let elsewhere = stores.chain(directories);
+        secrets.chain(elsewhere).chain(keys).chain(hooks).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -35,6 +35,8 @@ pub enum ObjectType {
     OutboundThrottle,
     /// How much may wait.
     QueueQuota,
+    /// Who knows accounts.
+    Directory,
     /// Domains that are ours.
     Domain,
     /// Mailboxes.
@@ -68,6 +70,7 @@ const TYPES: &[(&str, ObjectType)] = &[
     ("MtaInboundThrottle", ObjectType::InboundThrottle),
     ("MtaOutboundThrottle", ObjectType::OutboundThrottle),
     ("MtaQueueQuota", ObjectType::QueueQuota),
+    ("Directory", ObjectType::Directory),
     ("Domain", ObjectType::Domain),
     ("Account", ObjectType::Account),
     ("MailingList", ObjectType::MailingList),
@@ -82,6 +85,8 @@ const TYPES: &[(&str, ObjectType)] = &[
 pub(super) const ROUTE_VARIANTS: &[&str] = &["Local", "Mx", "Relay"];
 /// The variants of a lookup store, likewise.
 pub(super) const STORE_VARIANTS: &[&str] = &["Memory", "Sqlite", "PostgreSql"];
+/// The variants of a directory, likewise.
+pub(super) const DIRECTORY_VARIANTS: &[&str] = &["Internal", "Ldap", "Sql", "Oidc"];
 
 impl ObjectType {
     /// All of them.
@@ -126,7 +131,8 @@ impl fmt::Display for ObjectType {
 pub(super) fn find(name: &str) -> Result<ObjectType, String> {
     let names = || TYPES.iter().map(|(known, _)| *known);
     ObjectType::named(name).ok_or_else(|| {
-        let candidates = names().chain(ROUTE_VARIANTS.iter().chain(STORE_VARIANTS).copied());
+        let candidates =
+            names().chain(ROUTE_VARIANTS.iter().chain(STORE_VARIANTS).chain(DIRECTORY_VARIANTS).copied());
         let near = closest(name.strip_prefix("x:").unwrap_or(name), candidates);
         let all = || format!("there are {}", names().collect::<Vec<_>>().join(", "));
         near.map_or_else(all, |near| format!("did you mean {near}?"))

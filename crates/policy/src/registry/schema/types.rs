@@ -4,13 +4,15 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
 use super::{Shape, TypeSchema, Variant, read};
+use crate::settings::directory_server::{DirectoryHead, Internal};
 use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, MailingList, MtaConnectionStrategy,
+    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, LdapDirectory, MailingList, MtaConnectionStrategy,
     MtaDeliverySchedule, MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy, MtaOutboundThrottle,
-    MtaQueueQuota, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup, RelayRoute,
-    ReportSettings, SenderAuthSettings, SqliteLookup, SystemSettings, TlsReportSettings, WebHook,
+    MtaQueueQuota, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, OidcDirectory, PostgreSqlLookup,
+    RelayRoute, ReportSettings, SenderAuthSettings, SqlDirectory, SqliteLookup, SystemSettings,
+    TlsReportSettings, WebHook,
 };
 
 pub(super) fn schema(kind: ObjectType) -> TypeSchema {
@@ -39,6 +41,15 @@ pub(super) fn schema(kind: ObjectType) -> TypeSchema {
         ObjectType::Route => variants(
             &json::<RouteHead>(),
             &[("Mx", json::<MxRoute>()), ("Relay", json::<RelayRoute>()), ("Local", json::<Local>())],
+        ),
+        ObjectType::Directory => variants(
+            &json::<DirectoryHead>(),
+            &[
+                ("Internal", json::<Internal>()),
+                ("Ldap", json::<LdapDirectory>()),
+                ("Sql", json::<SqlDirectory>()),
+                ("Oidc", json::<OidcDirectory>()),
+            ],
         ),
         ObjectType::LookupStore => variants(
             &json::<StoreHead>(),
@@ -90,6 +101,7 @@ fn help(kind: ObjectType) -> &'static str {
             "From which address, under which name and with how much patience we connect."
         }
         ObjectType::Tls => "How much transport security a host must offer.",
+        ObjectType::Directory => "Who knows the accounts of a domain, if not this server itself.",
         ObjectType::LookupStore => "A store that expressions look into.",
         ObjectType::DsnReport => "In whose name notifications are written, and which strangers get them.",
         ObjectType::Report => "Which host says that it reports.",

@@ -9,12 +9,14 @@ use super::faults;
 use super::reader::{Fault, Reader, TYPE};
 use super::tree::{Json, Member, Node};
 use crate::expr::suggest::closest;
+use crate::settings::directory_server::{DirectoryHead, Internal};
 use crate::settings::lookup_store::{Memory, StoreHead};
-use crate::settings::object_type::{ROUTE_VARIANTS, STORE_VARIANTS, find};
+use crate::settings::object_type::{DIRECTORY_VARIANTS, ROUTE_VARIANTS, STORE_VARIANTS, find};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, LookupStoreKind, MailingList, MtaRoute, MtaVirtualQueue, MxRoute, ObjectType, PostgreSqlLookup,
-    RelayRoute, RouteKind, Settings, SettingsError, SqliteLookup, StoreLookup,
+    Account, DirectoryKind, DirectoryServer, LdapDirectory, LookupStoreKind, MailingList, MtaRoute, MtaVirtualQueue,
+    MxRoute, ObjectType, OidcDirectory, PostgreSqlLookup, RelayRoute, RouteKind, Settings, SettingsError,
+    SqlDirectory, SqliteLookup, StoreLookup,
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
@@ -135,6 +137,7 @@ fn typed(json: &Json) -> Result<Entry<'_>, Fault> {
     let kind = match name {
         route if ROUTE_VARIANTS.contains(&route) => ObjectType::Route,
         store if STORE_VARIANTS.contains(&store) => ObjectType::LookupStore,
+        directory if DIRECTORY_VARIANTS.contains(&directory) => ObjectType::Directory,
         other => named(other, at)?,
     };
     Ok(Entry { kind, id: None, json })
@@ -221,6 +224,7 @@ impl Loader<'_> {
                 Ok(())
             }
             ObjectType::LookupStore => self.lookup_store(entry),
+            ObjectType::Directory => self.directory(entry),
             ObjectType::Account => {
                 let account = read::<Account>(json)?;
                 self.once(entry, &account.name.to_string().to_lowercase())?;
@@ -260,6 +264,13 @@ impl Loader<'_> {
         let store = read_store(entry.json)?;
         self.once(entry, &store.name)?;
         self.settings.lookup_stores.insert(store.name.clone(), store);
+        Ok(())
+    }
+
+    fn directory(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let directory = read_directory(entry.json)?;
+        self.once(entry, &directory.name)?;
+        self.settings.directories.insert(directory.name.clone(), directory);
         Ok(())
     }
 
@@ -321,6 +332,7 @@ impl Loader<'_> {
             | ObjectType::Connection
             | ObjectType::Tls
             | ObjectType::LookupStore
+            | ObjectType::Directory
             | ObjectType::DsnReport
             | ObjectType::Report
             | ObjectType::TlsReport
@@ -377,6 +389,20 @@ fn read_store(json: &Json) -> Result<StoreLookup, Fault> {
     };
     let (StoreHead { name, description }, kind) = both(read(&head), kind)?;
     Ok(StoreLookup { name, description, kind })
+}
+
+/// So do a directory's.
+fn read_directory(json: &Json) -> Result<DirectoryServer, Fault> {
+    let (head, body) = head_and_body(json)?;
+    let kind = match json.text_member(TYPE) {
+        Some("Internal") => read::<Internal>(&body).map(|Internal {}| DirectoryKind::Internal),
+        Some("Ldap") => read::<LdapDirectory>(&body).map(DirectoryKind::Ldap),
+        Some("Sql") => read::<SqlDirectory>(&body).map(DirectoryKind::Sql),
+        Some("Oidc") => read::<OidcDirectory>(&body).map(DirectoryKind::Oidc),
+        found => Err(no_variant(json, found, DIRECTORY_VARIANTS)),
+    };
+    let (DirectoryHead { name, description }, kind) = both(read(&head), kind)?;
+    Ok(DirectoryServer { name, description, kind })
 }
 
 /// Both, or the fault that says more: what is missing may only have been left out.
