@@ -147,6 +147,7 @@ impl Ldap {
             description: first(&settings.attribute_description).map(str::to_owned),
             secret: None,
             quota,
+            detail_to_mailbox: false,
         };
         Ok(Found { account: Arc::new(account), dn: entry.dn.clone() })
     }

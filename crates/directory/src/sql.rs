@@ -41,6 +41,7 @@ impl Sql {
             secret: column(1).map(Secret::new),
             description: column(3),
             quota,
+            detail_to_mailbox: false,
             name,
         };
         Ok(Some(Arc::new(account)))

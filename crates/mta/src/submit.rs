@@ -29,6 +29,7 @@ use crate::events::{Event, Refused, RefusedStep};
 use crate::gather::decide;
 use crate::inspect::{Inspection, Visitor};
 use crate::listen::ClientRates;
+use crate::lookups::learn;
 use crate::quotas::Quotas;
 use crate::session::rates::{refusal, reserve};
 use crate::throttles::{Held, Reservation};
@@ -236,6 +237,7 @@ impl Visit<'_> {
         let passed =
             passed.map_err(|held| Box::new(refusal(451, "Too much mail to this recipient", &held, now)))?;
         self.door.quotas.look(|| admission.beginning(now), &forward_path)?;
+        learn(&self.door.world, &self.configuration, admission, &forward_path).await;
         admission.recipient(&self.configuration, forward_path, original, notify)?;
         Ok(passed)
     }

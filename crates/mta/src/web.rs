@@ -249,6 +249,10 @@ impl Web for Https {
         in_time(limits, self.request(Method::POST, url, Some((content_type, body)), limits)).await
     }
 
+    async fn ask(&self, url: &str, reach: Reach, limits: WebLimits) -> io::Result<WebAnswer> {
+        in_time(limits, self.reaching(Method::GET, url, &[], None, reach, limits)).await
+    }
+
     async fn tell(&self, telling: Telling<'_>, limits: WebLimits) -> io::Result<WebAnswer> {
         in_time(limits, self.telling(telling, limits)).await
     }

@@ -144,6 +144,10 @@ pub trait Web: Send + Sync {
         body: Vec<u8>,
         limits: WebLimits,
     ) -> io::Result<WebAnswer>;
+    /// Gets what the settings ask for, no further than they permit.
+    async fn ask(&self, _url: &str, _reach: Reach, _limits: WebLimits) -> io::Result<WebAnswer> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Posts what the settings ask for, no further than they permit.
     async fn tell(&self, _telling: Telling<'_>, _limits: WebLimits) -> io::Result<WebAnswer> {
         Err(io::ErrorKind::Unsupported.into())

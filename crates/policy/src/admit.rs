@@ -13,12 +13,14 @@ use mail::{
     Notify, Origin, OriginalRecipient, Parameters, Reply, ReversePath, Source, Timestamp,
 };
 
+pub use self::recipient::Said;
 use self::recipient::{Admitted, Client};
 use crate::configuration::Configuration;
 use crate::expr::LookupAnswers;
 use crate::extensions::Offered;
 use crate::facts::Facts;
 use crate::local::DETAIL_SEPARATOR;
+use crate::local::questions;
 use crate::retry::Progress;
 use crate::route::{Choice, choose_schedule};
 
@@ -153,6 +155,8 @@ pub struct Admission {
     recipients: Vec<Admitted>,
     /// Places in `recipients`, in the order of the forward-paths.
     sorted: Vec<usize>,
+    /// What a directory elsewhere says of the forward-path that comes next.
+    said: Option<(Address, Said)>,
 }
 
 /// The first place of each recipient in its schedule; what [`Admission::accept`] takes.
@@ -195,7 +199,19 @@ impl Admission {
             parameters,
             recipients: Vec::new(),
             sorted: Vec::new(),
+            said: None,
         })
+    }
+
+    /// What must be asked of a directory elsewhere before this forward-path is admitted: the first of these addresses
+    /// that is somebody's counts. Nothing for domains of our own accounts.
+    pub fn questions(&self, configuration: &Configuration, forward_path: &Address) -> Vec<Address> {
+        questions(configuration, self.sub_address_separator, forward_path)
+    }
+
+    /// What was said to [`Self::questions`] about the forward-path that is admitted next.
+    pub fn learn(&mut self, forward_path: Address, said: Said) {
+        self.said = Some((forward_path, said));
     }
 
     /// May it send to this forward-path? If so, the recipient is kept; one that is there already is not kept twice.
@@ -209,6 +225,7 @@ impl Admission {
         if !self.parameters.smtputf8 && forward_path.needs_smtputf8() {
             return Err(refusal(553, 5, 6, 7, "The address needs SMTPUTF8."));
         }
+        let said = self.said.take().filter(|(asked, _)| *asked == forward_path);
         let admitted = recipient::admit(
             configuration,
             &Client {
@@ -218,6 +235,7 @@ impl Admission {
                 authenticated_as: self.origin.authenticated_as.as_deref(),
             },
             forward_path,
+            said.as_ref().map(|(_, said)| said),
             original,
             notify.unwrap_or(Notify::DEFAULT),
         )?;

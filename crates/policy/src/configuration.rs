@@ -10,8 +10,9 @@ use crate::extensions::Extensions;
 use crate::quota::Quotas;
 use crate::reporter::ReportRules;
 use crate::settings::{
-    Account, DirectoryServer, Domain, HistorySettings, MailingList, MtaConnectionStrategy, MtaDeliverySchedule, MtaRoute,
-    MtaTlsStrategy, MtaVirtualQueue, SaslMechanism, Secret, Settings, StoreLookup, WebHook,
+    Account, DirectoryServer, Domain, HistorySettings, MailingList, MtaConnectionStrategy,
+    MtaDeliverySchedule, MtaRoute, MtaTlsStrategy, MtaVirtualQueue, SaslMechanism, Secret, Settings,
+    StoreLookup, WebHook,
 };
 use crate::signing::Signer;
 use crate::throttle::{InboundThrottles, OutboundThrottles};
@@ -140,13 +141,15 @@ impl Configuration {
         self.account(address).is_none().then_some(directory)
     }
 
-    /// Whether the address is that of an account, a list or a catch-all in a domain of ours.
+    /// Whether the address is that of an account, a list or a catch-all in a domain of ours; taken for one where a
+    /// directory elsewhere knows, which was asked when the recipient was admitted.
     pub fn is_local_address(&self, address: &mail::Address) -> bool {
         let domain = self.domains.get(&address.domain);
         domain.is_some_and(|domain| {
             domain.catch_all_address.is_some()
                 || self.account(address).is_some()
                 || self.mailing_list(address).is_some()
+                || self.elsewhere(address).is_some()
         })
     }
 }

@@ -42,10 +42,32 @@ pub fn resident(
     address: &Address,
 ) -> Option<Resident> {
     let domain = configuration.local_domain(&address.domain);
-    let addressed = by_name(configuration, address)
+    addressed(configuration, separator, address)
+        .or_else(|| by_name(configuration, domain?.catch_all_address.as_ref()?))
+}
+
+/// The same without the catch-all.
+pub fn addressed(
+    configuration: &Configuration,
+    separator: Option<char>,
+    address: &Address,
+) -> Option<Resident> {
+    by_name(configuration, address)
         .or_else(|| by_detail(configuration, separator?, address))
-        .or_else(|| by_door(configuration, address));
-    addressed.or_else(|| by_name(configuration, domain?.catch_all_address.as_ref()?))
+        .or_else(|| by_door(configuration, address))
+}
+
+/// What must be asked of a directory elsewhere about an address: the first of these that is somebody's counts. Nothing
+/// for what is ours, and in domains that no such directory knows.
+pub fn questions(configuration: &Configuration, separator: Option<char>, address: &Address) -> Vec<Address> {
+    if configuration.elsewhere(address).is_none() || addressed(configuration, separator, address).is_some() {
+        return Vec::new();
+    }
+    let plain = || {
+        let (plain, _) = address.local_part.as_str().split_once(separator?)?;
+        with_local_part(address, plain)
+    };
+    std::iter::once(address.clone()).chain(plain()).collect()
 }
 
 fn by_name(configuration: &Configuration, address: &Address) -> Option<Resident> {

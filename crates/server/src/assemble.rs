@@ -12,7 +12,7 @@ use admin::route_test::RouteTests;
 use admin::settings::{Machine, Settings, Started};
 use admin::{Api, Observer, ObserverFiles};
 use anyhow::Context;
-use directory::Accounts;
+use directory::{Accounts, Ways};
 use mta::client_tls::ClientTls;
 use mta::connect::TcpTransport;
 use mta::connections::{self, Connections};
@@ -39,6 +39,7 @@ use wire::smtp::limits::{BareLineEnd, SessionLimits};
 use crate::clock::SteadyClock;
 use crate::config::{self, Boot, Listener, ListenerProtocol, Web};
 use crate::descriptors;
+use crate::issuers::Issuers;
 use crate::machine::{Running, ThisMachine};
 use crate::mailbox_access::{self, Parts};
 use crate::management::{self, Management};
@@ -68,6 +69,7 @@ pub(crate) struct Server {
 pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server> {
     let Start { store, started: Started { current, configuration, .. } } = start;
     let client_tls = client_tls(boot)?;
+    let tls_of_directories = client_tls.clone();
     let lookups = lookups(&client_tls, &configuration, Access::ReadWrite);
     let observer = Arc::new(Observer::new(&observer_files(boot)));
     let store = Arc::new(store);
@@ -80,7 +82,7 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let of_access = mailbox_access::bind(boot, server_tls.as_ref(), access_limits(boot))?;
     let addresses = [listeners.addresses(), of_access.addresses()].concat();
     let (configuration, watched) = watch::channel(Arc::new(configuration));
-    let world = with_accounts(world, &watched);
+    let world = with_accounts(world, &watched, tls_of_directories, lookups.clone());
     observer.start(world.clock.clone(), watched.clone()).context("cannot start a thread")?;
     let quotas = Quotas::new(&watched.borrow());
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
@@ -156,9 +158,16 @@ async fn seams(
     Ok(world.with_events(observer.events()).with_web(web).with_lookups(lookups).with_secrets(secrets(boot)))
 }
 
-/// With who is who.
-fn with_accounts(world: World, configuration: &watch::Receiver<Arc<Configuration>>) -> World {
-    let accounts = Accounts::new(configuration.clone(), world.store.clone(), world.clock.clone());
+/// The same world, in which people can say who they are.
+fn with_accounts(
+    world: World,
+    configuration: &watch::Receiver<Arc<Configuration>>,
+    tls: ClientTls,
+    stores: Arc<LookupStores>,
+) -> World {
+    let ways = Ways { secure: Arc::new(tls), stores, web: Arc::new(Issuers(world.web.clone())) };
+    let (values, clock) = (world.store.clone(), world.clock.clone());
+    let accounts = Accounts::with(configuration.clone(), values, clock, Some(ways));
     world.with_directory(Arc::new(accounts))
 }
 

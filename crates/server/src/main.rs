@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod descriptors;
 mod explanation;
+mod issuers;
 mod log;
 mod machine;
 mod mailbox_access;

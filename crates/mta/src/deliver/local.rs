@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use directory::Known;
 use mail::header::delivery_prefix;
 use mail::{Address, EnhancedStatus, Envelope, Reply};
-use policy::local::{DETAIL_SEPARATOR, Filing, Resident, asks_for_mailboxes, filing, resident};
+use policy::local::{
+    DETAIL_SEPARATOR, Filing, Resident, addressed, asks_for_mailboxes, filing, questions, resident,
+};
 use policy::mailing_list::Door;
 use policy::outcome::Delivered;
 use policy::settings::{Account, MailingList};
@@ -40,7 +43,15 @@ pub(crate) async fn deliver(
     let mut served: BTreeSet<Address> = BTreeSet::new();
     for queued in recipients {
         let forward_path = &queued.recipient.forward_path;
-        let outcome = match resident(configuration, Some(DETAIL_SEPARATOR), forward_path) {
+        let resident = match elsewhere(world, configuration, forward_path).await {
+            Ok(Some(account)) => Some(Resident::Account { account, detail: None }),
+            Ok(None) => resident(configuration, Some(DETAIL_SEPARATOR), forward_path),
+            Err(trouble) => {
+                local.outcomes.push(AttemptOutcome::Deferred(trouble));
+                continue;
+            }
+        };
+        let outcome = match resident {
             None if configuration.incomplete => AttemptOutcome::Deferred(unsure(forward_path)),
             None => AttemptOutcome::Failed(unknown(forward_path)),
             Some(Resident::Account { account, detail }) => {
@@ -129,6 +140,33 @@ fn delivered(text: &str) -> AttemptOutcome {
         dsn_handed_on: false,
         traced: false,
     })
+}
+
+/// The account of an address that a directory elsewhere knows, or of its catch-all. Costs nothing for our own.
+async fn elsewhere(
+    world: &World,
+    configuration: &Configuration,
+    address: &Address,
+) -> Result<Option<Arc<Account>>, Trouble> {
+    let separator = Some(DETAIL_SEPARATOR);
+    if configuration.directories.is_empty() || addressed(configuration, separator, address).is_some() {
+        return Ok(None);
+    }
+    let catch_all =
+        configuration.local_domain(&address.domain).and_then(|domain| domain.catch_all_address.as_ref());
+    let mut asked = questions(configuration, separator, address);
+    asked.extend(catch_all.into_iter().flat_map(|address| questions(configuration, separator, address)));
+    for address in &asked {
+        match world.directory.account(address).await {
+            Known::Is(account) => return Ok(Some(account)),
+            Known::Nobody => {}
+            Known::NotNow => {
+                let text = format!("it cannot be said now whether there is a mailbox for {address}");
+                return Err(local_trouble(TroubleKind::Io, (4, 3, 0), text));
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn over_quota(

@@ -14,6 +14,7 @@ use super::{Ended, Session};
 use crate::accept::{self, Incoming};
 use crate::events::RefusedStep;
 use crate::inspect::{Inspection, Visitor};
+use crate::lookups::learn;
 
 impl Session {
     pub(super) async fn mail(&mut self, mail: MailFrom) {
@@ -70,6 +71,7 @@ impl Session {
             return self.refuse(RefusedStep::Rcpt, Some(forward_path), &reply);
         }
         let asked = rcpt.parameters;
+        learn(&around.world, &configuration, &mut incoming.admission, &forward_path).await;
         match incoming.admission.recipient(&configuration, forward_path, asked.original, asked.notify) {
             Ok(()) => {
                 if let Some(reserved) = reserved {

@@ -6,6 +6,8 @@ use mail::{Address, EnhancedStatus, Reply, ReversePath, Timestamp};
 use policy::admit::default_domain;
 use policy::authenticity::Client;
 use policy::extensions::{Offered, PriorityProfile, offered};
+use policy::settings::SaslMechanism;
+use wire::sasl::server::Mechanism;
 use wire::smtp::extensions::Extensions;
 
 use super::Session;
@@ -38,7 +40,8 @@ impl Session {
             tracing::error!(why = trouble.text, "it cannot be decided which extensions are offered");
             Offered::to_strangers()
         });
-        said(&self.offered, self.around.world.clock.now())
+        let auth = configuration.sasl.iter().map(|mechanism| known(*mechanism)).collect();
+        Extensions { auth, ..said(&self.offered, self.around.world.clock.now()) }
     }
 
     /// VRFY and EXPN: there are no lists, so that an address stands for one account (RFC 5321 section 3.5).
@@ -56,12 +59,25 @@ impl Session {
             Err(_) => reply(501, (5, 1, 3), "That is no address.".to_owned()),
             Ok(address) => match configuration.account(&address) {
                 Some(account) => reply(250, (2, 1, 5), format!("<{}>", account.name)),
+                None if configuration.elsewhere(&address).is_some() => {
+                    reply(252, (2, 5, 0), "Send some mail, I will try my best.".to_owned())
+                }
                 None if configuration.local_domain(&address.domain).is_some() => {
                     reply(550, (5, 1, 1), "Mailbox does not exist.".to_owned())
                 }
                 None => reply(252, (2, 5, 0), "Send some mail, I will try my best.".to_owned()),
             },
         });
+    }
+}
+
+fn known(mechanism: SaslMechanism) -> Mechanism {
+    match mechanism {
+        SaslMechanism::ScramSha256 => Mechanism::ScramSha256,
+        SaslMechanism::Plain => Mechanism::Plain,
+        SaslMechanism::Login => Mechanism::Login,
+        SaslMechanism::OauthBearer => Mechanism::OAuthBearer,
+        SaslMechanism::Xoauth2 => Mechanism::XOAuth2,
     }
 }
 

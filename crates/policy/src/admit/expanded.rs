@@ -31,6 +31,7 @@ impl Admission {
             parameters,
             recipients: recipients.into_iter().map(admitted).collect(),
             sorted: Vec::new(),
+            said: None,
         }
     }
 }

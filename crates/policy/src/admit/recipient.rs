@@ -4,7 +4,7 @@ use mail::{Address, Notify, OriginalRecipient, Reply, ReversePath};
 
 use super::{RelayPermit, refusal};
 use crate::configuration::Configuration;
-use crate::local::{Resident, queued_as, resident};
+use crate::local::{Resident, questions, queued_as, resident};
 use crate::mailing_list::may_post;
 
 /// A recipient that may be sent to. Only this file makes one.
@@ -13,6 +13,17 @@ pub(super) struct Admitted {
     pub(super) forward_path: Address,
     pub(super) original: Option<OriginalRecipient>,
     pub(super) notify: Notify,
+}
+
+/// What a directory elsewhere says of an address in one of its domains.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// It is that of the account of this name.
+    Is(Address),
+    /// It is nobody's.
+    Nobody,
+    /// It does not answer.
+    NotNow,
 }
 
 /// Who asks.
@@ -29,6 +40,8 @@ enum Resolution {
     Ours(Address),
     /// There is no such address in our domain.
     Unknown,
+    /// It cannot be said.
+    Unsure,
     /// To a list that this client may not write to.
     Forbidden,
     /// To a domain that is not ours.
@@ -40,11 +53,13 @@ pub(super) fn admit(
     configuration: &Configuration,
     client: &Client<'_>,
     asked: Address,
+    said: Option<&Said>,
     original: Option<OriginalRecipient>,
     notify: Notify,
 ) -> Result<Admitted, Box<Reply>> {
-    let forward_path = match resolve(configuration, client, &asked) {
+    let forward_path = match resolve(configuration, client, &asked, said) {
         Resolution::Ours(address) => address,
+        Resolution::Unsure => return Err(unsure()),
         Resolution::Unknown if configuration.incomplete => return Err(unsure()),
         Resolution::Unknown => return Err(refusal(550, 5, 1, 1, "Mailbox does not exist.")),
         Resolution::Forbidden => return Err(refusal(550, 5, 7, 2, "You may not write to this list.")),
@@ -59,7 +74,7 @@ pub(super) fn admit(
     Ok(Admitted { forward_path, original, notify })
 }
 
-/// It may be ours: who sends must keep it until the settings are whole again.
+/// It may be ours: who sends must keep it until the settings are whole again and directories answer.
 fn unsure() -> Box<Reply> {
     refusal(451, 4, 3, 5, "It cannot be said now whether this address is ours; try again later.")
 }
@@ -77,10 +92,22 @@ fn original_of(asked: &Address) -> OriginalRecipient {
 
 /// As `policy::local` says; then the domain's catch-all, wherever that is; then as it is, where the domain is routed
 /// elsewhere.
-fn resolve(configuration: &Configuration, client: &Client<'_>, asked: &Address) -> Resolution {
+fn resolve(
+    configuration: &Configuration,
+    client: &Client<'_>,
+    asked: &Address,
+    said: Option<&Said>,
+) -> Resolution {
     let Some(domain) = configuration.local_domain(&asked.domain) else {
         return Resolution::Elsewhere(asked.clone());
     };
+    // Nothing is said unless it was asked; where it should have been, doubt is not absence.
+    match said {
+        Some(Said::Is(name)) => return Resolution::Ours(name.clone()),
+        Some(Said::NotNow) => return Resolution::Unsure,
+        None if !questions(configuration, client.separator, asked).is_empty() => return Resolution::Unsure,
+        Some(Said::Nobody) | None => {}
+    }
     match resident(configuration, client.separator, asked) {
         Some(Resident::Account { account, detail }) => {
             Resolution::Ours(queued_as(&account, detail.as_deref(), client.separator))

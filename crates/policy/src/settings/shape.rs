@@ -1,11 +1,12 @@
 //! How JSON writes the values of properties: what the schema says of a field whose Rust type says too little.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serializer;
 use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 macro_rules! shapes {
     ($($(#[doc = $doc:literal])+ $name:ident = $schema:tt;)*) => {
@@ -83,4 +84,9 @@ pub(crate) fn as_default<T, S: Serializer>(_: &T, serializer: S) -> Result<S::Ok
     let mut object = serializer.serialize_map(Some(1))?;
     object.serialize_entry("@type", "Default")?;
     object.end()
+}
+
+/// A set as documents have it: each member with `true`.
+pub(crate) fn set<T: Serialize, S: Serializer>(set: &BTreeSet<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(set.iter().map(|member| (member, true)))
 }

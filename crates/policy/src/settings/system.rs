@@ -25,6 +25,7 @@ pub struct SystemSettings {
     #[schemars(with = "Option<shape::Text>")]
     pub directory: Option<String>,
     /// How clients may say who they are; tokens only where a directory knows them.
+    #[serde(serialize_with = "shape::set")]
     #[schemars(with = "BTreeSet<SaslMechanism>")]
     pub sasl_mechanisms: BTreeSet<SaslMechanism>,
 }

@@ -22,6 +22,7 @@ const NAMES: Record<string, string> = {
   MtaExtensions: "SMTP extensions",
   SenderAuthSettings: "Authenticity of senders",
   StoreLookup: "Lookup stores",
+  Directory: "Directories",
   HistorySettings: "History",
   WebHook: "Webhooks",
   MailingList: "Mailing lists",

@@ -8,11 +8,11 @@ use crate::settings::directory_server::{DirectoryHead, Internal};
 use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, LdapDirectory, MailingList, MtaConnectionStrategy,
-    MtaDeliverySchedule, MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy, MtaOutboundThrottle,
-    MtaQueueQuota, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, OidcDirectory, PostgreSqlLookup,
-    RelayRoute, ReportSettings, SenderAuthSettings, SqlDirectory, SqliteLookup, SystemSettings,
-    TlsReportSettings, WebHook,
+    Account, DkimSignature, Domain, DsnReportSettings, HistorySettings, LdapDirectory, MailingList,
+    MtaConnectionStrategy, MtaDeliverySchedule, MtaExtensions, MtaInboundThrottle, MtaOutboundStrategy,
+    MtaOutboundThrottle, MtaQueueQuota, MtaTlsStrategy, MtaVirtualQueue, MxRoute, ObjectType, OidcDirectory,
+    PostgreSqlLookup, RelayRoute, ReportSettings, SenderAuthSettings, SqlDirectory, SqliteLookup,
+    SystemSettings, TlsReportSettings, WebHook,
 };
 
 pub(super) fn schema(kind: ObjectType) -> TypeSchema {

@@ -14,9 +14,9 @@ use crate::settings::lookup_store::{Memory, StoreHead};
 use crate::settings::object_type::{DIRECTORY_VARIANTS, ROUTE_VARIANTS, STORE_VARIANTS, find};
 use crate::settings::route::{Local, RouteHead};
 use crate::settings::{
-    Account, DirectoryKind, DirectoryServer, LdapDirectory, LookupStoreKind, MailingList, MtaRoute, MtaVirtualQueue,
-    MxRoute, ObjectType, OidcDirectory, PostgreSqlLookup, RelayRoute, RouteKind, Settings, SettingsError,
-    SqlDirectory, SqliteLookup, StoreLookup,
+    Account, DirectoryKind, DirectoryServer, LdapDirectory, LookupStoreKind, MailingList, MtaRoute,
+    MtaVirtualQueue, MxRoute, ObjectType, OidcDirectory, PostgreSqlLookup, RelayRoute, RouteKind, Settings,
+    SettingsError, SqlDirectory, SqliteLookup, StoreLookup,
 };
 use crate::settings::{MtaInboundThrottle, MtaOutboundThrottle, MtaQueueQuota};
 
