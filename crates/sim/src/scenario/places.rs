@@ -354,8 +354,11 @@ fn settings(
     let mut settings = Settings::fresh();
     // Clients of a world send as fast as they like; what rates do is told elsewhere.
     settings.inbound_throttles.clear();
-    settings.system =
-        SystemSettings { default_hostname: Some(domain(HOSTNAME)), default_domain: Some(domain(HOME)) };
+    settings.system = SystemSettings {
+        default_hostname: Some(domain(HOSTNAME)),
+        default_domain: Some(domain(HOME)),
+        ..SystemSettings::default()
+    };
     settings.routes.extend([
         route("local", RouteKind::Local),
         route("mx", RouteKind::Mx(mx)),
@@ -373,6 +376,7 @@ fn settings(
             aliases: Vec::new(),
             catch_all_address: None,
             allow_relaying: false,
+            directory: None,
         },
     );
     let account = |name: &Address| Account {
