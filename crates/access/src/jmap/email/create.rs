@@ -38,11 +38,11 @@ impl Filed {
         known: &BTreeSet<MailboxId>,
     ) -> Result<Filed, SetError> {
         let wrong = |name: &str| SetError::invalid_property(name, "its type is wrong");
-        let wanted = mailboxes(call, &members.remove("mailboxIds").unwrap_or_default())?;
+        let wanted = mailboxes(call, &members.shift_remove("mailboxIds").unwrap_or_default())?;
         if !wanted.is_subset(known) {
             return Err(no_mailbox());
         }
-        let flags = match members.remove("keywords") {
+        let flags = match members.shift_remove("keywords") {
             None | Some(Value::Null) => Flags::NONE,
             Some(Value::Object(keywords)) => flags(&keywords).map_err(|keyword| bad_keyword(&keyword))?,
             Some(_) => return Err(wrong("keywords")),
@@ -50,7 +50,7 @@ impl Filed {
         if flags.keywords.len() as u64 > KEYWORDS_MAX {
             return Err(SetError::bare(SetErrorKind::TooManyKeywords));
         }
-        let received_at = match members.remove("receivedAt") {
+        let received_at = match members.shift_remove("receivedAt") {
             None | Some(Value::Null) => None,
             Some(value) => {
                 let time = value.as_str().and_then(Timestamp::parse_rfc3339);
@@ -106,11 +106,11 @@ impl Wanted {
             return Err(SetError::invalid_property(name, "only the server sets it"));
         }
         let filed = Filed::take(call, members, known)?;
-        let values = body_values(members.remove("bodyValues"))?;
+        let values = body_values(members.shift_remove("bodyValues"))?;
         let fields = take(members, Of::Email)?;
         let mut body = Map::new();
         for name in BODIES {
-            body.extend(members.remove(name).map(|value| (name.to_owned(), value)));
+            body.extend(members.shift_remove(name).map(|value| (name.to_owned(), value)));
         }
         match members.keys().next() {
             Some(unknown) => Err(SetError::invalid_property(unknown, "there is no such property")),

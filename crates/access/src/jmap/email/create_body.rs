@@ -64,15 +64,15 @@ pub(super) fn body_values(value: Option<Value>) -> Result<BTreeMap<String, Strin
 pub(super) fn body(mut members: Map<String, Value>, material: &Material) -> Result<Entity, SetError> {
     members.retain(|_, value| !value.is_null());
     let mut left = PARTS_MAX;
-    if let Some(structure) = members.remove("bodyStructure") {
+    if let Some(structure) = members.shift_remove("bodyStructure") {
         if let Some(other) = members.keys().next() {
             return Err(SetError::invalid_property(other, "there is a bodyStructure already"));
         }
         return part(structure, "bodyStructure", material, &mut left);
     }
-    let text = only(members.remove("textBody"), "textBody", "text/plain", material, &mut left)?;
-    let html = only(members.remove("htmlBody"), "htmlBody", "text/html", material, &mut left)?;
-    let attachments = attached(members.remove("attachments"), material, &mut left)?;
+    let text = only(members.shift_remove("textBody"), "textBody", "text/plain", material, &mut left)?;
+    let html = only(members.shift_remove("htmlBody"), "htmlBody", "text/html", material, &mut left)?;
+    let attachments = attached(members.shift_remove("attachments"), material, &mut left)?;
     let is_shown = |one: &Entity| {
         one.id.is_some() && !one.disposition.as_ref().is_some_and(|(name, _)| name == "attachment")
     };
@@ -153,7 +153,7 @@ fn part(value: Value, property: &str, material: &Material, left: &mut usize) -> 
     let Value::Object(mut members) = value else { return Err(wrong("a part must be an object")) };
     members.retain(|_, value| !value.is_null());
     let mut fields = take(&mut members, Of::Part)?;
-    let mut text = |name: &str| match members.remove(name) {
+    let mut text = |name: &str| match members.shift_remove(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(wrong(&format!("{name} of a part must be a string"))),
@@ -161,11 +161,11 @@ fn part(value: Value, property: &str, material: &Material, left: &mut usize) -> 
     let (part_id, blob_id, charset) = (text("partId")?, text("blobId")?, text("charset")?);
     let (name, disposition, cid) = (text("name")?, text("disposition")?, text("cid")?);
     let (location, media_type) = (text("location")?, text("type")?);
-    let size = members.remove("size");
+    let size = members.shift_remove("size");
     if part_id.is_some() && (size.is_some() || charset.is_some()) {
         return Err(wrong("size and charset of a part with a partId are the server's"));
     }
-    let languages = match members.remove("language") {
+    let languages = match members.shift_remove("language") {
         None => Vec::new(),
         Some(Value::Array(items)) => {
             let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
@@ -178,7 +178,7 @@ fn part(value: Value, property: &str, material: &Material, left: &mut usize) -> 
         return Err(wrong("the type of a part is there twice"));
     }
     let media_type = media_type.map(|media_type| media_type.to_ascii_lowercase()).or(described.media_type);
-    let sub_parts = members.remove("subParts");
+    let sub_parts = members.shift_remove("subParts");
     if let Some(unknown) = members.keys().next() {
         return Err(wrong(&format!("a part has no {unknown} that a client could set")));
     }
