@@ -8,6 +8,7 @@ pub mod imap;
 pub mod jmap;
 pub mod listen;
 pub mod pop3;
+mod proof;
 pub mod world;
 
 pub use connection::{Connection, Security, Stream};

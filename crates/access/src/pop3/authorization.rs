@@ -8,12 +8,13 @@ use wire::pop3::capabilities::{self, Offer};
 use wire::pop3::command::{self, Command, CommandError};
 use wire::pop3::limits::{COMMAND_BYTES_MAX, SASL_BYTES_MAX};
 use wire::pop3::response::{self, Code};
-use wire::sasl::{self, SaslError};
+use wire::sasl::server::{Exchange, Mechanism, Step};
 
 use super::claims::Claim;
 use super::limits::{LOGIN_MAX, LOGINS_MAX};
 use super::maildrop::Maildrop;
 use super::talk::{Ended, Talk};
+use crate::proof::Prover;
 use crate::world::World;
 
 /// What may be said with AUTH.
@@ -48,15 +49,18 @@ pub(super) async fn run(talk: &mut Talk, world: &World) -> Result<Option<Reader>
             Ok(_) if line.len() > COMMAND_BYTES_MAX => Err(CommandError::Arguments),
             other => other,
         };
-        let credentials = match command {
+        let found = match command {
             Ok(Command::Quit) => {
                 response::ok(&mut talk.output, "bye");
                 return Ok(None);
             }
-            Ok(Command::Pass(password)) => pass(talk, &mut known, password),
+            Ok(Command::Pass(password)) => match pass(talk, &mut known, password) {
+                Some(credentials) => Some(world.directory.authenticate(client(talk), credentials).await),
+                None => None,
+            },
             Ok(Command::Auth { mechanism: Some(mechanism), initial }) => {
                 known.name = None;
-                authenticate(talk, &mechanism, initial).await?
+                authenticate(talk, world, &mechanism, initial).await?
             }
             Ok(other) => {
                 simple(talk, &mut known, other).await?;
@@ -67,8 +71,8 @@ pub(super) async fn run(talk: &mut Talk, world: &World) -> Result<Option<Reader>
                 None
             }
         };
-        if let Some(credentials) = credentials
-            && let Some(reader) = login(talk, world, &mut known, credentials).await?
+        if let Some(found) = found
+            && let Some(reader) = login(talk, world, &mut known, found).await?
         {
             talk.login_within(None);
             return Ok(Some(reader));
@@ -152,70 +156,46 @@ fn pass(talk: &mut Talk, known: &mut Known, password: &str) -> Option<Credential
     Some(Credentials::Password { name, password: password.to_owned() })
 }
 
-/// What an exchange by SASL has shown.
+/// What an exchange by SASL has found; nothing if it came to nothing, which was said.
 async fn authenticate(
     talk: &mut Talk,
+    world: &World,
     mechanism: &str,
     initial: Option<&str>,
-) -> Result<Option<Credentials>, Ended> {
+) -> Result<Option<Authentication>, Ended> {
     if !talk.is_private() {
         response::err(&mut talk.output, Some(Code::Auth), IN_CLEAR);
         return Ok(None);
     }
-    // RFC 5034 section 4: `=` is an initial response without anything in it.
-    let initial = initial.map(|initial| if initial == "=" { "" } else { initial });
-    let found = match mechanism {
-        "PLAIN" => {
-            let response = match initial {
-                Some(initial) => initial.to_owned(),
-                None => match challenge(talk, "").await? {
-                    Some(response) => response,
-                    None => return Ok(None),
-                },
-            };
-            sasl::decode_plain(response.as_bytes())
-                .map(|plain| Credentials::Password { name: plain.username, password: plain.password })
-        }
-        "LOGIN" => {
-            let name = match initial {
-                Some(initial) => Some(initial.to_owned()),
-                None => challenge(talk, sasl::LOGIN_USERNAME_CHALLENGE).await?,
-            };
-            let Some(name) = name else { return Ok(None) };
-            let Some(password) = challenge(talk, sasl::LOGIN_PASSWORD_CHALLENGE).await? else {
-                return Ok(None);
-            };
-            login_parts(&name, &password)
-        }
-        _ => {
-            response::err(&mut talk.output, None, "unknown mechanism");
-            return Ok(None);
-        }
+    let Some(mechanism) = Mechanism::named(mechanism) else {
+        response::err(&mut talk.output, None, "unknown mechanism");
+        return Ok(None);
     };
-    match found {
-        Ok(credentials) => Ok(Some(credentials)),
-        Err(error) => {
-            response::err(&mut talk.output, Some(Code::Auth), &error.to_string());
-            Ok(None)
-        }
+    let mut prover = Prover::new(Arc::clone(&world.directory), client(talk));
+    let (mut exchange, mut step) = Exchange::start(mechanism, initial.map(str::as_bytes));
+    loop {
+        step = match step {
+            Step::Challenge(base64) => {
+                response::challenge(&mut talk.output, &base64);
+                let line = talk.line(SASL_BYTES_MAX).await?;
+                exchange.respond(line.trim_ascii())
+            }
+            Step::Ask(ask) => prover.answer(&mut exchange, ask).await,
+            Step::Done | Step::Refused => return Ok(Some(prover.found)),
+            Step::Cancelled => {
+                response::err(&mut talk.output, None, "as you like");
+                return Ok(None);
+            }
+            Step::Malformed(error) => {
+                talk.nonsense(&error.to_string())?;
+                return Ok(None);
+            }
+        };
     }
 }
 
-fn login_parts(name: &str, password: &str) -> Result<Credentials, SaslError> {
-    let name = sasl::decode_login(name.as_bytes())?;
-    Ok(Credentials::Password { name, password: sasl::decode_login(password.as_bytes())? })
-}
-
-/// What the client answers; nothing if it gives up.
-async fn challenge(talk: &mut Talk, base64: &str) -> Result<Option<String>, Ended> {
-    response::challenge(&mut talk.output, base64);
-    let line = talk.line(SASL_BYTES_MAX).await?;
-    match std::str::from_utf8(&line) {
-        Ok("*") => response::err(&mut talk.output, None, "as you like"),
-        Ok(response) => return Ok(Some(response.trim().to_owned())),
-        Err(_) => response::err(&mut talk.output, None, "that is not base64"),
-    }
-    Ok(None)
+fn client(talk: &Talk) -> Client {
+    Client { address: talk.client_ip(), service: Service::Pop3 }
 }
 
 /// Lets somebody in, or says why not.
@@ -223,10 +203,9 @@ async fn login(
     talk: &mut Talk,
     world: &World,
     known: &mut Known,
-    credentials: Credentials,
+    found: Authentication,
 ) -> Result<Option<Reader>, Ended> {
-    let client = Client { address: talk.client_ip(), service: Service::Pop3 };
-    match world.directory.authenticate(client, credentials).await {
+    match found {
         Authentication::Is(account) => enter(talk, world, account).await,
         Authentication::IsNot => {
             known.failures += 1;
