@@ -8,6 +8,7 @@ use crate::desk::{Desk, json_text};
 use crate::failure::Failure;
 use crate::house::House;
 use crate::paint::Paint;
+use crate::transfer::Transfer;
 use crate::{apply, keys, manual, next_hops, people, queue, revisions, route, top, trace, verbs};
 
 /// The commands that ask a server.
@@ -43,7 +44,7 @@ pub enum Command {
     Completion(manual::CompletionArgs),
     /// Write the man pages of all commands into a directory.
     Man(manual::ManArgs),
-    /// Mailboxes: list, add, password, delete.
+    /// Mailboxes: list, add, password, delete; their mail out and in.
     Account(Asked<people::AccountArgs>),
     /// Domains that are ours: list, add, delete.
     Domain(Asked<people::DomainArgs>),
@@ -186,6 +187,14 @@ impl Command {
             Command::Completion(args) => manual::completion(&mut house.command_line(), args),
             Command::Man(args) => manual::man(house.command_line(), args),
             _ => Ok(()),
+        }
+    }
+
+    /// Mail that goes into files or comes out of them: the house does that itself, without asking a server.
+    pub fn transfer(&self) -> Option<(Transfer<'_>, &Server)> {
+        match self {
+            Command::Account(asked) => asked.args.transfer().map(|transfer| (transfer, &asked.server)),
+            _ => None,
         }
     }
 

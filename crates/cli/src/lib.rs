@@ -26,6 +26,7 @@ mod schema;
 mod time;
 mod top;
 mod trace;
+pub mod transfer;
 mod values;
 mod verbs;
 

@@ -8,6 +8,7 @@ use crate::desk::{Desk, Look};
 use crate::failure::Failure;
 use crate::paint::{Table, shown};
 use crate::render;
+use crate::transfer::{ExportArgs, ImportArgs, Transfer};
 use crate::verbs::change::{Outcome, arguments};
 use crate::{objects, password};
 
@@ -50,6 +51,15 @@ enum AccountAction {
         #[command(flatten)]
         change: Change,
     },
+    /// Write its mail into files, also while the server runs.
+    ///
+    /// An export into the same Maildir again adds what is new; an mbox file is written anew.
+    Export(ExportArgs),
+    /// Read mail from files; the server must be stopped.
+    ///
+    /// A message that is in the same mailbox already, byte for byte, is not taken again: an import that was cut off can
+    /// be done once more.
+    Import(ImportArgs),
     /// Take accounts away; their mailboxes stay on disk.
     Delete {
         /// Their addresses.
@@ -58,6 +68,17 @@ enum AccountAction {
         #[command(flatten)]
         change: Change,
     },
+}
+
+impl AccountArgs {
+    /// What is done without a server.
+    pub(crate) fn transfer(&self) -> Option<Transfer<'_>> {
+        match &self.action {
+            AccountAction::Export(args) => Some(Transfer::Export(args)),
+            AccountAction::Import(args) => Some(Transfer::Import(args)),
+            _ => None,
+        }
+    }
 }
 
 /// What about domains.
@@ -124,6 +145,7 @@ pub(crate) async fn account(desk: &Desk<'_>, args: &AccountArgs) -> Result<(), F
             )
             .await
         }
+        AccountAction::Export(_) | AccountAction::Import(_) => Ok(()),
         AccountAction::Delete { names, change } => delete(desk, "Account", names, change).await,
     }
 }

@@ -16,6 +16,8 @@ pub mod envelope;
 pub mod field_text;
 pub mod header;
 pub mod mailbox;
+pub mod maildir;
+pub mod mbox;
 pub mod quoted_printable;
 pub mod seven_bit;
 pub mod status;

@@ -21,6 +21,7 @@ mod next_hops;
 mod queue;
 mod send;
 mod serve;
+mod transfer;
 mod version;
 
 pub(crate) use check::text as check_text;
@@ -102,7 +103,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Dkim(args) => dkim::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Version => version::run(),
-        Command::Ask(command) => return cli::run(&command, &house::Waypost),
+        Command::Ask(command) => match command.transfer() {
+            Some((transfer, server)) => transfer::run(transfer, server),
+            None => return cli::run(&command, &house::Waypost),
+        },
     };
     done.unwrap_or_else(|error| {
         complain(&error);

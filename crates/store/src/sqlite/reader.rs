@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use mail::{Address, MessageId, Timestamp};
+use mail::{Address, MessageId, Timestamp, UidSet};
 use rusqlite::Connection;
 
 use super::files::Files;
-use super::{database, key_values, mailboxes, read};
+use super::{database, key_values, mailboxes, messages, read};
+use crate::messages::{Entry, Mailbox, MailboxId};
 use crate::{Claim, MailboxEntry, StoreError};
 
 /// The data directory as somebody sees it who only looks. Its calls may block.
@@ -43,6 +44,22 @@ impl SqliteReader {
     /// One message, prefix included; `None` if there is no such one.
     pub fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
         mailboxes::message(&self.db, &self.files, &account.to_string(), mailbox, uid)
+    }
+
+    /// The mailboxes of an account, parents before children; none if it was never seen.
+    pub fn mailbox_list(&self, account: &Address) -> Result<Vec<Mailbox>, StoreError> {
+        messages::mailbox_list(&self.db, account)
+    }
+
+    /// The entries of a mailbox with these UIDs, in order, at most `limit`.
+    pub fn entries_of(
+        &self,
+        account: &Address,
+        mailbox: MailboxId,
+        uids: &UidSet,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        messages::entries_of(&self.db, account, mailbox, uids, limit)
     }
 
     /// Keys and values of a space in the order of the keys: those after `after`, at most `limit`.

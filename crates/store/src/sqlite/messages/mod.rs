@@ -86,6 +86,26 @@ impl SqliteStore {
     }
 }
 
+/// What somebody who only looks sees of an account's mailboxes.
+pub(super) fn mailbox_list(db: &Connection, account: &Address) -> Result<Vec<Mailbox>, StoreError> {
+    let fail = cannot("read the local store");
+    let row = rows::account(db, &account.to_string()).map_err(&fail)?;
+    row.map_or(Ok(Vec::new()), |row| read::mailbox_list(db, row.id).map_err(&fail))
+}
+
+/// Likewise of the entries of one.
+pub(super) fn entries_of(
+    db: &Connection,
+    account: &Address,
+    mailbox: MailboxId,
+    uids: &UidSet,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let fail = cannot("read the local store");
+    let row = rows::account(db, &account.to_string()).map_err(&fail)?;
+    row.map_or(Ok(Vec::new()), |row| read::entries_of(db, row.id, mailbox, uids, limit).map_err(&fail))
+}
+
 #[async_trait]
 impl MessageStore for SqliteStore {
     async fn open(&self, account: &Address, now: Timestamp) -> Result<AccountState, StoreError> {
