@@ -1,7 +1,7 @@
 //! Reads and writes the files of one folder of a Maildir++.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, FileTimes};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use mail::{Flags, Timestamp, maildir};
 
-use super::Found;
+use super::{Found, private};
 
 /// The file that says which letter stands for which keyword.
 const KEYWORDS: &str = "dovecot-keywords";
@@ -55,7 +55,7 @@ impl Folder {
             return Ok(all);
         }
         let part = self.path.join("tmp").join(base);
-        let mut file = File::create(&part).with_context(cannot)?;
+        let mut file = private(&part).with_context(cannot)?;
         file.write_all(content).with_context(cannot)?;
         let at = UNIX_EPOCH + Duration::from_millis(received_at.as_millis());
         file.set_times(FileTimes::new().set_modified(at)).with_context(cannot)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use mail::{Flags, Timestamp, mbox};
 
-use super::Found;
+use super::{Found, private};
 
 /// How the files of an export are called.
 const SUFFIX: &str = ".mbox";
@@ -37,7 +37,7 @@ impl Writer {
         let cannot = || format!("cannot write {}", path.display());
         fs::create_dir_all(path.parent().unwrap_or(root)).with_context(cannot)?;
         let part = path.with_extension("part");
-        let file = BufWriter::new(File::create(&part).with_context(cannot)?);
+        let file = BufWriter::new(private(&part).with_context(cannot)?);
         Ok(Writer { part, path, file })
     }
 

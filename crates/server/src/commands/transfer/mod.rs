@@ -6,6 +6,9 @@ mod import;
 mod maildir;
 mod mbox;
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -29,6 +32,11 @@ pub(super) fn run(transfer: Transfer<'_>, server: &cli::Server) -> anyhow::Resul
         Transfer::Import(args) => super::block_on(import::run(&place, args))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new file that its owner alone may read: it is somebody's mail.
+fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn address(text: &str) -> anyhow::Result<Address> {
