@@ -23,7 +23,7 @@ const READER_CACHE_KIB: i64 = 4 << 10;
 /// How long anyone waits for a lock inside SQLite. Only one of us writes, so nobody should.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 128;
 
 /// Each brings the schema from one version to the next; never changed once released.
 const MIGRATIONS: [&str; 5] = [
@@ -99,6 +99,7 @@ pub(super) fn open_reader(directory: &Path) -> Result<Connection, StoreError> {
     let db = Connection::open_with_flags(directory.join(NAME), flags).map_err(&fail)?;
     db.busy_timeout(BUSY_TIMEOUT).map_err(&fail)?;
     db.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(&fail)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(db)
 }
 

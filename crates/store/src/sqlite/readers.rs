@@ -10,7 +10,7 @@ use super::database::open_reader;
 use crate::StoreError;
 
 /// Reads at once.
-const READERS_MAX: usize = 4;
+const READERS_MAX: usize = 8;
 
 /// The connections that read.
 #[derive(Debug)]

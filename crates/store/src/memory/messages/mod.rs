@@ -2,6 +2,7 @@
 
 mod account;
 mod altering;
+mod mailboxes;
 mod search;
 
 use std::collections::BTreeMap;
