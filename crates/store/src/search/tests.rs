@@ -221,6 +221,26 @@ fn a_lost_or_damaged_index_is_made_anew() {
     });
 }
 
+// proves: I8
+#[test]
+fn searches_that_nobody_waits_for_end_and_keep_no_place() {
+    run(async {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+        let boxes = boxes(&store, &ann()).await;
+        alter(&store, &ann(), letters(boxes[0], 100)).await;
+        let needle = "about ".repeat(50_000);
+        let many = (0..50).map(|_| is(Criterion::Body(needle.clone())));
+        let slow = query(Filter::Or(many.collect()));
+        for _ in 0..20 {
+            // Asked, and given up at once.
+            let _ = tokio::time::timeout(std::time::Duration::ZERO, store.search(&ann(), &slow)).await;
+        }
+        assert_eq!(store.search(&ann(), &slow).await.unwrap().total, 0);
+        assert_eq!(texts(&store, &ann(), "nothing").await, 100);
+    });
+}
+
 #[test]
 fn a_text_longer_than_what_is_indexed_is_found_to_its_end() {
     run(async {

@@ -194,10 +194,19 @@ impl MessageStore for SqliteStore {
 
     async fn search(&self, account: &Address, query: &Query) -> Result<Found, StoreError> {
         let (query, shared) = (query.clone(), Arc::clone(&self.shared));
-        self.read_account(account, Found::default(), move |db, row, files| {
-            search::search(&search::Account { db, row: *row, files }, &shared.indexing.index, &query)
-        })
-        .await
+        let place = match search::reads_messages(&query) {
+            true => Some(Arc::clone(&self.looking).acquire_owned().await.expect("never closed")),
+            false => None,
+        };
+        // Whoever does not wait for the answer any more ends the search.
+        let (wanted, asked) = search::asked();
+        let found = self.read_account(account, Found::default(), move |db, row, files| {
+            let _place = place;
+            search::search(&search::Account { db, row: *row, files }, &shared.indexing.index, &query, &asked)
+        });
+        let found = found.await;
+        drop(wanted);
+        found
     }
 
     async fn records(

@@ -1,5 +1,6 @@
 //! Looks for messages: rows first, digests next, the text index, and content last.
 
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,8 +38,33 @@ pub(in crate::sqlite) struct Account<'a> {
     pub(in crate::sqlite) files: &'a Files,
 }
 
-/// What is found in an account.
-pub(super) fn search(account: &Account<'_>, index: &Index, query: &Query) -> Result<Found, StoreError> {
+/// Whether the index or messages themselves may have to be read.
+pub(super) fn reads_messages(query: &Query) -> bool {
+    !plan(&query.filter).1.is_empty()
+}
+
+/// Held by whoever waits for a search.
+pub(super) struct Waiting {
+    _waits: Arc<()>,
+}
+
+/// Known to the search: whether anybody still waits for it.
+pub(super) struct Asked(Weak<()>);
+
+/// Both ends.
+pub(super) fn asked() -> (Waiting, Asked) {
+    let wanted = Arc::new(());
+    let asked = Asked(Arc::downgrade(&wanted));
+    (Waiting { _waits: wanted }, asked)
+}
+
+/// What is found in an account; ends early if nobody waits for it any more.
+pub(super) fn search(
+    account: &Account<'_>,
+    index: &Index,
+    query: &Query,
+    asked: &Asked,
+) -> Result<Found, StoreError> {
     let (plan, wanted) = plan(&query.filter);
     let rows = account.rows(query, &plan)?;
     let asks = asks_threads(&plan) || needs_threads(&query.sort);
@@ -54,6 +80,9 @@ pub(super) fn search(account: &Account<'_>, index: &Index, query: &Query) -> Res
         Known { row, threads: &threads, digest: None, answers, text: None }.judge(&plan, &wanted)
     });
     for row in open {
+        if asked.0.strong_count() == 0 {
+            break;
+        }
         if account.matches(&row, &threads, answers, &plan, &wanted)? {
             matching.push(row);
         }
