@@ -106,7 +106,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Queue and mail", &["queue", "send"]),
     (
         "Settings",
-        &["get", "query", "describe", "create", "set", "delete", "apply", "export", "snapshot", "dkim"],
+        &[
+            "get", "query", "describe", "create", "set", "delete", "apply", "export", "snapshot", "dkim",
+            "dns",
+        ],
     ),
     ("Revisions", &["history", "diff", "rollback", "confirm"]),
     ("People", &["account", "domain", "admin", "token"]),

@@ -16,6 +16,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
 
 /// Why there is no certificate to use.
 #[derive(Debug, Error)]
@@ -164,6 +166,12 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, ServerTlsError> 
 /// Pairs chain and key, if they belong together.
 fn certify(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
     CertifiedKey::from_der(chain, key, &provider::default_provider()).map_err(|error| error.to_string())
+}
+
+/// What a TLSA record `3 1 1` says of a certificate: the SHA-256 of its public key (RFC 6698 section 2.1).
+pub fn key_hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(digest::digest(&digest::SHA256, parsed.public_key().raw).as_ref().to_vec())
 }
 
 #[cfg(test)]

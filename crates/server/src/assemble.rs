@@ -85,6 +85,7 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     let world = with_accounts(world, &watched, tls_of_directories, lookups.clone());
     observer.start(world.clock.clone(), watched.clone()).context("cannot start a thread")?;
     let quotas = Quotas::new(&watched.borrow());
+    world.vacations.recall(&world).await.context("cannot read who is away")?;
     let (intake, delivery) = (CancellationToken::new(), CancellationToken::new());
 
     let parts = Parts {

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod descriptors;
+mod dns_records;
 mod explanation;
 mod issuers;
 mod log;

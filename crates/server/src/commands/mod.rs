@@ -14,6 +14,7 @@ mod backup;
 mod check;
 mod demo;
 mod dkim;
+mod domain;
 mod explain;
 mod house;
 mod mailbox;
@@ -66,6 +67,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Make keys that sign a domain's mail, and see whether DNS has their other half.
     Dkim(dkim::Args),
+    /// Print the DNS records that a domain needs, and say which of them are there; also `waypost domain dns`.
+    ///
+    /// Exit code 1 if one is missing or differs that mail needs. What is only advised does not count.
+    Dns(domain::Args),
     /// One message, four recipients, four ways, over real sockets on this machine.
     ///
     /// Starts Waypost, a name server and four mail servers in one process on loopback, submits one message with four
@@ -91,7 +96,8 @@ pub(crate) fn command_line() -> clap::Command {
 
 /// Runs what the command line says.
 pub(crate) fn run() -> ExitCode {
-    let parsed = Cli::from_arg_matches(&command_line().get_matches()).unwrap_or_else(|error| error.exit());
+    let matches = command_line().get_matches_from(spoken(std::env::args_os().collect()));
+    let parsed = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match parsed.command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
@@ -101,6 +107,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Backup(args) => backup::run_backup(&args),
         Command::Restore(args) => backup::run_restore(&args),
         Command::Dkim(args) => dkim::run(&args),
+        Command::Dns(args) => domain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Version => version::run(),
         Command::Ask(command) => match command.transfer() {
@@ -112,6 +119,14 @@ pub(crate) fn run() -> ExitCode {
         complain(&error);
         ExitCode::FAILURE
     })
+}
+
+/// `waypost domain dns` asks no server, unlike the other commands about domains: it is `waypost dns`.
+fn spoken(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    if words.get(1).is_some_and(|word| word == "domain") && words.get(2).is_some_and(|word| word == "dns") {
+        words.remove(1);
+    }
+    words
 }
 
 /// Says on standard error what went wrong, with its causes.
