@@ -6,6 +6,7 @@
 pub mod access;
 mod actions;
 pub mod api;
+mod app_passwords;
 mod assets;
 pub mod audit;
 pub mod caller;

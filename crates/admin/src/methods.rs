@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::access::{self, permissions};
 use crate::actions;
 use crate::api::Api;
+use crate::app_passwords;
 use crate::audit::{self, Act};
 use crate::caller::Caller;
 use crate::dkim;
@@ -80,6 +81,7 @@ async fn dispatch(
 ) -> Answer {
     match object {
         "Administrator" | "ApiToken" => access::call(api, caller, object, verb, arguments).await,
+        "AppPassword" => app_passwords::call(api, verb, arguments).await,
         "MessageHistory" => history::call(api, verb, arguments).await,
         "WebHookState" => webhooks::call(api, verb, arguments).await,
         "Statistics" => statistics::call(api, verb, arguments).await,

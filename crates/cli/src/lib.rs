@@ -3,6 +3,7 @@
 //! `command.rs` lists the commands, `client` asks the server, `desk.rs` is where a command works. What a server or a
 //! peer says never reaches the terminal raw: it goes through `paint::shown`.
 
+mod app_passwords;
 mod apply;
 mod args;
 pub mod client;

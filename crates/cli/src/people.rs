@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::app_passwords::{self, AppPasswordAction};
 use crate::args::Change;
 use crate::client::refusals;
 use crate::desk::{Desk, Look};
@@ -60,6 +61,11 @@ enum AccountAction {
     /// A message that is in the same mailbox already, byte for byte, is not taken again: an import that was cut off can
     /// be done once more.
     Import(ImportArgs),
+    /// Passwords that are good for one program each.
+    AppPassword {
+        #[command(subcommand)]
+        action: AppPasswordAction,
+    },
     /// Take accounts away; their mailboxes stay on disk.
     Delete {
         /// Their addresses.
@@ -146,6 +152,7 @@ pub(crate) async fn account(desk: &Desk<'_>, args: &AccountArgs) -> Result<(), F
             .await
         }
         AccountAction::Export(_) | AccountAction::Import(_) => Ok(()),
+        AccountAction::AppPassword { action } => app_passwords::act(desk, action).await,
         AccountAction::Delete { names, change } => delete(desk, "Account", names, change).await,
     }
 }
