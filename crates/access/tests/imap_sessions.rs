@@ -110,13 +110,23 @@ impl Client {
                 let gone = set(uids);
                 for uid in gone.iter() {
                     let place = self.messages.iter().position(|known| known.uid == Some(uid));
-                    // Of those whose UIDs are not known yet it is all the same which.
-                    self.messages.remove(place.unwrap_or(self.messages.len() - 1));
+                    let place = place.or_else(|| self.place_for(uid));
+                    self.messages.remove(place.expect("nothing can have this UID"));
                 }
             }
             (_, "FETCH") => self.hear_fetch(number, line),
             _ => {}
         }
+    }
+
+    /// Where a message lies whose UID it has not been told: UIDs rise.
+    fn place_for(&self, uid: u32) -> Option<usize> {
+        let before = |known: &Known| known.uid.is_none_or(|known| known < uid);
+        let after = |known: &Known| known.uid.is_none_or(|known| known > uid);
+        (0..self.messages.len()).find(|place| {
+            let (left, right) = self.messages.split_at(*place);
+            self.messages[*place].uid.is_none() && left.iter().all(before) && right.iter().all(after)
+        })
     }
 
     fn hear_fetch(&mut self, number: usize, line: &Line) {

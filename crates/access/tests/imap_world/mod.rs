@@ -1,7 +1,7 @@
 //! The world of an IMAP server without sockets: a store, one account, and as many clients as are wanted.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,15 +56,20 @@ impl Stores {
     /// A client that is connected.
     pub fn connect(&mut self) -> Lines {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        self.serve(Box::new(theirs), ([127, 0, 0, 1], 1).into());
+        Lines { stream: ours, input: Vec::new() }
+    }
+
+    /// Serves a client.
+    pub fn serve(&mut self, stream: Box<dyn access::connection::Stream>, client: SocketAddr) {
         let connection = Connection {
-            stream: Box::new(theirs),
-            client: ([127, 0, 0, 1], 1).into(),
+            stream,
+            client,
             local: ([127, 0, 0, 1], 143).into(),
             security: Security::Plain,
             shutdown: CancellationToken::new(),
         };
         self.sessions.spawn(imap::serve(connection, self.world.clone()));
-        Lines { stream: ours, input: Vec::new() }
     }
 }
 
