@@ -382,3 +382,11 @@ async fn sessions_agree_on_sqlite() {
         history(Arc::new(store), seed, 60).await;
     }
 }
+
+// proves: I4
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_agree_in_memory() {
+    for seed in 100..108 {
+        history(Arc::new(store::MemoryStore::new()), seed, 60).await;
+    }
+}

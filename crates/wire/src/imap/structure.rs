@@ -217,3 +217,55 @@ fn empty(out: &mut Vec<u8>) {
 fn nil(out: &mut Vec<u8>) {
     out.extend_from_slice(b"NIL");
 }
+
+#[cfg(test)]
+mod tests {
+    use mail::digest::{Digest, digest};
+
+    use super::*;
+
+    const MESSAGE: &str = "From: A B <a@x.test>\r\nTo: jo@here.test, friends: \"Q, R\" <q@x.test>;\r\nSubject: one\r\n\
+        Content-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\n\
+        Content-Type: message/rfc822\r\n\r\nSubject: inner\r\nFrom: i@x.test\r\n\r\ninner\r\n--b1\r\n\
+        Content-Type: application/x-y; name=a.bin\r\nContent-Disposition: attachment; filename=\"a.bin\"\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--b1--\r\n";
+
+    fn printed(print: impl FnOnce(&mut Vec<u8>, &Digest<'_>)) -> String {
+        let record = digest(MESSAGE.as_bytes());
+        let mut out = Vec::new();
+        print(&mut out, &Digest::read(&record));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_envelope_has_groups_and_who_is_not_said() {
+        assert_eq!(
+            printed(|out, digest| envelope(out, &digest.envelope, Names::Utf7)),
+            "(NIL \"one\" ((\"A B\" NIL \"a\" \"x.test\")) ((\"A B\" NIL \"a\" \"x.test\")) \
+             ((\"A B\" NIL \"a\" \"x.test\")) ((NIL NIL \"jo\" \"here.test\")(NIL NIL \"friends\" NIL)\
+             (\"Q, R\" NIL \"q\" \"x.test\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)"
+        );
+    }
+
+    #[test]
+    fn a_structure_is_told_with_and_without_extensions() {
+        let inner = "(NIL \"inner\" ((NIL NIL \"i\" \"x.test\")) ((NIL NIL \"i\" \"x.test\")) \
+            ((NIL NIL \"i\" \"x.test\")) NIL NIL NIL NIL NIL)";
+        let basic = printed(|out, digest| body(out, &digest.parts(), Extent::Basic, Names::Utf7));
+        assert!(basic.starts_with("((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" "), "{basic}");
+        assert!(basic.contains(inner), "{basic}");
+        assert!(
+            basic.ends_with("(\"application\" \"x-y\" (\"name\" \"a.bin\") NIL NIL \"base64\" 4) \"mixed\")")
+        );
+        let extended = printed(|out, digest| body(out, &digest.parts(), Extent::Extended, Names::Utf7));
+        assert!(extended.contains(" NIL (\"attachment\" (\"filename\" \"a.bin\")) NIL NIL)"), "{extended}");
+        assert!(extended.ends_with("\"mixed\" (\"boundary\" \"b1\") NIL NIL NIL)"), "{extended}");
+    }
+
+    #[test]
+    fn nothing_is_still_a_part() {
+        let mut out = Vec::new();
+        body(&mut out, &[], Extent::Basic, Names::Utf7);
+        assert!(out.starts_with(b"(\"text\" \"plain\" "));
+    }
+}
