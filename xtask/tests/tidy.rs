@@ -278,9 +278,9 @@ fn the_world_has_nine_seams_and_the_health_of_hosts() {
         body.lines().skip(1).map(str::trim).filter(|line| line.starts_with("pub ")).collect();
     assert_eq!(
         fields.len(),
-        11,
+        12,
         "World holds the seams store, resolver, transport, clock, web, lookups, secrets, directory (who may log in, and \
-         where a local address leads, may have to be asked elsewhere), the health of the hosts behind them, who listens to what happens (each part has something to say), what operators have paused, and nothing else: \
+         where a local address leads, may have to be asked elsewhere), the health of the hosts behind them, who listens to what happens (each part has something to say), what operators have paused, what those who are away have said, and nothing else: \
          {fields:?}"
     );
 }

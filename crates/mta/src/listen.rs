@@ -218,10 +218,15 @@ impl Listeners {
         });
         let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let mut helpers = JoinSet::new();
+        let is_idle = self.open.is_empty();
         for (socket, address, listener) in self.open {
             helpers.spawn(sockets::accept(socket, address, listener, sender.clone(), shutdown.clone()));
         }
         drop(sender);
+        // Where people only read mail there is no socket for SMTP.
+        if is_idle {
+            shutdown.cancelled().await;
+        }
         Reception::new(self.limits).run(around, arrivals).await;
         while helpers.join_next().await.is_some() {}
     }

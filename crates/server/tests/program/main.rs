@@ -13,6 +13,7 @@ mod dkim;
 mod examples;
 mod explain;
 mod fixture;
+mod jmap;
 mod jobs;
 mod send;
 mod serve;
