@@ -12,7 +12,7 @@ struct Need {
     present: fn(&str) -> bool,
 }
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 18] = [
     Need { what: "smtp-source", package: "postfix", present: program },
     Need { what: "smtp-sink", package: "postfix", present: program },
     Need { what: "dovecot", package: "dovecot-core", present: program },
@@ -23,6 +23,9 @@ const NEEDS: [Need; 15] = [
     Need { what: "knotd", package: "knot", present: program },
     Need { what: "postgres", package: "postgresql", present: postgresql },
     Need { what: "psql", package: "postgresql-client", present: program },
+    Need { what: "slapd", package: "slapd", present: program },
+    Need { what: "ldapmodify", package: "ldap-utils", present: program },
+    Need { what: "argon2", package: "argon2", present: program },
     Need { what: "mbsync", package: "isync", present: program },
     Need { what: "openssl", package: "openssl", present: program },
     Need { what: "promtool", package: "prometheus", present: program },
