@@ -9,6 +9,7 @@ use Role::{Admin, Operator, Router, Viewer};
 const SETTINGS: &[&str] = &[
     "DkimSignature",
     "Domain",
+    "MailingList",
     "DsnReportSettings",
     "HistorySettings",
     "MtaConnectionStrategy",
