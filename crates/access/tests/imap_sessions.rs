@@ -390,3 +390,44 @@ async fn sessions_agree_in_memory() {
         history(Arc::new(store::MemoryStore::new()), seed, 60).await;
     }
 }
+
+/// Says a command without a tag; gives what was answered, with its end.
+async fn say(client: &mut Lines, command: &str) -> Vec<String> {
+    client.send(format!("x {command}\r\n").as_bytes()).await;
+    let mut lines = Vec::new();
+    loop {
+        lines.push(client.line().await.text);
+        if lines.last().unwrap().starts_with("x ") {
+            return lines;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_mailbox_is_flagged_filed_and_expunged_whole() {
+    let mut stores = Stores::new(Arc::new(store::MemoryStore::new()));
+    let (store, now) = (Arc::clone(&stores.world.messages), Timestamp::from_millis(1_795_500_000_000));
+    store.open(&account(), now).await.unwrap();
+    let inbox = store.mailbox_list(&account()).await.unwrap().remove(0).id;
+    let append = |serial| Alteration::Append {
+        mailboxes: vec![inbox],
+        content: Source::Bytes(Bytes::from(format!("Subject: {serial}\r\n\r\n"))),
+        flags: Flags::NONE,
+        received_at: now,
+    };
+    store.alter(&account(), (0..2_100).map(append).collect(), Room::default(), now).await.unwrap();
+    let mut client = stores.connect();
+    client.line().await;
+    say(&mut client, &format!("LOGIN {ACCOUNT} secret")).await;
+    say(&mut client, "SELECT INBOX").await;
+    let copied = say(&mut client, "UID COPY 1:* Archive").await.pop().unwrap();
+    assert!(copied.contains(" 1:2100 1:2100]"), "{copied}");
+    assert_eq!(say(&mut client, "STORE 1:* +FLAGS.SILENT (\\Seen)").await.len(), 1, "it can reckon");
+    say(&mut client, "UID STORE 1:50 +FLAGS.SILENT (\\Deleted)").await;
+    let moved = say(&mut client, "MOVE 51:2100 Archive").await;
+    assert!(moved[0].contains(" 51:2100 2101:4150] moved"), "{}", moved[0]);
+    assert_eq!(moved.len(), 1 + 2_050 + 1);
+    assert_eq!(say(&mut client, "EXPUNGE").await.len(), 50 + 1);
+    say(&mut client, "SELECT Archive").await;
+    assert!(say(&mut client, "STATUS Archive (MESSAGES)").await[0].contains("MESSAGES 4150"));
+}
