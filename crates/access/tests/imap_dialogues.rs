@@ -2,12 +2,13 @@
 //!
 //! `# …` is a remark, `C …` is said (`\r \n \0` and `{N*text}` are understood, CRLF is added; `C. …` adds none), `S …` is
 //! the next line answered (`*` stands for anything where it is not the first character), `S ...` passes over lines until
-//! the next `S` fits, `NEW` is another client.
+//! the next `S` fits, `NEW` is another client, `AS name` goes on with the client of this name, who connects if new.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod imap_world;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ async fn the_dialogues_go_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogues/imap");
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 5, "the dialogues are there");
+    assert!(files.len() >= 10, "the dialogues are there");
     for file in files {
         let mut stores = Stores::new(Arc::new(MemoryStore::new()));
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
@@ -29,7 +30,8 @@ async fn the_dialogues_go_as_written() {
 }
 
 async fn run(stores: &mut Stores, name: &str, script: &str) {
-    let mut client = stores.connect();
+    let mut others: BTreeMap<String, Lines> = BTreeMap::new();
+    let (mut client, mut who) = (stores.connect(), String::new());
     let mut passing_over = false;
     for (number, line) in script.lines().enumerate() {
         let place = format!("{name}:{}", number + 1);
@@ -37,6 +39,13 @@ async fn run(stores: &mut Stores, name: &str, script: &str) {
         match word {
             "" | "#" => {}
             "NEW" => client = stores.connect(),
+            "AS" => {
+                let next = others.remove(rest).unwrap_or_else(|| stores.connect());
+                others.insert(
+                    std::mem::replace(&mut who, rest.to_owned()),
+                    std::mem::replace(&mut client, next),
+                );
+            }
             "C" => client.send(&[unescaped(rest), b"\r\n".to_vec()].concat()).await,
             "C." => client.send(&unescaped(rest)).await,
             "S" if rest == "..." => passing_over = true,

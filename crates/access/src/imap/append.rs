@@ -1,19 +1,23 @@
 //! APPEND: messages that a client brings (RFC 9051 section 6.3.12, RFC 3502, RFC 6855, RFC 7889).
 
 use bytes::{Bytes, BytesMut};
-use mail::{Address, Timestamp};
+use mail::{Address, Timestamp, UidSet};
 use store::StoreError;
 use store::messages::alteration::Source;
-use store::messages::{Alteration, Altered, Mailbox};
+use store::messages::{Alteration, Altered, Mailbox, Refusal};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wire::imap::append::{Following, Upcoming};
 use wire::imap::reply::in_order;
 use wire::imap::{Announced, append as words};
 
-use super::limits::{APPENDED_BYTES_MAX, APPENDED_MAX, MESSAGE_BYTES_MAX};
+use super::limits::{APPENDED_MAX, APPENDING_KIB_MAX};
 use super::mailboxes::refused;
 use super::session::{Answer, Session};
 use super::talk::{Ended, Heard};
 use super::tree::Tree;
+
+/// Memory for messages that are being brought, in KiB: that of this program, for all who are served.
+static MEMORY: Semaphore = Semaphore::const_new(APPENDING_KIB_MAX as usize);
 
 /// What has come so far.
 struct Appending {
@@ -21,6 +25,20 @@ struct Appending {
     mailbox: Mailbox,
     messages: Vec<(Upcoming, Bytes)>,
     bytes: u64,
+    memory: Option<SemaphorePermit<'static>>,
+}
+
+impl Appending {
+    /// Takes memory for a message; whether there is any.
+    fn has_memory_for(&mut self, bytes: u64) -> bool {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        let Ok(more) = MEMORY.try_acquire_many(kib) else { return false };
+        match &mut self.memory {
+            Some(memory) => memory.merge(more),
+            None => self.memory = Some(more),
+        }
+        true
+    }
 }
 
 /// Takes an APPEND of which the head was heard.
@@ -71,7 +89,7 @@ async fn begin(
     Ok(match tree.find(path) {
         Some(mailbox) => {
             let mailbox = mailbox.clone();
-            Ok(Appending { account: account.clone(), mailbox, messages: Vec::new(), bytes: 0 })
+            Ok(Appending { account: account.clone(), mailbox, messages: Vec::new(), bytes: 0, memory: None })
         }
         None => Err(Answer::no("[TRYCREATE]", "there is no such mailbox")),
     })
@@ -87,7 +105,7 @@ async fn messages(
 ) -> Result<Option<Answer>, Ended> {
     let (mut next, mut announced) = (first, announced);
     loop {
-        if let Some(answer) = not_taken(session, &appending, announced).await {
+        if let Some(answer) = not_taken(session, &mut appending, announced).await {
             session.talk.no_message()?;
             return Ok(Some(answer));
         }
@@ -121,8 +139,8 @@ async fn messages(
 }
 
 /// Why a message is not taken, if it is not; said before it is sent.
-async fn not_taken(session: &Session, appending: &Appending, announced: Announced) -> Option<Answer> {
-    if announced.size > MESSAGE_BYTES_MAX {
+async fn not_taken(session: &Session, appending: &mut Appending, announced: Announced) -> Option<Answer> {
+    if announced.size > session.message_bytes_max {
         return Some(Answer::no("[TOOBIG]", "the message is too big"));
     }
     if announced.size == 0 {
@@ -130,8 +148,11 @@ async fn not_taken(session: &Session, appending: &Appending, announced: Announce
         return Some(Answer::no("", "there is no message"));
     }
     let bytes = appending.bytes.saturating_add(announced.size);
-    if bytes > APPENDED_BYTES_MAX || appending.messages.len() >= APPENDED_MAX {
+    if bytes > session.message_bytes_max.saturating_mul(2) || appending.messages.len() >= APPENDED_MAX {
         return Some(Answer::no("[LIMIT]", "that is too much at once"));
+    }
+    if !appending.has_memory_for(announced.size) {
+        return Some(Answer::no("[INUSE]", "too many messages are on their way, try again later"));
     }
     let max = session.room().bytes_max?;
     match session.world.messages.open(&appending.account, session.now()).await {
@@ -154,7 +175,7 @@ async fn keep(session: &Session, appending: Appending) -> Result<Answer, StoreEr
     };
     let alterations = appending.messages.into_iter().map(one).collect();
     let outcome = session.world.messages.alter(&appending.account, alterations, session.room(), now).await?;
-    let (mut uids, mut validity) = (Vec::new(), appending.mailbox.uid_validity);
+    let (mut uids, mut validity, mut refusal) = (Vec::new(), appending.mailbox.uid_validity, None);
     for each in outcome.each {
         match each {
             Ok(Altered::Email { places, .. }) => {
@@ -164,12 +185,21 @@ async fn keep(session: &Session, appending: Appending) -> Result<Answer, StoreEr
                 }
             }
             Ok(_) => {}
-            // Those before it are kept: a client that looks finds them, and none of its messages is lost.
-            Err(store::messages::Refusal::NoMailbox(_)) => {
-                return Ok(Answer::no("[TRYCREATE]", "there is no such mailbox"));
-            }
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(other) => refusal = Some(other),
         }
+    }
+    if let Some(refusal) = refusal {
+        // RFC 3502 section 6.3.11: all are kept, or none is.
+        let uids: UidSet = uids.into_iter().collect();
+        if !uids.is_empty() {
+            let back =
+                Alteration::Expunge { mailbox: appending.mailbox.id, uids: Some(uids), deleted_only: false };
+            session.world.messages.alter(&appending.account, vec![back], session.room(), now).await?;
+        }
+        return Ok(match refusal {
+            Refusal::NoMailbox(_) => Answer::no("[TRYCREATE]", "there is no such mailbox"),
+            refusal => refused(&refusal),
+        });
     }
     Ok(Answer::ok_with(format!("[APPENDUID {validity} {}]", in_order(uids)), "kept"))
 }

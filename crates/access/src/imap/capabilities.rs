@@ -3,7 +3,6 @@
 use store::StoreError;
 use wire::imap::reply;
 
-use super::limits::MESSAGE_BYTES_MAX;
 use super::session::{Answer, Session};
 
 /// What is offered to everybody.
@@ -18,7 +17,7 @@ const KNOWN: &str = "IDLE NAMESPACE UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEA
 pub(super) fn list(session: &Session) -> String {
     let mut list = ALWAYS.to_owned();
     if session.account.is_some() {
-        list.push_str(&format!(" {KNOWN} APPENDLIMIT={MESSAGE_BYTES_MAX}"));
+        list.push_str(&format!(" {KNOWN} APPENDLIMIT={}", session.message_bytes_max));
         if !session.talk.is_compressed() {
             list.push_str(" COMPRESS=DEFLATE");
         }
@@ -28,7 +27,7 @@ pub(super) fn list(session: &Session) -> String {
         list.push_str(" STARTTLS");
     }
     if session.talk.is_private() {
-        for mechanism in super::login::MECHANISMS {
+        for mechanism in super::login::mechanisms(session) {
             list.push_str(" AUTH=");
             list.push_str(mechanism.name());
         }

@@ -20,14 +20,14 @@ pub(super) const NONSENSE_MAX: u32 = 50;
 pub(super) const COMMAND_BYTES_BEFORE_LOGIN: usize = 8 * 1024;
 /// Bytes of a command after login, its literals included but for messages.
 pub(super) const COMMAND_BYTES: usize = 256 * 1024;
-/// Bytes of a refused literal that are passed over after login; nobody else is listened to so long.
-pub(super) const PASS_OVER_BYTES: u64 = 2 * MESSAGE_BYTES_MAX;
-/// Bytes of a message that is appended.
+/// Bytes of a message that is appended, where none are said for messages that are sent.
 pub(super) const MESSAGE_BYTES_MAX: u64 = 50 * 1024 * 1024;
 /// Messages that one APPEND may bring.
 pub(super) const APPENDED_MAX: usize = 1000;
-/// Bytes that the messages of one APPEND may have together.
-pub(super) const APPENDED_BYTES_MAX: u64 = 2 * MESSAGE_BYTES_MAX;
+/// KiB of messages that all sessions together may be bringing: they are in memory until they are kept.
+pub(super) const APPENDING_KIB_MAX: u32 = 1024 * 1024;
+/// How often a client that waits in IDLE is told that we are here, so that nothing on the way forgets the connection.
+pub(super) const STILL_HERE_AFTER: Duration = Duration::from_secs(4 * 60);
 /// Bytes of output after which it is written.
 pub(super) const OUTPUT_BYTES: usize = 32 * 1024;
 /// Bytes read at once.

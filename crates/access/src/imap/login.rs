@@ -5,21 +5,31 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
 use directory::{Authentication, Client, Credentials, Service};
-use policy::settings::Account;
+use policy::settings::{Account, SaslMechanism};
 use wire::imap::Command;
 use wire::imap::reply;
 use wire::sasl::server::{Ask, Exchange, Keys, Mechanism, Step};
 
 use super::capabilities;
-use super::limits::LOGINS_MAX;
+use super::limits::{LOGINS_MAX, MESSAGE_BYTES_MAX};
 use super::session::{Answer, Session};
 use super::talk::Ended;
 
-/// What may be said with AUTHENTICATE.
-pub(super) const MECHANISMS: [Mechanism; 3] =
-    [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::OAuthBearer];
 /// Bytes of chance in a nonce.
 const NONCE_BYTES: usize = 18;
+
+/// What may be said with AUTHENTICATE: what the settings name and can work, for a client takes the strongest and tries
+/// no other.
+pub(super) fn mechanisms(session: &Session) -> Vec<Mechanism> {
+    let known = |mechanism: &SaslMechanism| match mechanism {
+        SaslMechanism::ScramSha256 => Mechanism::ScramSha256,
+        SaslMechanism::Plain => Mechanism::Plain,
+        SaslMechanism::Login => Mechanism::Login,
+        SaslMechanism::OauthBearer => Mechanism::OAuthBearer,
+        SaslMechanism::Xoauth2 => Mechanism::XOAuth2,
+    };
+    session.world.configuration.borrow().sasl.iter().map(known).collect()
+}
 
 /// Answers STARTTLS, LOGIN, AUTHENTICATE.
 pub(super) async fn command(session: &mut Session, tag: &str, command: Command) -> Result<(), Ended> {
@@ -53,7 +63,7 @@ async fn authenticate(
     mechanism: &str,
     initial: Option<String>,
 ) -> Result<(), Ended> {
-    let Some(mechanism) = MECHANISMS.into_iter().find(|known| known.name() == mechanism) else {
+    let Some(mechanism) = mechanisms(session).into_iter().find(|known| known.name() == mechanism) else {
         session.end(tag, &Answer::no("[CANNOT]", "this mechanism is not offered"));
         return Ok(());
     };
@@ -155,7 +165,9 @@ async fn enter(session: &mut Session, tag: &str, account: Arc<Account>) -> Resul
         return Ok(());
     }
     tracing::info!(client = %session.talk.client(), account = %account.name, "a mailbox is read by IMAP");
-    session.talk.known();
+    let offer = session.world.outbox.offer(&account, session.talk.client_ip()).await;
+    session.message_bytes_max = offer.message_bytes_max.unwrap_or(MESSAGE_BYTES_MAX);
+    session.talk.known(session.message_bytes_max.saturating_mul(2));
     session.account = Some(account);
     let code = format!("[CAPABILITY {}]", capabilities::list(session));
     session.end(tag, &Answer::ok_with(code, "welcome"));

@@ -10,6 +10,7 @@ use wire::imap::command::Tagged;
 use wire::imap::reply::{self, Ending};
 use wire::imap::{Command, Fault, Names, parse};
 
+use super::limits::MESSAGE_BYTES_MAX;
 use super::selected::Selected;
 use super::talk::{Ended, Heard, Talk};
 use super::{append, capabilities, list, login, mailboxes, metadata, quota, selected, status};
@@ -26,6 +27,8 @@ pub(super) struct Session {
     pub(super) enabled: Enabled,
     /// The mailbox that is selected.
     pub(super) selected: Option<Selected>,
+    /// Bytes of a message that may be appended.
+    pub(super) message_bytes_max: u64,
     /// Logins that have failed.
     pub(super) failures: u32,
 }
@@ -86,6 +89,7 @@ impl Session {
             account: None,
             enabled: Enabled::default(),
             selected: None,
+            message_bytes_max: MESSAGE_BYTES_MAX,
             failures: 0,
         }
     }
@@ -129,7 +133,10 @@ impl Session {
 
     /// How much the account may hold, as the settings are now.
     pub(super) fn room(&self) -> Room {
-        Room { bytes_max: self.account.as_ref().and_then(|account| account.quota) }
+        let Some(account) = &self.account else { return Room { bytes_max: None } };
+        // An account of another directory is not in the settings: what was said at login holds.
+        let configuration = self.world.configuration.borrow();
+        Room { bytes_max: configuration.account(&account.name).unwrap_or(account).quota }
     }
 
     /// Writes the end of a command.
@@ -192,7 +199,9 @@ impl Session {
             }
             Command::GetMetadata(get) => metadata::read(self, account, &get).await,
             Command::SetMetadata(set) => metadata::write(self, account, set).await,
-            Command::Notify(_) => Ok(Answer::no("[CANNOT]", "not yet")),
+            Command::Notify(_) => {
+                Ok(Answer::no("[CANNOT]", "NOTIFY is not offered: IDLE tells of the selected mailbox"))
+            }
             command => return selected::command(self, tag, command).await,
         };
         let answer = answer.unwrap_or_else(|error| Answer::store(account, &error));

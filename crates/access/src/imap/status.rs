@@ -6,7 +6,6 @@ use store::messages::{Criterion, Filter, Mailbox, Query};
 use wire::imap::list::StatusItem;
 use wire::imap::reply;
 
-use super::limits::MESSAGE_BYTES_MAX;
 use super::session::{Answer, Session};
 use super::tree::Tree;
 
@@ -55,7 +54,7 @@ pub(super) async fn tell(
                 mailbox.highest_modseq.0.max(1).to_string()
             }
             StatusItem::MailboxId => format!("({})", mailbox.id),
-            StatusItem::AppendLimit => MESSAGE_BYTES_MAX.to_string(),
+            StatusItem::AppendLimit => session.message_bytes_max.to_string(),
             StatusItem::DeletedStorage => deleted_kibibytes(session, account, mailbox).await?.to_string(),
         };
         values.push((name, value));

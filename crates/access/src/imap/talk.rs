@@ -13,7 +13,7 @@ use wire::imap::{Framer, Step};
 use super::deflate::Deflate;
 use super::limits::{
     COMMAND_BYTES, COMMAND_BYTES_BEFORE_LOGIN, IDLE_MAX, LINGER_MAX, LOGIN_MAX, MESSAGE_READ_BYTES,
-    NONSENSE_MAX, OUTPUT_BYTES, PASS_OVER_BYTES, PIECE_MAX, READ_BYTES, WRITE_MAX,
+    NONSENSE_MAX, OUTPUT_BYTES, PIECE_MAX, READ_BYTES, WRITE_MAX,
 };
 use crate::connection::{Connection, Security};
 
@@ -81,10 +81,10 @@ impl Talk {
         self.deflate.is_some()
     }
 
-    /// It is known who this is: it may stay, and say more at once.
-    pub(super) fn known(&mut self) {
+    /// It is known who this is: it may stay, and say more at once; so many bytes of a refused literal are passed over.
+    pub(super) fn known(&mut self, pass_over_bytes: u64) {
         self.login_until = None;
-        self.framer.set_limits(COMMAND_BYTES, PASS_OVER_BYTES);
+        self.framer.set_limits(COMMAND_BYTES, pass_over_bytes);
     }
 
     /// The next command, or the next message of an APPEND; answers are written before it is waited for. What is no

@@ -158,7 +158,15 @@ impl Courier for Nowhere {
 #[async_trait]
 impl Outbox for Nowhere {
     async fn offer(&self, _account: &Account, _client: IpAddr) -> Offer {
-        unreachable!("IMAP sends nothing")
+        Offer {
+            delay_max: Duration::ZERO,
+            dsn: false,
+            deliver_by_max: None,
+            priority: false,
+            require_tls: false,
+            message_bytes_max: None,
+            recipients_max: 1,
+        }
     }
     async fn submit(&self, _submission: Submission) -> Result<Taken, NotTaken> {
         unreachable!("IMAP sends nothing")
