@@ -1,10 +1,19 @@
 //! What a mailbox has: UIDs, modification sequences, flags and keywords, special uses.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
 /// The number of a message in a mailbox; grows, is never used again, never 0 (RFC 9051 section 2.3.1.1).
 pub type Uid = u32;
+
+/// A name of a mailbox as it is kept and compared: in form NFC (RFC 5198 section 3, RFC 9051 section 5.1), so that what
+/// looks the same is the same.
+pub fn composed(name: &str) -> Cow<'_, str> {
+    if is_nfc(name) { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
+}
 
 /// Counts the changes of an account. Each change has a greater one than all before it (RFC 7162 section 3.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -6,6 +6,7 @@
 pub(crate) mod changes;
 pub(crate) mod courier;
 mod encrypt;
+mod ripening;
 mod subscription;
 
 pub(crate) use self::subscription::call;

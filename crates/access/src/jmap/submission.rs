@@ -2,8 +2,9 @@
 //!
 //! A submission is written down before the message is handed to the queue, under an envelope id of its own, and completed
 //! after it. Where a crash lies in between, the queue is asked for the envelope id when the account is next looked at:
-//! the message is there, and the submission is completed, or it never came there, and the submission never was. So
-//! nothing is sent twice by us, and nothing that is sent lacks its submission.
+//! the message is there, and the submission is completed, or it is not, as it never came there or has ended since: then
+//! the submission stays and says that this is not known. So nothing is sent twice by us, and nothing that is sent lacks
+//! its submission.
 
 mod create;
 mod envelope;
@@ -12,11 +13,14 @@ mod query;
 mod record;
 mod status;
 
+use mail::{Address, Timestamp};
 use serde_json::{Map, Value, json};
+use store::StoreError;
 use store::messages::{EmailId, Kind, ThreadId};
 use wire::jmap::{MethodError, SetError, SetErrorKind};
 
 use self::create::create;
+use self::held::Turn;
 use self::record::{Sent, Undo, all, id};
 use super::arguments::Arguments;
 use super::call::{Answer, Call};
@@ -25,6 +29,7 @@ use super::get::Get;
 use super::identity;
 use super::records::{self, Kept, failed};
 use super::set::{Set, SetAnswer, not_found};
+use crate::World;
 
 const PROPERTIES: &[&str] = &[
     "id",
@@ -38,6 +43,11 @@ const PROPERTIES: &[&str] = &[
     "dsnBlobIds",
     "mdnBlobIds",
 ];
+
+/// Makes those final whose time has come; when the next one's comes.
+pub(super) async fn ripen(world: &World, account: &Address) -> Result<Option<Timestamp>, StoreError> {
+    record::ripen(world, account).await
+}
 
 /// Answers a call about submissions.
 pub(super) async fn call(call: &mut Call<'_>, verb: &str, arguments: Map<String, Value>) -> Answer {
@@ -139,6 +149,7 @@ fn created(sent: &Kept<Sent>) -> Value {
 
 /// Takes a submission back, the only change that there is.
 async fn update(call: &Call<'_>, name: &str, patch: &Value) -> Result<Kept<Sent>, SetError> {
+    let _turn = Turn::take(call.address()).await;
     let mut sent = find(call, name).await?;
     for (property, given) in patch.as_object().into_iter().flatten() {
         let is_same = shown(&sent, Value::Null).get(property) == Some(given);

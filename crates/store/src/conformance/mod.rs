@@ -92,6 +92,8 @@ on_every_store! {
     messages::{
         an_account_begins_with_mailboxes,
         a_message_is_flagged_copied_and_expunged,
+        what_two_want_of_the_places_of_a_message_comes_together,
+        names_of_mailboxes_are_composed,
     },
     key_values::{
         a_value_is_there_until_it_is_removed,

@@ -99,6 +99,16 @@ pub enum Alteration {
         /// Where.
         mailboxes: Vec<MailboxId>,
     },
+    /// Makes a message lie in some mailboxes more and in others no more, wherever else it lies; in one at least. What
+    /// several clients want of one message so comes together.
+    Refile {
+        /// Which.
+        email: EmailId,
+        /// Where it is to lie.
+        into: Vec<MailboxId>,
+        /// Where it is to lie no more, but where it is to lie wins.
+        out_of: Vec<MailboxId>,
+    },
     /// Removes a message from everywhere.
     DestroyEmail(EmailId),
     /// Writes a value of a protocol's; a new one without an id. Gives [`Altered::Record`].

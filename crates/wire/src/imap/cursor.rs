@@ -1,5 +1,6 @@
 //! Reads the small words of IMAP out of one whole command: atoms, strings, literals, numbers, lists (RFC 9051 section 9).
 
+use mail::mailbox::composed;
 use mail::{Flags, ModSeq, SystemFlag};
 
 use super::names;
@@ -244,13 +245,14 @@ impl<'i> Cursor<'i> {
         if name.chars().any(char::is_control) {
             return Err(Fault::BadName);
         }
+        let name = composed(&name);
         Ok(match name.split_at_checked(5) {
             Some((head, tail))
                 if head.eq_ignore_ascii_case("INBOX") && (tail.is_empty() || tail.starts_with('/')) =>
             {
                 format!("INBOX{tail}")
             }
-            _ => name,
+            _ => name.into_owned(),
         })
     }
 

@@ -113,8 +113,14 @@ impl Patch {
             return Err(no_mailbox());
         }
         if wanted != now {
-            let mailboxes = wanted.into_iter().collect();
-            alterations.push(Alteration::Place { email: email.id, mailboxes });
+            let list = |mailboxes: &BTreeSet<MailboxId>| mailboxes.iter().copied().collect();
+            // Only what was said is changed: another client may have moved the message since it was looked at.
+            alterations.push(match &self.mailboxes {
+                Some(mailboxes) => Alteration::Place { email: email.id, mailboxes: list(mailboxes) },
+                None => {
+                    Alteration::Refile { email: email.id, into: list(&self.into), out_of: list(&self.out_of) }
+                }
+            });
         }
         let after = match &self.keywords {
             Some(keywords) => keywords.clone(),

@@ -79,6 +79,7 @@ pub(super) async fn events(
             return (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response();
         }
     };
+    shared.pushes.foresee(&shared.world, &account);
     watch.mark_unchanged();
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(parse_state);
     let since = last.filter(|last| *last <= now).unwrap_or(now);

@@ -174,6 +174,7 @@ impl Conversation {
         self.push = Some(Types::of(names));
         let now = self.shared.world.clock.now();
         let state = self.shared.world.messages.open(&self.caller.account.name, now).await.ok()?.modseq;
+        self.shared.pushes.foresee(&self.shared.world, &self.caller.account.name);
         self.watch.mark_unchanged();
         let known = members.get("pushState").and_then(Value::as_str).and_then(parse_state);
         self.since = known.filter(|known| *known <= state).unwrap_or(state);

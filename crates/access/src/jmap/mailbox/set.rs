@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mail::Role;
+use mail::mailbox::composed;
 use serde_json::{Map, Value, json};
 use store::messages::{Alteration, Altered, Kind, Mailbox, MailboxId, Outcome, Refusal, Room};
 use wire::jmap::{MethodError, SetError, SetErrorKind};
@@ -17,6 +18,8 @@ use super::{PROPERTIES, rights, shown};
 #[derive(Clone, PartialEq, Debug, Default)]
 struct Wanted {
     name: Option<String>,
+    /// Whether its letters are others than the client's, in form NFC.
+    is_composed: bool,
     /// The id of the parent, or a creation id.
     parent: Option<Option<String>>,
     role: Option<Option<Role>>,
@@ -31,7 +34,11 @@ impl Wanted {
         for (key, value) in members {
             let wrong = |why: &str| Err(SetError::invalid_property(key, why));
             match (key.as_str(), value) {
-                ("name", Value::String(name)) => wanted.name = Some(name.clone()),
+                ("name", Value::String(name)) => {
+                    let composed = composed(name).into_owned();
+                    wanted.is_composed = composed != *name;
+                    wanted.name = Some(composed);
+                }
                 ("parentId", Value::Null) => wanted.parent = Some(None),
                 ("parentId", Value::String(id)) => wanted.parent = Some(Some(id.clone())),
                 ("role", Value::Null) => wanted.role = Some(None),
@@ -186,7 +193,10 @@ impl Work {
                 let error = SetError::bare(SetErrorKind::ServerFail);
                 self.answer.create(call, creation.clone(), Err(error));
             }
-            (Step::Update(id, _), _) => self.answer.update(self.plain(call, id), Ok(Value::Null)),
+            (Step::Update(id, wanted), _) => {
+                let told = if wanted.is_composed { json!({ "name": wanted.name }) } else { Value::Null };
+                self.answer.update(self.plain(call, id), Ok(told));
+            }
             (Step::Destroy(id), _) => self.answer.destroy(self.plain(call, id), Ok(())),
         }
         Ok(Ok(()))
@@ -262,6 +272,9 @@ fn made(id: MailboxId, wanted: &Wanted) -> Value {
     ];
     for (name, _, value) in defaults.into_iter().filter(|(_, is_default, _)| *is_default) {
         made[name] = value;
+    }
+    if wanted.is_composed {
+        made["name"] = json!(wanted.name);
     }
     made
 }

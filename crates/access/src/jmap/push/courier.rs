@@ -1,6 +1,6 @@
 //! Tells push services that something has changed: a small task for each account that has subscriptions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use mail::{Address, ModSeq};
 use policy::settings::Account;
 use serde_json::Value;
 use store::StoreError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,11 +33,13 @@ const KEPT_SECONDS: u64 = 24 * 60 * 60;
 
 /// The tasks that tell; clones share them.
 #[derive(Clone)]
-pub(crate) struct Pushes(Arc<Inner>);
+pub(crate) struct Pushes(pub(super) Arc<Inner>);
 
-struct Inner {
-    tasks: TaskTracker,
-    stop: CancellationToken,
+pub(super) struct Inner {
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    /// Accounts of which somebody waits for held mail; what is sent to one makes it look again.
+    pub(super) waiting: Mutex<BTreeMap<Address, watch::Sender<()>>>,
     told: Mutex<BTreeSet<Address>>,
     posts: Semaphore,
 }
@@ -45,7 +47,13 @@ struct Inner {
 impl Pushes {
     /// None yet; they end with `stop`.
     pub(crate) fn new(tasks: TaskTracker, stop: CancellationToken) -> Self {
-        Pushes(Arc::new(Inner { tasks, stop, told: Mutex::default(), posts: Semaphore::new(POSTS_MAX) }))
+        Pushes(Arc::new(Inner {
+            tasks,
+            stop,
+            waiting: Mutex::default(),
+            told: Mutex::default(),
+            posts: Semaphore::new(POSTS_MAX),
+        }))
     }
 
     /// Begins for all that had subscriptions before a restart.
@@ -68,6 +76,7 @@ impl Pushes {
         if !self.0.told.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone()) {
             return;
         }
+        self.foresee(world, &account);
         let (pushes, world) = (self.clone(), world.clone());
         self.0.tasks.spawn(async move {
             if let Err(error) = pushes.run(&world, &account).await {

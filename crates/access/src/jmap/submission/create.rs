@@ -16,7 +16,7 @@ use super::super::own_address::is_own;
 use super::super::records::{self, Kept, failed};
 use super::envelope::{self, Envelope, addresses, derived, without_bcc};
 use super::held::Turn;
-use super::record::{Sent, all};
+use super::record::{Sent, Undo, all};
 use super::status::text;
 use crate::world::{NotTaken, Submission};
 
@@ -34,7 +34,9 @@ pub(super) async fn create(call: &Call<'_>, creation: &str, object: Value) -> Re
     let now = call.world.clock.now();
     let kept = all(call).await.map_err(|error| failed(error.description.unwrap_or_default()))?;
     if let Some(same) = kept.iter().rev().find(|sent| {
-        sent.value.creation == creation
+        // Of what is in doubt, a second copy is better than none.
+        !sent.value.is_in_doubt
+            && sent.value.creation == creation
             && sent.value.email == asked.email.id.0
             && sent.value.identity == asked.identity
             && sent.value.envelope == asked.envelope.shown
@@ -160,6 +162,9 @@ async fn send(call: &Call<'_>, creation: &str, asked: Asked) -> Result<Kept<Sent
             // It is sent, whatever becomes of this: the next look at the account completes it.
             if let Err(error) = records::put(call, Kind::Submission, Some(id), &value).await {
                 tracing::warn!(account = %call.address(), id, ?error, "what was sent could not be written down");
+            }
+            if value.undo == Undo::Pending {
+                call.pushes.foresee(call.world, call.address());
             }
             Ok(Kept { id, value })
         }

@@ -3,14 +3,18 @@
 use std::sync::LazyLock;
 
 use aws_lc_rs::rand;
-use mail::{MessageId, Timestamp};
+use mail::{Address, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::messages::Kind;
+use store::StoreError;
+use store::messages::{Alteration, Kind, Room};
 use wire::jmap::MethodError;
 
 use super::super::call::{Call, unavailable};
 use super::super::records::{self, Kept, method_failed};
+use super::held::Turn;
+use super::status;
+use crate::World;
 
 /// Tells this run of the program from others: what another run has begun is not under way any more.
 static RUN: LazyLock<u64> = LazyLock::new(|| {
@@ -48,6 +52,10 @@ pub(super) struct Sent {
     run: u64,
     /// What the client called it by.
     pub(super) creation: String,
+    /// A crash fell between it and the queue, and the queue had no message of it afterwards: it was never there, or had
+    /// ended by then.
+    #[serde(default)]
+    pub(super) is_in_doubt: bool,
     /// What became of it in the end.
     #[serde(default)]
     pub(super) ended: Option<Value>,
@@ -95,6 +103,7 @@ impl Sent {
             envelope_id,
             run: *RUN,
             creation: creation.to_owned(),
+            is_in_doubt: false,
             ended: None,
         }
     }
@@ -111,7 +120,23 @@ impl Sent {
 
     /// Whether another run of the program has begun it, and not come to its end.
     fn is_left_over(&self) -> bool {
-        self.message.is_none() && self.run != *RUN
+        self.message.is_none() && self.run != *RUN && !self.is_in_doubt
+    }
+
+    /// Makes it final once its time has come; whether it did.
+    fn ripen(&mut self, now: Timestamp) -> bool {
+        let is_ripe = self.undo == Undo::Pending && self.send_at() <= now;
+        if is_ripe {
+            self.undo = Undo::Final;
+        }
+        is_ripe
+    }
+
+    /// Keeps what a crash has cut off and the queue does not know: it may have been sent and have ended meanwhile.
+    fn doubt(&mut self) {
+        self.is_in_doubt = true;
+        self.undo = Undo::Final;
+        self.ended = Some(status::in_doubt(self));
     }
 }
 
@@ -119,30 +144,46 @@ impl Sent {
 pub(super) async fn all(call: &Call<'_>) -> Result<Vec<Kept<Sent>>, MethodError> {
     let mut kept: Vec<Kept<Sent>> = records::all(call, Kind::Submission).await?;
     let now = call.world.clock.now();
-    let mut never = Vec::new();
     for sent in &mut kept {
         if sent.value.is_left_over() {
             let since = sent.value.made_at();
             let found = call.world.outbox.find(call.account, &sent.value.envelope_id, since).await;
             match found.map_err(unavailable)? {
-                Some(MessageId(message)) => sent.value.message = Some(message),
+                Some(MessageId(message)) => {
+                    sent.value.message = Some(message);
+                    sent.value.ripen(now);
+                }
                 None => {
-                    never.push(sent.id);
-                    continue;
+                    tracing::warn!(account = %call.address(), id = sent.id, "a crash has cut off a submission, and the queue does not know it");
+                    sent.value.doubt();
                 }
             }
-        } else if sent.value.undo != Undo::Pending || sent.value.send_at() > now {
+        } else if !sent.value.ripen(now) {
             continue;
-        }
-        if sent.value.undo == Undo::Pending && sent.value.send_at() <= now {
-            sent.value.undo = Undo::Final;
         }
         records::put(call, Kind::Submission, Some(sent.id), &sent.value).await.map_err(method_failed)?;
     }
-    for id in &never {
-        tracing::info!(account = %call.address(), id, "a submission that a crash has cut off was never in the queue");
-        records::remove(call, Kind::Submission, *id).await.map_err(method_failed)?;
-    }
-    kept.retain(|sent| !never.contains(&sent.id));
     Ok(kept)
+}
+
+/// Makes those final whose time has come; when the next one's comes.
+pub(super) async fn ripen(world: &World, account: &Address) -> Result<Option<Timestamp>, StoreError> {
+    let _turn = Turn::take(account).await;
+    let now = world.clock.now();
+    let (mut ripe, mut next) = (Vec::new(), None::<Timestamp>);
+    for record in world.messages.records(account, Kind::Submission, None).await? {
+        let Ok(mut sent) = serde_json::from_str::<Sent>(&record.document) else { continue };
+        if sent.undo != Undo::Pending || sent.message.is_none() {
+            continue;
+        }
+        if !sent.ripen(now) {
+            next = Some(next.map_or(sent.send_at(), |next| next.min(sent.send_at())));
+        } else if let Ok(document) = serde_json::to_string(&sent) {
+            ripe.push(Alteration::PutRecord { kind: Kind::Submission, id: Some(record.id), document });
+        }
+    }
+    if !ripe.is_empty() {
+        world.messages.alter(account, ripe, Room::default(), now).await?;
+    }
+    Ok(next)
 }

@@ -27,6 +27,13 @@ pub(super) async fn status(call: &Call<'_>, sent: &Kept<Sent>) -> Result<Value, 
     Ok(status)
 }
 
+/// Nobody knows what became of it.
+pub(super) fn in_doubt(sent: &Sent) -> Value {
+    const WORDS: &str = "450 4.3.0 a restart fell in between: it is not known whether this was sent";
+    let one = json!({ "smtpReply": WORDS, "delivered": "unknown", "displayed": "unknown" });
+    recipients(sent).into_iter().map(|(address, _)| (address, one.clone())).collect::<Map<_, _>>().into()
+}
+
 /// All of it waits.
 pub(super) fn queued(sent: &Sent) -> Value {
     let each = |address: String| (address, one(Some(&Standing { delivered: Delivered::Queued, ..nobody() })));

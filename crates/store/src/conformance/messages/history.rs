@@ -28,6 +28,7 @@ enum Step {
     Copy { from: usize, uids: (u32, u32), to: usize, moves: bool },
     Expunge { mailbox: usize, uids: Option<(u32, u32)>, deleted_only: bool },
     Place { email: usize, to: Vec<usize> },
+    Refile { email: usize, into: Vec<usize>, out_of: Vec<usize> },
     DestroyEmail(usize),
     Put { id: Option<usize>, document: usize },
     DestroyRecord(usize),
@@ -77,6 +78,9 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => (mailbox(), proptest::option::of(uids()), any::<bool>())
             .prop_map(|(mailbox, uids, deleted_only)| Step::Expunge { mailbox, uids, deleted_only }),
         2 => (email(), proptest::collection::vec(mailbox(), 0..3)).prop_map(|(email, to)| Step::Place { email, to }),
+        2 => (
+            email(), proptest::collection::vec(mailbox(), 0..2), proptest::collection::vec(mailbox(), 0..3),
+        ).prop_map(|(email, into, out_of)| Step::Refile { email, into, out_of }),
         1 => email().prop_map(Step::DestroyEmail),
         1 => (proptest::option::of(0_usize..3), 0_usize..3).prop_map(|(id, document)| Step::Put { id, document }),
         1 => (0_usize..3).prop_map(Step::DestroyRecord),
@@ -212,6 +216,9 @@ impl Step {
                 deleted_only,
             },
             Step::Place { email: nth, to } => Alteration::Place { email: email(nth), mailboxes: all(&to) },
+            Step::Refile { email: nth, into, out_of } => {
+                Alteration::Refile { email: email(nth), into: all(&into), out_of: all(&out_of) }
+            }
             Step::DestroyEmail(nth) => Alteration::DestroyEmail(email(nth)),
             Step::Put { id, document } => Alteration::PutRecord {
                 kind: Kind::Identity,

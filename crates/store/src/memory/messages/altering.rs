@@ -65,6 +65,7 @@ impl Account {
                 self.expunge(change.next, *mailbox, uids.as_ref(), *deleted_only)
             }
             Alteration::Place { email, mailboxes } => self.place(change, *email, mailboxes),
+            Alteration::Refile { email, into, out_of } => self.refile(change, *email, into, out_of),
             Alteration::DestroyEmail(id) => {
                 let places = self.email(*id).ok_or(Refusal::NoEmail(*id))?.places;
                 places.iter().for_each(|(mailbox, _)| self.displace(change.next, *id, *mailbox));
@@ -352,6 +353,20 @@ impl Account {
             self.put_in(change, id, mailbox, false);
         }
         Ok(Altered::Done)
+    }
+
+    fn refile(
+        &mut self,
+        change: &Change<'_>,
+        id: EmailId,
+        into: &[MailboxId],
+        out_of: &[MailboxId],
+    ) -> Result<Altered, Refusal> {
+        let email = self.emails.get(&id).ok_or(Refusal::NoEmail(id))?;
+        let mut wanted: BTreeSet<MailboxId> = email.places.keys().copied().collect();
+        wanted.retain(|mailbox| !out_of.contains(mailbox));
+        wanted.extend(into);
+        self.place(change, id, &wanted.into_iter().collect::<Vec<_>>())
     }
 
     fn put(

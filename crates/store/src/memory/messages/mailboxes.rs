@@ -1,6 +1,7 @@
 //! Mailboxes of the reference: made, changed, removed.
 
 use mail::Role;
+use mail::mailbox::composed;
 
 use super::account::{Account, Gone};
 use super::altering::Change;
@@ -29,7 +30,7 @@ impl Account {
         let mailbox = Mailbox {
             id,
             parent,
-            name: name.to_owned(),
+            name: composed(name).into_owned(),
             role,
             sort_order,
             subscribed,
@@ -81,6 +82,7 @@ impl Account {
         if too_deep || id.is_some_and(|id| above.contains(&id)) {
             return Err(Refusal::BadParent);
         }
+        let name = &*composed(name);
         rules::check_name(name)?;
         let same = |other: &Mailbox| {
             Some(other.id) != id
@@ -109,7 +111,7 @@ impl Account {
         let old = self.mailboxes.get(&id).ok_or(Refusal::NoMailbox(id))?.clone();
         let mut new = old.clone();
         new.parent = parent.unwrap_or(old.parent);
-        new.name = name.clone().unwrap_or(new.name);
+        new.name = name.as_deref().map_or(new.name, |name| composed(name).into_owned());
         new.role = role.unwrap_or(old.role);
         new.sort_order = sort_order.unwrap_or(old.sort_order);
         new.subscribed = subscribed.unwrap_or(old.subscribed);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use mail::mailbox::composed;
 use mail::{Address, Flags, MessageId, ModSeq, Role, SystemFlag, Timestamp, UidSet};
 use tokio::sync::watch;
 
@@ -125,7 +126,7 @@ fn for_delivery(account: &mut Account, change: &mut Change<'_>, path: &str) -> M
         return inbox;
     }
     let mut at = None;
-    for name in path.split('/') {
+    for name in composed(path).split('/') {
         let here =
             |mailbox: &&Mailbox| mailbox.parent == at && rules::same_name(at.is_none(), &mailbox.name, name);
         let found = account.mailboxes.values().find(here).map(|mailbox| mailbox.id);

@@ -246,6 +246,18 @@ impl Account<'_> {
         Ok(Altered::Done)
     }
 
+    pub(super) fn refile(
+        &mut self,
+        id: EmailId,
+        into: &[MailboxId],
+        out_of: &[MailboxId],
+    ) -> Altering<Altered> {
+        let places = self.email(id)?.places;
+        let there = places.iter().map(|(mailbox, _)| mailbox).filter(|mailbox| !out_of.contains(mailbox));
+        let wanted: Vec<MailboxId> = there.chain(into).copied().collect();
+        self.place(id, &wanted)
+    }
+
     pub(super) fn destroy_email(&mut self, id: EmailId) -> Altering<Altered> {
         let mut email = self.email(id)?;
         for place in email.places.clone() {

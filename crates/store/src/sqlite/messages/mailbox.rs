@@ -1,6 +1,7 @@
 //! A mailbox made, changed, removed.
 
 use mail::Role;
+use mail::mailbox::composed;
 use rusqlite::params;
 
 use super::account::{Account, Altering};
@@ -35,9 +36,10 @@ impl Account<'_> {
         if depth >= DEPTH_MAX {
             return Err(Refusal::BadParent.into());
         }
-        self.is_name_free(None, parent, name)?;
+        let name = composed(name);
+        self.is_name_free(None, parent, &name)?;
         self.is_role_free(None, role)?;
-        Ok(Altered::Mailbox(self.make_mailbox(parent, name.to_owned(), role, sort_order, subscribed)?))
+        Ok(Altered::Mailbox(self.make_mailbox(parent, name.into_owned(), role, sort_order, subscribed)?))
     }
 
     pub(super) fn update_mailbox(&mut self, id: MailboxId, update: &Update<'_>) -> Altering<Altered> {
@@ -51,7 +53,7 @@ impl Account<'_> {
             ..old.clone()
         };
         if let Some(name) = update.name {
-            name.clone_into(&mut new.name);
+            new.name = composed(name).into_owned();
         }
         let is_moved = (new.parent, &new.name) != (old.parent, &old.name);
         if old.role == Some(Role::Inbox) && (is_moved || new.role != old.role) {
@@ -165,7 +167,7 @@ impl Account<'_> {
             return Ok(self.inbox()?);
         }
         let mut at = None;
-        for name in path.split('/') {
+        for name in composed(path).split('/') {
             let here = |mailbox: &&Mailbox| {
                 mailbox.parent == at && rules::same_name(at.is_none(), &mailbox.name, name)
             };

@@ -203,6 +203,7 @@ fn alter(account: &mut Account<'_>, step: &Step, room: Room) -> Altering<Altered
             account.expunge(*mailbox, uids.as_ref(), *deleted_only)
         }
         Alteration::Place { email, mailboxes } => account.place(*email, mailboxes),
+        Alteration::Refile { email, into, out_of } => account.refile(*email, into, out_of),
         Alteration::DestroyEmail(id) => account.destroy_email(*id),
         Alteration::PutRecord { kind, id, document } => account.put_record(*kind, *id, document),
         Alteration::DestroyRecord { kind, id } => account.destroy_record(*kind, *id),
