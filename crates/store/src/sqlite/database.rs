@@ -68,8 +68,17 @@ pub(super) fn cannot(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreEr
 
 /// Opens the connection that writes, makes the schema current, and checks that commits are durable.
 pub(super) fn open_writer(directory: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    open_writer_named(directory, NAME, options)
+}
+
+/// Opens to write as [`open_writer`] does, under another name.
+pub(super) fn open_writer_named(
+    directory: &Path,
+    name: &str,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
     let fail = cannot("open the database");
-    let mut db = Connection::open(directory.join(NAME)).map_err(&fail)?;
+    let mut db = Connection::open(directory.join(name)).map_err(&fail)?;
     db.pragma_update(None, "page_size", PAGE_BYTES).map_err(&fail)?;
     let mode: String =
         db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(&fail)?;

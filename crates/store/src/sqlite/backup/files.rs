@@ -76,6 +76,14 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 fn sync(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|opened| opened.sync_all()).map_err(fault("sync", path))
 }

@@ -21,5 +21,12 @@ pub(super) fn take_out(copy: &Path, lost: &[i64]) -> Result<(), StoreError> {
 
 /// Copies the log into the database.
 pub(super) fn close(db: &rusqlite::Connection) -> Result<(), StoreError> {
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(cannot("close the copy"))
+    let fail = cannot("close the copy");
+    let is_busy: bool =
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(&fail)?;
+    if is_busy {
+        let why = "somebody else uses it".to_owned();
+        return Err(StoreError::Database { doing: "close the copy", why });
+    }
+    Ok(())
 }

@@ -14,6 +14,8 @@ use crate::StoreError;
 
 /// How far the changes of an account leap, so that none that was made after the copy has the number of a new one.
 const LEAP: u64 = 1 << 20;
+/// The name of a database that is not yet what it is to be.
+const UNFINISHED: &str = "waypost.db.restoring";
 
 /// What becomes of mail that was under way when the copy was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +52,8 @@ pub fn restore(
     files::all(from, Path::new(""), &mut all)?;
     let total = all.len() as u64;
     let (mut bytes, mut has_outside, mut spool_files) = (0, false, 0);
-    // Until all is there the database has another name, so that no server takes it for whole.
-    let unfinished = data.join(format!("{}.restoring", database::NAME));
+    // Until all is there and has its new numbers the database has another name, so that no server takes it for whole.
+    let unfinished = data.join(UNFINISHED);
     for (done, file) in (0..).zip(&all) {
         tell(Progress { doing: "copying files", done, total });
         has_outside |= file.starts_with(OUTSIDE);
@@ -66,15 +68,15 @@ pub fn restore(
         bytes += files::copy(&from.join(file), &target)?.unwrap_or(0);
     }
     files::sync_all(data)?;
-    files::rename(&unfinished, &data.join(database::NAME))?;
     let copied = renumber(data, queue, now)?;
+    files::rename(&unfinished, &data.join(database::NAME))?;
     Ok(Restored { copied: Copied { bytes, spool_files, ..copied }, has_outside })
 }
 
 fn renumber(data: &Path, queue: RestoreQueue, now: Timestamp) -> Result<Copied, StoreError> {
     let fail = cannot("renumber what was restored");
     let options = SqliteOptions { free_bytes_min: 0, ..SqliteOptions::default() };
-    let mut db = database::open_writer(data, &options)?;
+    let mut db = database::open_writer_named(data, UNFINISHED, &options)?;
     let transaction = db.transaction().map_err(&fail)?;
     new_numbers(&transaction, now).map_err(&fail)?;
     if queue == RestoreQueue::Drop {
@@ -83,6 +85,11 @@ fn renumber(data: &Path, queue: RestoreQueue, now: Timestamp) -> Result<Copied, 
     let copied = count(&transaction).map_err(&fail)?;
     transaction.commit().map_err(&fail)?;
     prune::close(&db)?;
+    drop(db);
+    // All of the log is in the database; it would not be found under the next name.
+    for beside in ["-wal", "-shm"] {
+        files::remove(&data.join(format!("{UNFINISHED}{beside}")))?;
+    }
     Ok(copied)
 }
 

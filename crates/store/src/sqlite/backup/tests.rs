@@ -109,3 +109,27 @@ async fn a_damaged_copy_is_not_restored() {
     assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
     assert!(!again.exists());
 }
+
+// proves: I4
+#[tokio::test]
+async fn what_has_its_old_numbers_is_never_taken_for_whole() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, copy, again) =
+        (place.path().join("data"), place.path().join("copy"), place.path().join("again"));
+    append(&open(&data), 10).await;
+    backup(&data, &copy, &[], at(50), &mut |_| ()).unwrap();
+    let db = Connection::open(copy.join(database::NAME)).unwrap();
+    let sql =
+        "CREATE TRIGGER power_fails BEFORE UPDATE ON mailbox BEGIN SELECT RAISE(ABORT, 'it fails'); END";
+    db.execute_batch(sql).unwrap();
+    drop(db);
+    assert!(restore(&copy, &again, RestoreQueue::Keep, at(60), &mut |_| ()).is_err());
+    assert!(!again.join(database::NAME).exists(), "no server starts with it");
+    let whole = place.path().join("whole");
+    let db = Connection::open(copy.join(database::NAME)).unwrap();
+    db.execute_batch("DROP TRIGGER power_fails").unwrap();
+    drop(db);
+    restore(&copy, &whole, RestoreQueue::Keep, at(60), &mut |_| ()).unwrap();
+    let beside = |name: &str| whole.join(format!("waypost.db{name}")).exists();
+    assert!(beside("") && !beside(".restoring") && !beside(".restoring-wal") && !beside(".restoring-shm"));
+}
