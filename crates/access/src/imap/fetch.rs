@@ -12,7 +12,7 @@ use wire::imap::Numbers;
 use wire::imap::fetch::{Fetch, Item};
 
 use super::desk::{Broken, Desk, Ending, expunges, unread};
-use super::items::{self, Needs};
+use super::items::{self, Needs, Told};
 use super::view::Expunges;
 
 /// Bytes of one piece, beyond which no further message is put into it.
@@ -34,8 +34,8 @@ pub struct Fetching {
     marked: UidSet,
     /// Some messages were not there any more.
     missed: bool,
-    /// Something could not be decoded (RFC 3516 section 4.3).
-    undecoded: bool,
+    /// How much of what was asked could be told.
+    told: Told,
     /// Only of what has changed since.
     changed_since: Option<ModSeq>,
 }
@@ -78,7 +78,7 @@ impl Desk<'_> {
             next: VecDeque::new(),
             marked: UidSet::EMPTY,
             missed,
-            undecoded: false,
+            told: Told::All,
             changed_since: fetch.changed_since,
         };
         if let Some(since) = fetch.changed_since {
@@ -143,7 +143,7 @@ impl Desk<'_> {
                 true => &fetching.items_marked,
                 false => &fetching.items,
             };
-            fetching.undecoded |= !items::print(&message, items, self.out);
+            fetching.told = fetching.told.max(items::print(&message, items, self.out));
         }
         Ok(!fetching.next.is_empty() || !fetching.left.is_empty())
     }
@@ -181,7 +181,12 @@ impl Desk<'_> {
     pub async fn end_fetch(&mut self, fetching: &Fetching) -> Result<Ending, Broken> {
         self.catch_up(expunges(fetching.by)).await?;
         Ok(match () {
-            () if fetching.undecoded => Ending::No(Some("[UNKNOWN-CTE]".into()), "a part cannot be decoded"),
+            () if fetching.told == Told::Cut => {
+                Ending::No(Some("[LIMIT]".into()), "this asks too much of one message at once")
+            }
+            () if fetching.told == Told::Undecoded => {
+                Ending::No(Some("[UNKNOWN-CTE]".into()), "a part cannot be decoded")
+            }
             () if fetching.missed && fetching.by == Numbers::Sequence => Ending::gone(),
             () => Ending::OK,
         })

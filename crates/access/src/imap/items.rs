@@ -11,6 +11,11 @@ use wire::imap::{Names, date, print};
 
 use super::{sections, view};
 
+/// How often an answer may have the content of its message, in all its items together.
+const TIMES_MAX: usize = 3;
+/// Bytes that it may have besides.
+const SLACK_BYTES: usize = 1 << 20;
+
 /// What must be read of each message, and done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Needs {
@@ -65,8 +70,28 @@ pub struct Message<'a> {
     pub names: Names,
 }
 
-/// Writes the answer; says whether all could be decoded.
-pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
+/// How much of what was asked is in an answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Told {
+    /// All.
+    #[default]
+    All,
+    /// Something could not be decoded (RFC 3516 section 4.3).
+    Undecoded,
+    /// Something is left out: the client asked for the same bytes again and again.
+    Cut,
+}
+
+/// Bytes of an answer about one message, beyond which nothing is added but what is short.
+fn bytes_max(message: &Message<'_>) -> usize {
+    let size = message.content.map_or(0, Bytes::len);
+    size.saturating_mul(TIMES_MAX).saturating_add(SLACK_BYTES)
+}
+
+/// Writes the answer; says how much of it there is.
+pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> Told {
+    let end = out.len().saturating_add(bytes_max(message));
+    let mut cut = false;
     let needs = Needs::of(items);
     let record: &[u8] = message.digest.map_or(&[], |record| record);
     let digest =
@@ -78,6 +103,10 @@ pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
     print::number(out, u64::from(message.number));
     out.extend_from_slice(b" FETCH (");
     for (index, item) in items.iter().enumerate() {
+        if out.len() > end && !is_short(item) {
+            cut = true;
+            continue;
+        }
         if index > 0 {
             out.push(b' ');
         }
@@ -103,7 +132,16 @@ pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> bool {
         }
     }
     out.extend_from_slice(b")\r\n");
-    whole
+    match whole {
+        _ if cut => Told::Cut,
+        true => Told::All,
+        false => Told::Undecoded,
+    }
+}
+
+/// Whether the item is of the place, and takes a few bytes.
+fn is_short(item: &Item) -> bool {
+    Needs::of(std::slice::from_ref(item)) == Needs::default()
 }
 
 /// What the entry says.
@@ -283,4 +321,47 @@ fn binary_size(out: &mut Vec<u8>, path: &[u32], size: u64, parts: &[Part<'_>]) -
     };
     print::number(out, if known { size } else { 0 });
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use mail::{Flags, ModSeq, Timestamp};
+    use store::messages::{EmailId, ThreadId};
+
+    use super::*;
+
+    #[test]
+    fn content_asked_for_again_and_again_is_left_out_in_the_end() {
+        let content = Bytes::from(vec![b'x'; SLACK_BYTES]);
+        let now = Timestamp::from_millis(0);
+        let entry = Entry {
+            uid: 7,
+            email: EmailId(1),
+            thread: ThreadId(1),
+            modseq: ModSeq(1),
+            flags: Flags::NONE,
+            size: content.len() as u64,
+            received_at: now,
+            saved_at: now,
+        };
+        let message = Message {
+            number: 1,
+            entry: &entry,
+            digest: None,
+            content: Some(&content),
+            recent: false,
+            names: Names::Utf8,
+        };
+        let mut items = vec![Item::Rfc822; 3];
+        items.push(Item::Uid);
+        let mut out = Vec::new();
+        assert_eq!(print(&message, &items, &mut out), Told::All);
+        let mut items = vec![Item::Rfc822; 50];
+        items.push(Item::Uid);
+        out.clear();
+        assert_eq!(print(&message, &items, &mut out), Told::Cut);
+        assert!(out.len() < 6 * content.len());
+        // What is short is told all the same, and the answer is one that can be read.
+        assert!(out.ends_with(b"x UID 7)\r\n"));
+    }
 }

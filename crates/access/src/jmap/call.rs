@@ -37,6 +37,8 @@ pub(crate) struct Call<'a> {
     pub(crate) limits: &'a Limits,
     /// When the request came.
     pub(crate) now: Timestamp,
+    /// Bytes of texts of messages that the answers of the request may still have.
+    pub(crate) values_left: usize,
     /// Answers that follow this one under the same call id, by name (RFC 8620 section 5.4, RFC 8621 section 7.5).
     pub(crate) further: Vec<(&'static str, Answer)>,
 }

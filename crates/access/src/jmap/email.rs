@@ -26,6 +26,7 @@ use super::arguments::Arguments;
 use super::call::{Answer, Call};
 use super::changes;
 
+pub(crate) use body_values::VALUES_BYTES_MAX;
 pub(crate) use query::read_filter;
 
 /// Answers a call about messages.

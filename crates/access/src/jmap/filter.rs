@@ -8,7 +8,7 @@ use super::arguments::wrong;
 /// Operators within each other at most.
 const DEPTH_MAX: usize = 32;
 /// Conditions and operators of one filter at most.
-const NODES_MAX: usize = 1_000;
+pub(crate) const NODES_MAX: usize = 1_000;
 /// Orders of one query at most.
 const SORTS_MAX: usize = 16;
 

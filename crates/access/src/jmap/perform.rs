@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use wire::jmap::{Answers, Invocation, Limits, MethodError, ReferenceError, Request};
 
 use super::call::{Answer, Call};
+use super::email::VALUES_BYTES_MAX;
 use super::push::courier::Pushes;
 use super::{methods, session};
 use crate::World;
@@ -37,6 +38,7 @@ pub(crate) async fn perform(
         created: &mut created,
         limits,
         now: world.clock.now(),
+        values_left: VALUES_BYTES_MAX,
         further: Vec::new(),
     };
     for Invocation { name, arguments, call_id } in calls {

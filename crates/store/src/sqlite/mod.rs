@@ -56,6 +56,10 @@ const WAITING_KIB_MAX: usize = 64 << 10;
 
 /// Looks into the queue at once: fewer than there are connections that read.
 const LOOKS_MAX: usize = 2;
+/// Searches at once that may read messages.
+const SEARCHES_MAX: usize = 2;
+/// Searches at once that read rows alone. With the others they leave a connection to whoever only reads.
+const SIFTS_MAX: usize = 3;
 
 /// What an operator, or a test, may choose about the store.
 #[derive(Clone, Debug)]
@@ -80,6 +84,10 @@ pub struct SqliteStore {
     waiting: Arc<Semaphore>,
     /// Places for those who look into the queue.
     looking: Arc<Semaphore>,
+    /// Places for searches that may read messages.
+    searching: Arc<Semaphore>,
+    /// Places for searches that read rows alone.
+    sifting: Arc<Semaphore>,
     /// Taken when dropped, which ends the threads.
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
@@ -120,8 +128,18 @@ impl SqliteStore {
         ];
         let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
         let looking = Arc::new(Semaphore::new(LOOKS_MAX));
-        let readers = Readers::new(directory);
-        Ok(SqliteStore { shared, readers, waiting, looking, jobs: Some(jobs), threads, _lock: lock })
+        let (searching, sifting) = (Semaphore::new(SEARCHES_MAX), Semaphore::new(SIFTS_MAX));
+        Ok(SqliteStore {
+            shared,
+            readers: Readers::new(directory),
+            waiting,
+            looking,
+            searching: Arc::new(searching),
+            sifting: Arc::new(sifting),
+            jobs: Some(jobs),
+            threads,
+            _lock: lock,
+        })
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {

@@ -527,6 +527,17 @@ async fn those_who_look_leave_room_for_claims() {
     tokio::task::yield_now().await;
     assert_eq!(store.looking.available_permits(), 0);
     assert_eq!(claim(&*store, at(9)).await.len(), 1, "a claim reads the table meanwhile");
+    let text = crate::messages::Criterion::Text("a".to_owned());
+    let query = crate::messages::Query {
+        mailbox: None,
+        filter: crate::messages::Filter::Is(text),
+        sort: Vec::new(),
+        collapse_threads: false,
+        limit: None,
+    };
+    let ann = mail::Address::parse("ann@example.org").unwrap();
+    let found = crate::MessageStore::search(&*store, &ann, &query).await.unwrap();
+    assert_eq!(found.total, 0, "a search of messages has a place of its own");
     drop(go);
     assert!(looks.join_all().await.into_iter().all(|looked| looked.is_ok()));
 }

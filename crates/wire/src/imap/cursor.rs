@@ -8,6 +8,8 @@ use super::set::SequenceSet;
 
 /// Lists within lists at most.
 pub(super) const DEPTH_MAX: usize = 100;
+/// Search keys of one command at most.
+const KEYS_MAX: usize = 1_000;
 /// Members of one list at most.
 const MEMBERS_MAX: usize = 10_000;
 
@@ -40,12 +42,13 @@ pub(super) struct Cursor<'i> {
     rest: &'i [u8],
     names: Names,
     depth: usize,
+    keys: usize,
 }
 
 impl<'i> Cursor<'i> {
     /// At the start of a command without its last CRLF.
     pub(super) fn new(input: &'i [u8], names: Names) -> Self {
-        Cursor { rest: input, names, depth: 0 }
+        Cursor { rest: input, names, depth: 0, keys: 0 }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -287,6 +290,12 @@ impl<'i> Cursor<'i> {
         let result = read(self);
         self.depth -= 1;
         result
+    }
+
+    /// Counts a search key: each is judged of each message.
+    pub(super) fn count_key(&mut self) -> Read<()> {
+        self.keys += 1;
+        if self.keys > KEYS_MAX { Err(Fault::Bad("there are too many search keys")) } else { Ok(()) }
     }
 
     /// `(\Seen keyword)`; `\Recent` is nobody's to set and is passed over.

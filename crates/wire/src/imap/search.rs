@@ -298,6 +298,7 @@ fn keys(cursor: &mut Cursor<'_>) -> Read<Key> {
 }
 
 fn key(cursor: &mut Cursor<'_>) -> Read<Key> {
+    cursor.count_key()?;
     if cursor.peek() == Some(b'(') {
         let keys = cursor.list(key)?;
         return if keys.is_empty() { Err(Fault::Bad("a list is empty")) } else { Ok(Key::And(keys)) };
@@ -400,4 +401,20 @@ fn modseq(cursor: &mut Cursor<'_>) -> Read<Key> {
         cursor.space()?;
     }
     cursor.modseq().map(Key::ModSeq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cursor::Names;
+    use super::*;
+
+    #[test]
+    fn a_command_has_so_many_search_keys_however_they_are_joined() {
+        let read = |text: &str| search(&mut Cursor::new(text.as_bytes(), Names::Utf8), Numbers::Uid);
+        for one in ["1:* ", "SEEN ", "(SEEN) ", "NOT TEXT a ", "OR SEEN DRAFT "] {
+            assert!(read(one.repeat(300).trim_end()).is_ok(), "{one}");
+            let many = read(one.repeat(1_001).trim_end());
+            assert_eq!(many, Err(Fault::Bad("there are too many search keys")), "{one}");
+        }
+    }
 }

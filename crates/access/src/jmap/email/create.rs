@@ -15,7 +15,7 @@ use wire::jmap::{MethodError, SetError, SetErrorKind};
 use super::super::blob;
 use super::super::call::{Call, unavailable};
 use super::super::session::ATTACHMENTS_BYTES_MAX;
-use super::create_body::{BODIES, Material, blob_ids, body, body_values};
+use super::create_body::{BODIES, Material, blob_ids, body, body_values, too_large};
 use super::create_fields::{Of, take};
 use super::keywords::flags;
 use super::patch::{bad_keyword, mailboxes, no_mailbox};
@@ -124,7 +124,7 @@ impl Wanted {
         blobs: BTreeMap<String, Bytes>,
         unique: &str,
     ) -> Result<(Filed, Vec<u8>), SetError> {
-        let material = Material { values: self.values, blobs };
+        let material = Material::new(self.values, blobs);
         let Entity { fields: of_body, .. } =
             &mut Entity::new("text/plain", mail::compose::Body::Text(String::new()));
         let mut entity = body(self.body, &material)?;
@@ -181,8 +181,7 @@ async fn blobs(
         };
         size = size.saturating_add(content.len() as u64);
         if size > ATTACHMENTS_BYTES_MAX {
-            let why = format!("the attachments of a message may have {ATTACHMENTS_BYTES_MAX} bytes");
-            return Ok(Err(SetError::new(SetErrorKind::TooLarge, why)));
+            return Ok(Err(too_large()));
         }
         blobs.insert(id, content);
     }

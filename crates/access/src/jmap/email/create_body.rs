@@ -1,5 +1,6 @@
 //! Which body does a client want in a message that it makes (RFC 8621 section 4.6)?
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use mail::digest::{Digest, digest};
 use serde_json::{Map, Value};
 use wire::jmap::{SetError, SetErrorKind};
 
+use super::super::session::ATTACHMENTS_BYTES_MAX;
 use super::create_fields::{Of, take};
 
 /// Parts of a message at most.
@@ -19,6 +21,27 @@ pub(super) struct Material {
     pub(super) values: BTreeMap<String, String>,
     /// Content by blob id.
     pub(super) blobs: BTreeMap<String, Bytes>,
+    /// Bytes that the message may still have. Each use of a text or a blob is written, so each is counted.
+    left: Cell<u64>,
+}
+
+impl Material {
+    pub(super) fn new(values: BTreeMap<String, String>, blobs: BTreeMap<String, Bytes>) -> Material {
+        Material { values, blobs, left: Cell::new(ATTACHMENTS_BYTES_MAX) }
+    }
+
+    /// Counts one use of so many bytes.
+    fn charge(&self, bytes: usize) -> Result<(), SetError> {
+        let left = self.left.get().checked_sub(bytes as u64).ok_or_else(too_large)?;
+        self.left.set(left);
+        Ok(())
+    }
+}
+
+/// What a message is to hold is too much.
+pub(super) fn too_large() -> SetError {
+    let why = format!("the attachments of a message may have {ATTACHMENTS_BYTES_MAX} bytes");
+    SetError::new(SetErrorKind::TooLarge, why)
 }
 
 /// Properties that a body consists of.
@@ -221,6 +244,7 @@ fn content(
     match (of.part_id, of.blob_id, of.sub_parts) {
         (Some(id), None, None) => {
             let value = material.values.get(&id).ok_or_else(|| wrong("bodyValues has no such partId"))?;
+            material.charge(value.len())?;
             let media_type = media_type.unwrap_or_else(|| "text/plain".to_owned());
             if !media_type.starts_with("text/") {
                 return Ok((media_type, Body::File(value.clone().into(), None)));
@@ -230,6 +254,7 @@ fn content(
         (None, Some(id), None) => {
             let missing = || SetError::bare(SetErrorKind::BlobNotFound).with("notFound", vec![id.clone()]);
             let bytes = material.blobs.get(&id).ok_or_else(missing)?.clone();
+            material.charge(bytes.len())?;
             let media_type = media_type.unwrap_or_else(|| "application/octet-stream".to_owned());
             match &media_type[..] {
                 "message/rfc822" | "message/global" => Ok((media_type, Body::Message(bytes))),
@@ -284,5 +309,30 @@ fn described(fields: &mut Vec<Field>) -> Described {
             .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
             .collect(),
         disposition: part.disposition.map(|(name, of)| (name.to_owned(), of.decoded("filename"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn made(parts: Value) -> Result<Entity, SetError> {
+        let values = BTreeMap::from([("t".to_owned(), "twelve bytes".to_owned())]);
+        let blobs = BTreeMap::from([("b".to_owned(), Bytes::from_static(b"twelve bytes"))]);
+        let material = Material { left: Cell::new(36), ..Material::new(values, blobs) };
+        body(Map::from_iter([("bodyStructure".to_owned(), json!({ "subParts": parts }))]), &material)
+    }
+
+    #[test]
+    fn each_use_of_a_text_or_a_blob_counts() {
+        for one in [json!({ "blobId": "b" }), json!({ "partId": "t" })] {
+            assert!(made(json!([one, one, one])).is_ok());
+            assert_eq!(made(json!([one, one, one, one])).unwrap_err().kind, SetErrorKind::TooLarge);
+        }
+        // One that is not there is not taken for one that is too large.
+        let missing = made(json!([{ "blobId": "b" }, { "blobId": "other" }]));
+        assert_eq!(missing.unwrap_err().kind, SetErrorKind::BlobNotFound);
     }
 }

@@ -12,14 +12,13 @@ use super::super::arguments::Arguments;
 use super::super::blob::BlobId;
 use super::super::call::{Answer, Call, unavailable};
 use super::super::get::{self, Get};
-use super::body_values::VALUES_BYTES_MAX;
 use super::properties::Shown;
 use super::view::{Message, of_store};
 
 /// Messages that are read from the store at once.
 const BATCH: usize = 256;
 
-pub(super) async fn get(call: &Call<'_>, arguments: &mut Arguments) -> Answer {
+pub(super) async fn get(call: &mut Call<'_>, arguments: &mut Arguments) -> Answer {
     let shown = Shown::read(arguments, false)?;
     let get = Get::read(call, arguments)?;
     let state = call.state().await?;
@@ -29,7 +28,7 @@ pub(super) async fn get(call: &Call<'_>, arguments: &mut Arguments) -> Answer {
     };
     let ids: Vec<EmailId> = asked.iter().filter_map(|id| id.parse().ok()).collect();
     let mut found: BTreeMap<String, Value> = BTreeMap::new();
-    let mut left = VALUES_BYTES_MAX;
+    let mut left = call.values_left;
     for batch in ids.chunks(BATCH) {
         let emails = call.world.messages.emails(call.address(), batch).await.map_err(unavailable)?;
         for (email, object) in emails.iter().zip(objects(call, &emails, &shown, &mut left).await?) {
@@ -38,6 +37,7 @@ pub(super) async fn get(call: &Call<'_>, arguments: &mut Arguments) -> Answer {
             }
         }
     }
+    call.values_left = left;
     let mut list = Vec::with_capacity(found.len());
     let mut missing = Vec::new();
     for id in asked {

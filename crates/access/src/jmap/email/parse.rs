@@ -7,12 +7,11 @@ use super::super::arguments::{Arguments, wrong};
 use super::super::blob::{self, BlobId};
 use super::super::call::{Answer, Call, unavailable};
 use super::super::get::too_many;
-use super::body_values::VALUES_BYTES_MAX;
 use super::import::is_message;
 use super::properties::{OF_STORE, Shown};
 use super::view::Message;
 
-pub(super) async fn parse(call: &Call<'_>, arguments: &mut Arguments) -> Answer {
+pub(super) async fn parse(call: &mut Call<'_>, arguments: &mut Arguments) -> Answer {
     let ids = arguments.texts("blobIds")?.ok_or_else(|| wrong("blobIds is missing"))?;
     if ids.len() > call.limits.objects_in_get_max {
         return Err(too_many(call.limits.objects_in_get_max));
@@ -20,7 +19,7 @@ pub(super) async fn parse(call: &Call<'_>, arguments: &mut Arguments) -> Answer 
     let shown = Shown::read(arguments, true)?;
     let mut parsed = Map::new();
     let (mut missing, mut no_messages) = (Vec::new(), Vec::new());
-    let mut left = VALUES_BYTES_MAX;
+    let mut left = call.values_left;
     for id in ids {
         let id = call.meant(&id).unwrap_or(&id).to_owned();
         let found = blob::content(call.world, call.address(), &id).await.map_err(unavailable)?;
@@ -47,6 +46,7 @@ pub(super) async fn parse(call: &Call<'_>, arguments: &mut Arguments) -> Answer 
         message.show(&shown, &mut left, &mut object);
         parsed.insert(id, object.into());
     }
+    call.values_left = left;
     let list = |ids: Vec<String>| if ids.is_empty() { Value::Null } else { json!(ids) };
     let mut answer = Map::new();
     answer.insert("parsed".to_owned(), if parsed.is_empty() { Value::Null } else { parsed.into() });

@@ -70,6 +70,9 @@ const OF_PART: &[&str] = &[
 const OF_PART_BY_DEFAULT: &[&str] =
     &["partId", "blobId", "size", "name", "type", "charset", "disposition", "cid", "language", "location"];
 
+/// Fields of one list of properties at most: each is looked for in the header of each message.
+const FIELDS_MAX: usize = 100;
+
 /// Named properties, and fields.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
@@ -85,6 +88,12 @@ impl Names {
             if known(&name) {
                 names.names.insert(name);
                 continue;
+            }
+            if names.fields.iter().any(|(other, _)| *other == name) {
+                continue;
+            }
+            if names.fields.len() == FIELDS_MAX {
+                return Err(wrong(format!("there may be {FIELDS_MAX} fields among the properties")));
             }
             let field = HeaderProperty::parse(&name);
             let field = field.ok_or_else(|| wrong(format!("there is no property {name}")))?;
@@ -154,5 +163,20 @@ impl Shown {
             || self.email.has("headers")
             || self.email.has("bodyValues") && values
             || parts && part_fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_so_many_fields_and_each_once() {
+        let read = |names: Vec<String>| Names::read(names, &|_| false);
+        let twice = read(vec!["header:a".to_owned(); 1_000]).unwrap();
+        assert_eq!(twice.fields.len(), 1);
+        let named = |count: usize| (0..count).map(|n| format!("header:a{n}")).collect::<Vec<_>>();
+        assert_eq!(read(named(FIELDS_MAX)).unwrap().fields.len(), FIELDS_MAX);
+        assert_eq!(read(named(FIELDS_MAX + 1)).unwrap_err().kind, "invalidArguments");
     }
 }

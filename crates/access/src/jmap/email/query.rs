@@ -7,7 +7,7 @@ use wire::jmap::MethodError;
 
 use super::super::arguments::{Arguments, wrong};
 use super::super::call::{Answer, Call, unavailable};
-use super::super::filter::{self, Comparator, sorts, unsupported_filter};
+use super::super::filter::{self, Comparator, NODES_MAX, sorts, unsupported_filter};
 use super::super::session::SORTS;
 use super::super::window::Window;
 use super::keywords::flag;
@@ -39,8 +39,26 @@ pub(super) fn read(call: &Call<'_>, arguments: &mut Arguments) -> Result<Query, 
 
 /// The argument `filter`.
 pub(crate) fn read_filter(call: &Call<'_>, value: Option<Value>) -> Result<Filter, MethodError> {
-    let filter = filter::Filter::read(value, &mut |members| condition(call, members))?;
+    let mut left = NODES_MAX;
+    let filter = filter::Filter::read(value, &mut |members| {
+        let condition = condition(call, members)?;
+        left = left.checked_sub(parts(&condition)).ok_or_else(too_long)?;
+        Ok(condition)
+    })?;
     Ok(joined(filter))
+}
+
+fn too_long() -> MethodError {
+    unsupported_filter("the filter has too many conditions and words")
+}
+
+/// How much is judged of each message: a condition is each of its keys, and each of their words.
+fn parts(filter: &Filter) -> usize {
+    match filter {
+        Filter::And(all) | Filter::Or(all) => all.iter().map(parts).sum(),
+        Filter::Not(none) => parts(none),
+        Filter::Is(_) => 1,
+    }
 }
 
 fn joined(filter: filter::Filter<Filter>) -> Filter {

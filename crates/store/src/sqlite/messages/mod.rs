@@ -194,10 +194,8 @@ impl MessageStore for SqliteStore {
 
     async fn search(&self, account: &Address, query: &Query) -> Result<Found, StoreError> {
         let (query, shared) = (query.clone(), Arc::clone(&self.shared));
-        let place = match search::reads_messages(&query) {
-            true => Some(Arc::clone(&self.looking).acquire_owned().await.expect("never closed")),
-            false => None,
-        };
+        let places = if search::reads_messages(&query) { &self.searching } else { &self.sifting };
+        let place = Arc::clone(places).acquire_owned().await.expect("never closed");
         // Whoever does not wait for the answer any more ends the search.
         let (wanted, asked) = search::asked();
         let found = self.read_account(account, Found::default(), move |db, row, files| {
