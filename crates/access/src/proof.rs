@@ -1,14 +1,28 @@
-//! Answers what a SASL exchange asks, by asking the directory.
+//! By which mechanisms may somebody say who it is, and is it true? The directory is asked.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use directory::{Authentication, Client, Credentials, Directory};
-use wire::sasl::server::{Ask, Exchange, Keys, Step};
+use policy::Configuration;
+use policy::settings::SaslMechanism;
+use wire::sasl::server::{Ask, Exchange, Keys, Mechanism, Step};
 
 /// Bytes of chance in a nonce.
 const NONCE_BYTES: usize = 18;
+
+/// The mechanisms that can work with these settings, the best first; IMAP and POP3 offer and take no others.
+pub(crate) fn mechanisms(configuration: &Configuration) -> Vec<Mechanism> {
+    let known = |mechanism: &SaslMechanism| match mechanism {
+        SaslMechanism::ScramSha256 => Mechanism::ScramSha256,
+        SaslMechanism::Plain => Mechanism::Plain,
+        SaslMechanism::Login => Mechanism::Login,
+        SaslMechanism::OauthBearer => Mechanism::OAuthBearer,
+        SaslMechanism::Xoauth2 => Mechanism::XOAuth2,
+    };
+    configuration.sasl.iter().map(known).collect()
+}
 
 /// One exchange's look at the directory.
 pub(crate) struct Prover {
@@ -22,6 +36,14 @@ impl Prover {
     /// Nothing is known yet.
     pub(crate) fn new(directory: Arc<dyn Directory>, client: Client) -> Self {
         Prover { directory, client, found: Authentication::IsNot }
+    }
+
+    /// What is known when the exchange refused: that nobody is let in, whatever was found before.
+    pub(crate) fn refused(self) -> Authentication {
+        match self.found {
+            Authentication::NotNow => Authentication::NotNow,
+            Authentication::Is(_) | Authentication::IsNot => Authentication::IsNot,
+        }
     }
 
     /// Takes the step that follows a question.
@@ -56,5 +78,27 @@ impl Prover {
                 exchange.decided(false)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(settings: &str, expected: &[Mechanism]) {
+        let environment = policy::check::Environment::default();
+        let configuration = Configuration::from_settings_json(settings, &environment).unwrap();
+        assert_eq!(mechanisms(&configuration), expected);
+    }
+
+    #[test]
+    fn what_cannot_work_is_not_offered() {
+        use Mechanism::{Login, Plain, ScramSha256};
+        check("{}", &[Plain, Login]);
+        check(
+            r#"{"SystemSettings": {"saslMechanisms": ["plain", "scramSha256", "oauthBearer"]}}"#,
+            &[ScramSha256, Plain],
+        );
     }
 }

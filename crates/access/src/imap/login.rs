@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
 use directory::{Authentication, Client, Credentials, Service};
-use policy::settings::{Account, SaslMechanism};
+use policy::settings::Account;
 use wire::imap::Command;
 use wire::imap::reply;
 use wire::sasl::server::{Ask, Exchange, Keys, Mechanism, Step};
@@ -21,14 +21,7 @@ const NONCE_BYTES: usize = 18;
 /// What may be said with AUTHENTICATE: what the settings name and can work, for a client takes the strongest and tries
 /// no other.
 pub(super) fn mechanisms(session: &Session) -> Vec<Mechanism> {
-    let known = |mechanism: &SaslMechanism| match mechanism {
-        SaslMechanism::ScramSha256 => Mechanism::ScramSha256,
-        SaslMechanism::Plain => Mechanism::Plain,
-        SaslMechanism::Login => Mechanism::Login,
-        SaslMechanism::OauthBearer => Mechanism::OAuthBearer,
-        SaslMechanism::Xoauth2 => Mechanism::XOAuth2,
-    };
-    session.world.configuration.borrow().sasl.iter().map(known).collect()
+    crate::proof::mechanisms(&session.world.configuration.borrow())
 }
 
 /// Answers STARTTLS, LOGIN, AUTHENTICATE.

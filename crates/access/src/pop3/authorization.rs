@@ -14,11 +14,9 @@ use super::claims::Claim;
 use super::limits::{LOGIN_MAX, LOGINS_MAX};
 use super::maildrop::Maildrop;
 use super::talk::{Ended, Talk};
-use crate::proof::Prover;
+use crate::proof::{Prover, mechanisms};
 use crate::world::World;
 
-/// What may be said with AUTH.
-const MECHANISMS: &[&str] = &["PLAIN", "LOGIN"];
 const IN_CLEAR: &str = "no password is taken before TLS: say STLS, or connect to the port for TLS";
 
 /// Somebody who was let in, and the inbox that nobody else reads meanwhile.
@@ -63,7 +61,7 @@ pub(super) async fn run(talk: &mut Talk, world: &World) -> Result<Option<Reader>
                 authenticate(talk, world, &mechanism, initial).await?
             }
             Ok(other) => {
-                simple(talk, &mut known, other).await?;
+                simple(talk, world, &mut known, other).await?;
                 None
             }
             Err(error) => {
@@ -81,21 +79,30 @@ pub(super) async fn run(talk: &mut Talk, world: &World) -> Result<Option<Reader>
 }
 
 /// Commands that let nobody in.
-async fn simple(talk: &mut Talk, known: &mut Known, command: Command<'_>) -> Result<(), Ended> {
+async fn simple(
+    talk: &mut Talk,
+    world: &World,
+    known: &mut Known,
+    command: Command<'_>,
+) -> Result<(), Ended> {
     let private = talk.is_private();
+    let mechanisms: Vec<&str> = match private {
+        true => mechanisms(&world.configuration.borrow()).into_iter().map(Mechanism::name).collect(),
+        false => Vec::new(),
+    };
     match command {
         Command::Capa => {
             let offer = Offer {
                 stls: talk.may_start_tls() && !known.utf8,
                 user: private,
-                mechanisms: if private { MECHANISMS } else { &[] },
+                mechanisms: &mechanisms,
                 utf8: true,
             };
             capabilities::append(&offer, &mut talk.output);
         }
         Command::Auth { .. } => {
             response::ok(&mut talk.output, "mechanisms follow");
-            for mechanism in if private { MECHANISMS } else { &[] } {
+            for mechanism in mechanisms {
                 talk.output.extend_from_slice(mechanism.as_bytes());
                 talk.output.extend_from_slice(b"\r\n");
             }
@@ -167,8 +174,9 @@ async fn authenticate(
         response::err(&mut talk.output, Some(Code::Auth), IN_CLEAR);
         return Ok(None);
     }
-    let Some(mechanism) = Mechanism::named(mechanism) else {
-        response::err(&mut talk.output, None, "unknown mechanism");
+    let offered = mechanisms(&world.configuration.borrow());
+    let Some(mechanism) = Mechanism::named(mechanism).filter(|known| offered.contains(known)) else {
+        response::err(&mut talk.output, None, "this mechanism is not offered");
         return Ok(None);
     };
     let mut prover = Prover::new(Arc::clone(&world.directory), client(talk));
@@ -181,7 +189,8 @@ async fn authenticate(
                 exchange.respond(line.trim_ascii())
             }
             Step::Ask(ask) => prover.answer(&mut exchange, ask).await,
-            Step::Done | Step::Refused => return Ok(Some(prover.found)),
+            Step::Done => return Ok(Some(prover.found)),
+            Step::Refused => return Ok(Some(prover.refused())),
             Step::Cancelled => {
                 response::err(&mut talk.output, None, "as you like");
                 return Ok(None);

@@ -1,5 +1,7 @@
 //! The world of an IMAP server without sockets: a store, one account, and as many clients as are wanted.
 
+pub mod script;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use access::connection::{Connection, Security};
 use access::world::{Courier, NotTaken, Offer, Outbox, Standing, Submission, Taken};
-use access::{World, imap};
+use access::{World, imap, pop3};
 use async_trait::async_trait;
 use directory::{Authentication, Client, Credentials, Directory, ScramKeys};
 use mail::{Address, Clock, MessageId, Timestamp};
@@ -53,6 +55,20 @@ impl Stores {
         Stores { world, sessions: JoinSet::new(), _configuration: sender }
     }
 
+    /// A POP3 client at this address that is connected.
+    pub fn connect_pop3(&mut self, address: IpAddr) -> Lines {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let connection = plain(Box::new(theirs), (address, 1).into());
+        self.sessions.spawn(pop3::serve(connection, self.world.clone()));
+        Lines { stream: ours, input: Vec::new() }
+    }
+
+    /// Waits until one of the sessions is over.
+    pub async fn one_is_over(&mut self) {
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.sessions.join_next());
+        ended.await.expect("it ends in time").expect("there is one").expect("no session panics");
+    }
+
     /// A client that is connected.
     pub fn connect(&mut self) -> Lines {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
@@ -62,15 +78,13 @@ impl Stores {
 
     /// Serves a client.
     pub fn serve(&mut self, stream: Box<dyn access::connection::Stream>, client: SocketAddr) {
-        let connection = Connection {
-            stream,
-            client,
-            local: ([127, 0, 0, 1], 143).into(),
-            security: Security::Plain,
-            shutdown: CancellationToken::new(),
-        };
-        self.sessions.spawn(imap::serve(connection, self.world.clone()));
+        self.sessions.spawn(imap::serve(plain(stream, client), self.world.clone()));
     }
+}
+
+fn plain(stream: Box<dyn access::connection::Stream>, client: SocketAddr) -> Connection {
+    let (local, shutdown) = (([127, 0, 0, 1], 143).into(), CancellationToken::new());
+    Connection { stream, client, local, security: Security::Plain, shutdown }
 }
 
 pub fn account() -> Address {
@@ -91,6 +105,29 @@ pub struct Line {
 }
 
 impl Lines {
+    /// The next line must fit the pattern, or one of the next if some are passed over.
+    pub async fn expect(&mut self, pattern: &str, passing_over: bool, place: &str) {
+        loop {
+            let line = self.line().await;
+            let mut text = line.text;
+            if let Some(literal) = line.literal {
+                text.push_str(&String::from_utf8_lossy(&literal));
+            }
+            if script::fits(&text, pattern) {
+                return;
+            }
+            assert!(passing_over, "{place}: {text:?} instead of {pattern:?}");
+        }
+    }
+
+    /// The server must have hung up, and have said no more.
+    pub async fn expect_end(&mut self, place: &str) {
+        let read = self.stream.read_to_end(&mut self.input);
+        let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+        read.unwrap_or_else(|_| panic!("{place}: the server does not hang up")).expect("the stream holds");
+        assert!(self.input.is_empty(), "{place}: {}", String::from_utf8_lossy(&self.input));
+    }
+
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the server listens");
     }
@@ -127,7 +164,10 @@ struct Doorman(Arc<Account>);
 
 #[async_trait]
 impl Directory for Doorman {
-    async fn authenticate(&self, _client: Client, _credentials: Credentials) -> Authentication {
+    async fn authenticate(&self, _client: Client, credentials: Credentials) -> Authentication {
+        if matches!(credentials, Credentials::Password { password, .. } if password == "wrong") {
+            return Authentication::IsNot;
+        }
         Authentication::Is(Arc::clone(&self.0))
     }
     async fn scram_keys(&self, _client: Client, _name: &str) -> Option<ScramKeys> {
