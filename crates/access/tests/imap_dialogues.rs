@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use imap_world::Stores;
 use imap_world::script::unescaped;
+use imap_world::{Lines, Stores};
 use store::MemoryStore;
 
 // proves: I7, F18
