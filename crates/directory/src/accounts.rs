@@ -15,6 +15,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::elsewhere::{Elsewhere, Found, Server, Ways};
+use crate::ldap::{self, Ldap};
 use crate::password::{PASSWORD_BYTES_MAX, verify};
 use crate::proven::{Mark, PROVEN_MAX, Proven};
 use crate::{Authentication, Client, Credentials, Directory, Known, ScramKeys, app_passwords, oidc, scram};
@@ -122,10 +123,8 @@ impl Accounts {
         if let Whose::There(server, found) = &asked.whose
             && let Some(ldap) = server.ldap()
         {
-            return match ldap.is_right(found.as_ref().and_then(Found::entry), &asked.password).await {
-                Ok(right) => inner.decided(&asked, right, &mark),
-                Err(why) => inner.unanswered(server, &why),
-            };
+            let found = found.as_ref().and_then(Found::entry);
+            return inner.bound(&asked, (server, ldap), found, &mark).await;
         }
         let Some(turn) = inner.turn().await else { return Authentication::NotNow };
         let inner = Arc::clone(inner);
@@ -235,6 +234,10 @@ impl Directory for Accounts {
     async fn scram_done(&self, client: Client, name: &str, proven: bool) -> Authentication {
         let (name, account) = self.0.named(name);
         let asked = Asked { client, name, whose: Whose::Nobodys, password: String::new() };
+        // Many may have been given keys before the first of them was wrong.
+        if self.0.must_wait(&asked) {
+            return Authentication::NotNow;
+        }
         match account {
             Some(account) if proven => self.0.right(&asked, account),
             _ => self.0.wrong(&asked),
@@ -298,6 +301,31 @@ impl Inner {
         Some((place, tokio::time::timeout(TURN_MAX, turn).await.ok()?.ok()?))
     }
 
+    /// Has an LDAP server look at a password.
+    async fn bound(
+        &self,
+        asked: &Asked,
+        (server, ldap): (&Server, &Ldap),
+        found: Option<&ldap::Found>,
+        mark: &Mark,
+    ) -> Authentication {
+        let _turn = match ldap.turn().await {
+            Ok(turn) => turn,
+            Err(why) => return self.unanswered(server, &why),
+        };
+        // Others may have guessed while this one waited.
+        if self.must_wait(asked) {
+            return Authentication::NotNow;
+        }
+        let mut guess = Guess { inner: self, asked, is_open: true };
+        let right = ldap.is_right(found, &asked.password).await;
+        guess.is_open = false;
+        match right {
+            Ok(right) => self.decided(asked, right, mark),
+            Err(why) => self.unanswered(server, &why),
+        }
+    }
+
     /// Looks at a password; runs on a blocking thread.
     fn look(&self, asked: &Asked, mark: &Mark) -> Authentication {
         // Others may have guessed while this one waited.
@@ -353,6 +381,21 @@ impl Inner {
     fn wrong(&self, asked: &Asked) -> Authentication {
         lock(&self.guesses).failed(asked.client.address, asked.name.clone(), self.begun.elapsed());
         Authentication::IsNot
+    }
+}
+
+/// A guess that a server elsewhere looks at. Whoever goes away before it has answered has guessed wrong.
+struct Guess<'g> {
+    inner: &'g Inner,
+    asked: &'g Asked,
+    is_open: bool,
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.inner.wrong(self.asked);
+        }
     }
 }
 

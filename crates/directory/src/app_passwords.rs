@@ -19,6 +19,8 @@ use crate::Service;
 
 /// App passwords of one account at most.
 pub const APP_PASSWORDS_MAX: usize = 64;
+/// Those that are looked at at once.
+const PAGE: usize = 1_000;
 /// How exact it is written down when one was last used.
 const USED_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// Where they are.
@@ -126,14 +128,40 @@ pub async fn create(
 /// Takes one back; whether it was there.
 pub async fn remove(values: &dyn KeyValues, id: &str, now: Timestamp) -> Result<bool, StoreError> {
     let Some(account) = owner(values, id, now).await? else { return Ok(false) };
-    let key = key(&account, id);
-    let changes = vec![
-        KeyChange::remove(SPACE, &key),
-        KeyChange::remove(USED_SPACE, &key),
-        KeyChange::remove(OWNER_SPACE, id.as_bytes()),
-    ];
-    values.change(changes, now).await?;
+    values.change(removal(&key(&account, id), id).into(), now).await?;
     Ok(true)
+}
+
+/// What takes back those of all accounts that are not there any more: an account that comes later by the same name
+/// is somebody else's.
+pub async fn forgotten(
+    values: &dyn KeyValues,
+    is_there: impl Fn(&Address) -> bool + Send,
+    now: Timestamp,
+) -> Result<Vec<KeyChange>, StoreError> {
+    let (mut changes, mut after) = (Vec::new(), None::<Vec<u8>>);
+    loop {
+        let page = values.scan(SPACE, after.as_deref(), PAGE, now).await?;
+        let Some((last, _)) = page.last() else { return Ok(changes) };
+        after = Some(last.to_vec());
+        for (key, _) in &page {
+            let Some((account, id)) = std::str::from_utf8(key).ok().and_then(|key| key.split_once('\0'))
+            else {
+                continue;
+            };
+            if Address::parse(account).is_ok_and(|account| !is_there(&account)) {
+                changes.extend(removal(key, id));
+            }
+        }
+    }
+}
+
+fn removal(key: &[u8], id: &str) -> [KeyChange; 3] {
+    [
+        KeyChange::remove(SPACE, key),
+        KeyChange::remove(USED_SPACE, key),
+        KeyChange::remove(OWNER_SPACE, id.as_bytes()),
+    ]
 }
 
 /// One, by its id.
@@ -336,6 +364,20 @@ mod tests {
         let kept = store.scan(SPACE, None, 10, NOW).await.unwrap();
         let plain = password.replace('-', "");
         assert!(kept.iter().all(|(_, value)| !String::from_utf8_lossy(value).contains(&plain)));
+    }
+
+    #[tokio::test]
+    async fn those_of_accounts_that_are_gone_are_forgotten() {
+        let store = MemoryStore::new();
+        let ben = Address::parse("Ben@example.org").unwrap();
+        let (bens, password) =
+            create(&store, NewAppPassword { account: ben.clone(), ..new(&[], None) }, NOW).await.unwrap();
+        create(&store, new(&[], None), NOW).await.unwrap();
+        let changes = forgotten(&store, |account| *account == anna(), NOW).await.unwrap();
+        store.change(changes, NOW).await.unwrap();
+        assert!(find(&store, &ben, Service::Imap, &password, NOW).await.unwrap().is_none());
+        assert_eq!(one(&store, &bens.id, NOW).await.unwrap(), None);
+        assert_eq!(all(&store, 10, NOW).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use mail::Address;
 use policy::settings::{Account, LdapDirectory, Secret};
 use store::lookup::Secure;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::connection::{Bound, Connection, Entry};
 
@@ -48,8 +48,13 @@ impl Ldap {
         }
     }
 
+    /// A turn to ask about a password; the reason if there is none in time.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, String> {
+        self.within(async { self.turns.acquire().await.map_err(|error| error.to_string()) }).await
+    }
+
     /// Whether this is the account's password; the reason if it cannot be said now. For an account that there is not the
-    /// server is asked as well: that takes as long.
+    /// server is asked as well: that takes as long. Whoever asks has a turn.
     pub(crate) async fn is_right(&self, found: Option<&Found>, password: &str) -> Result<bool, String> {
         // RFC 4513 section 5.1.2: without a password anybody is let in, as nobody.
         if password.is_empty() {
@@ -61,10 +66,8 @@ impl Ldap {
             let dn = found.map_or_else(nobody, |found| found.dn.clone());
             connection.bind(&dn, password.as_bytes()).await
         };
-        let turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
-        let bound = self.within(asked).await;
-        drop(turn);
-        Ok(bound? == Bound::Yes && found.is_some())
+        let bound = self.within(asked).await?;
+        Ok(bound == Bound::Yes && found.is_some())
     }
 
     async fn within<T>(&self, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {

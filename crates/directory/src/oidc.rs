@@ -20,6 +20,8 @@ const KEYS_FRESH: Duration = Duration::from_secs(60 * 60);
 const KEYS_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often they are fetched at most: a token may name any key.
 const FETCH_AGAIN: Duration = Duration::from_secs(30);
+/// How soon an issuer that did not answer is asked again: whoever waits behind a fetch does not wait for one more.
+const FAILED_AGAIN: Duration = Duration::from_secs(5);
 /// Keys of an issuer at most.
 const ISSUER_KEYS_MAX: usize = 64;
 /// How far clocks may differ.
@@ -45,6 +47,20 @@ struct Keys {
     keys: Arc<BTreeMap<String, Vec<Key>>>,
     fetched: Option<Timestamp>,
     tried: Option<Timestamp>,
+    failed: Option<String>,
+}
+
+impl Keys {
+    /// What is known without a fetch; nothing if it must be fetched.
+    fn settled(&self, now: Timestamp, anew: bool) -> Option<Result<Arc<BTreeMap<String, Vec<Key>>>, String>> {
+        let within = |at: Option<Timestamp>, long| at.is_some_and(|at| now.since(at) < long);
+        if !within(self.fetched, KEYS_MAX) {
+            return self.failed.clone().filter(|_| within(self.tried, FAILED_AGAIN)).map(Err);
+        }
+        let holds = within(self.fetched, KEYS_FRESH) && !anew
+            || within(self.tried, FETCH_AGAIN) && within(self.fetched, KEYS_MAX);
+        holds.then(|| Ok(Arc::clone(&self.keys)))
+    }
 }
 
 /// Who made a token, as it says itself.
@@ -108,20 +124,13 @@ impl Oidc {
     }
 
     async fn keys(&self, now: Timestamp, anew: bool) -> Result<Arc<BTreeMap<String, Vec<Key>>>, String> {
-        let settled = |kept: &Keys| {
-            let fresh = kept.fetched.is_some_and(|at| now.since(at) < KEYS_FRESH);
-            let tried = kept.tried.is_some_and(|at| now.since(at) < FETCH_AGAIN);
-            (fresh && !anew || tried) && kept.fetched.is_some()
-        };
-        let kept = lock(&self.keys).clone();
-        if settled(&kept) {
-            return Ok(kept.keys);
+        if let Some(settled) = lock(&self.keys).settled(now, anew) {
+            return settled;
         }
         // One asks for all.
         let _one = self.fetching.lock().await;
-        let kept = lock(&self.keys).clone();
-        if settled(&kept) {
-            return Ok(kept.keys);
+        if let Some(settled) = lock(&self.keys).settled(now, anew) {
+            return settled;
         }
         let fetched = self.fetch().await;
         let mut state = lock(&self.keys);
@@ -140,7 +149,10 @@ impl Oidc {
                 );
                 Ok(Arc::clone(&state.keys))
             }
-            Err(why) => Err(why),
+            Err(why) => {
+                state.failed = Some(why.clone());
+                Err(why)
+            }
         }
     }
 
@@ -179,3 +191,6 @@ impl Oidc {
         serde_json::from_slice(&body).map_err(|error| format!("{url} is no JSON: {error}"))
     }
 }
+
+#[cfg(test)]
+mod tests;
