@@ -5,6 +5,7 @@
 //! [`Current`], a value that is replaced whole. `objects`, `whole` and `revisions` are the methods that are called.
 
 mod arguments;
+mod closed;
 mod current;
 mod draft;
 mod handle;

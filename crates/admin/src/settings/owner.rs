@@ -10,6 +10,7 @@ use policy::registry::{CreationIds, Registry};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::closed::closed;
 use super::current::{Current, Mode, Waiting};
 use super::draft::{Drawn, HashOf, draw};
 use super::handle::{Outcome, Proposal, Refusal};
@@ -151,6 +152,7 @@ impl Owner {
             changes.extend(let_go(&before.lost, &registry));
         }
         changes.extend(past::forgotten(&*self.world.store, revision.number, now).await?);
+        changes.extend(closed(&*self.world.store, &before.registry, &registry, now).await?);
         self.world.store.change(changes, now).await?;
         tracing::info!(
             revision = revision.number,
@@ -240,6 +242,11 @@ impl Owner {
             Mode::File(_) => {
                 let read = self.machine.load_file().await.map_err(Refusal::Invalid)?;
                 let judged = Judged { remarks: read.remarks, configuration: Some(read.configuration) };
+                let now = self.world.clock.now();
+                let gone = closed(&*self.world.store, &before.registry, &read.registry, now).await?;
+                if !gone.is_empty() {
+                    self.world.store.change(gone, now).await?;
+                }
                 (read.registry, before.revision + 1, judged)
             }
             Mode::Store | Mode::ReadOnly(_) => {

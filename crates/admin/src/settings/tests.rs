@@ -1,9 +1,12 @@
 //! Changes as several people make them at once, and as they are found again after something went wrong.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use directory::app_passwords::{self, NewAppPassword};
+use mail::Address;
 use mta::World;
 use mta::world::Forget;
 use policy::Configuration;
@@ -295,6 +298,30 @@ async fn settings_of_a_newer_program_are_used_and_not_changed() {
     let refused = stage.settings.propose(proposal(ObjectType::Domain, &domain("a.example"))).await;
     let Err(Refusal::Forbidden(why)) = refused else { panic!("{refused:?}") };
     assert!(why.contains("newer"), "{why}");
+}
+
+#[tokio::test]
+async fn an_account_of_the_same_name_has_no_app_passwords_of_the_one_before() {
+    let stage = Stage::new().await;
+    let (store, now) = (&*stage.world.store, stage.world.clock.now());
+    stage.set(ObjectType::Domain, domain("a.example")).await;
+    let account = |name: &str| json!({ "create": { "x": { "name": format!("{name}@a.example") } } });
+    let mut ids = Vec::new();
+    for name in ["ann", "ben"] {
+        let outcome = stage.set(ObjectType::Account, account(name)).await;
+        ids.push(outcome.created.values().next().unwrap().clone());
+        let new = NewAppPassword {
+            account: Address::parse(&format!("{name}@a.example")).unwrap(),
+            description: "phone".to_owned(),
+            services: BTreeSet::new(),
+            expires: None,
+        };
+        app_passwords::create(store, new, now).await.unwrap();
+    }
+    stage.set(ObjectType::Account, json!({ "destroy": [ids[0]] })).await;
+    stage.set(ObjectType::Account, account("ann")).await;
+    let left = app_passwords::all(store, 10, now).await.unwrap();
+    assert_eq!(left.iter().map(|one| one.account.to_string()).collect::<Vec<_>>(), ["ben@a.example"]);
 }
 
 #[tokio::test]
