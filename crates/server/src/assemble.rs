@@ -104,13 +104,8 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
     telling.spawn(otlp::run(world.clone(), observer.clone(), hostname.clone(), told.clone()));
     let surroundings = Arc::new(surroundings(boot, &watched.borrow()));
     let management_tls = management::tls(boot, &hostname)?;
-    let running = Arc::new(Running {
-        here: ThisMachine(Arc::new(boot.clone())),
-        lookups,
-        configuration,
-        certificates: [server_tls, management_tls.clone()].into_iter().flatten().collect(),
-        resolver: world.resolver.clone(),
-    });
+    let certificates = [server_tls, management_tls.clone()].into_iter().flatten().collect();
+    let running = running(boot, &world, lookups, configuration, certificates);
     let (settings, owner) = Settings::new(world.clone(), running.clone(), current, password_hash);
     let api = Api {
         world: world.clone(),
@@ -140,6 +135,18 @@ pub(crate) async fn assemble(boot: &Boot, start: Start) -> anyhow::Result<Server
         telling,
         told,
     })
+}
+
+/// What a change of the settings is handed to.
+fn running(
+    boot: &Boot,
+    world: &World,
+    lookups: Arc<LookupStores>,
+    configuration: watch::Sender<Arc<Configuration>>,
+    certificates: Vec<ServerTls>,
+) -> Arc<Running> {
+    let (here, resolver) = (ThisMachine(Arc::new(boot.clone())), world.resolver.clone());
+    Arc::new(Running { here, lookups, configuration, certificates, resolver })
 }
 
 /// The seams as the boot file has them.

@@ -11,7 +11,7 @@ use super::view::{NoSuchNumber, View};
 const DAY_SECONDS: i64 = 86_400;
 
 /// What must hold of a message of this view.
-pub fn filter(key: &Key, view: &View, now: Timestamp) -> Result<Filter, NoSuchNumber> {
+pub(super) fn filter(key: &Key, view: &View, now: Timestamp) -> Result<Filter, NoSuchNumber> {
     let is = |criterion| Ok(Filter::Is(criterion));
     let inner = |keys: &[&Key]| keys.iter().map(|key| filter(key, view, now)).collect::<Result<Vec<_>, _>>();
     match key {
@@ -60,7 +60,7 @@ pub fn filter(key: &Key, view: &View, now: Timestamp) -> Result<Filter, NoSuchNu
 }
 
 /// In which order.
-pub fn order(by: &[(SortBy, bool)]) -> Vec<Sort> {
+pub(super) fn order(by: &[(SortBy, bool)]) -> Vec<Sort> {
     let sort = |(by, descending): &(SortBy, bool)| {
         let key = match by {
             SortBy::Arrival => SortKey::ReceivedAt,

@@ -9,11 +9,11 @@ use wire::imap::{Names, Numbers};
 use super::view::{Expunges, Manner, View};
 
 /// Messages that are read from the store at once.
-pub const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 /// The selected mailbox, and who tells that something has changed.
 #[derive(Debug)]
-pub struct Selected {
+pub(super) struct Selected {
     /// What the client knows.
     pub view: View,
     /// Has a new value when the account has changed.
@@ -23,7 +23,7 @@ pub struct Selected {
 }
 
 /// What a command on the selected mailbox works with.
-pub struct Desk<'a> {
+pub(super) struct Desk<'a> {
     /// Mail at rest.
     pub store: &'a dyn MessageStore,
     /// Whose.
@@ -44,7 +44,7 @@ pub struct Desk<'a> {
 
 /// How a command ends. The texts are for people.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Ending {
+pub(super) enum Ending {
     /// Done; with a response code in its brackets, if there is one.
     Ok(Option<String>),
     /// Not done, or not wholly: the response code, and why.
@@ -55,19 +55,19 @@ pub enum Ending {
 
 impl Ending {
     /// Done, with nothing to add.
-    pub const OK: Ending = Ending::Ok(None);
+    pub(super) const OK: Ending = Ending::Ok(None);
     /// The mailbox may only be read.
-    pub const READ_ONLY: Ending = Ending::No(None, "the mailbox is open for reading only");
+    pub(super) const READ_ONLY: Ending = Ending::No(None, "the mailbox is open for reading only");
     /// A sequence number is greater than the number of messages.
-    pub const NO_SUCH_NUMBER: Ending = Ending::Bad("there are fewer messages");
+    pub(super) const NO_SUCH_NUMBER: Ending = Ending::Bad("there are fewer messages");
 
     /// Some messages are gone, of which the client has not been told (RFC 5530 section 3, RFC 2180 section 4.1).
-    pub fn gone() -> Ending {
+    pub(super) fn gone() -> Ending {
         Ending::No(Some("[EXPUNGEISSUED]".into()), "some of the messages no longer exist")
     }
 
     /// Why the store has not done it.
-    pub fn refused(refusal: &Refusal) -> Ending {
+    pub(super) fn refused(refusal: &Refusal) -> Ending {
         match refusal {
             Refusal::NoMailbox(_) => Ending::No(Some("[TRYCREATE]".into()), "there is no such mailbox"),
             Refusal::OverQuota => {
@@ -81,7 +81,7 @@ impl Ending {
 
 /// Why a command cannot go on.
 #[derive(Debug)]
-pub enum Broken {
+pub(super) enum Broken {
     /// The selected mailbox is not there any more, or is another one by now: its UIDs mean nothing.
     MailboxGone,
     /// The store does not answer.
@@ -96,7 +96,7 @@ impl From<StoreError> for Broken {
 
 impl Desk<'_> {
     /// Tells what has happened since, if anything has. Costs nothing if nothing has.
-    pub async fn catch_up(&mut self, expunges: Expunges) -> Result<(), Broken> {
+    pub(super) async fn catch_up(&mut self, expunges: Expunges) -> Result<(), Broken> {
         match self.selected.changes.has_changed() {
             Ok(false) if !self.selected.stale => self.tell_gone(expunges),
             _ => self.look(expunges).await?,
@@ -105,7 +105,7 @@ impl Desk<'_> {
     }
 
     /// Tells what has happened since, looking into the store in any case.
-    pub async fn look(&mut self, expunges: Expunges) -> Result<(), Broken> {
+    pub(super) async fn look(&mut self, expunges: Expunges) -> Result<(), Broken> {
         self.selected.changes.borrow_and_update();
         self.selected.stale = true;
         let (mailbox, since) = (self.selected.view.mailbox, self.selected.view.modseq());
@@ -130,13 +130,13 @@ impl Desk<'_> {
     }
 
     /// The account's latest change that the view has taken in, as far as is known.
-    pub fn standing(&self) -> ModSeq {
+    pub(super) fn standing(&self) -> ModSeq {
         (*self.selected.changes.borrow()).max(self.selected.view.modseq())
     }
 
     /// The next of these messages as they are now, [`BATCH`] at most; takes them, and those before them that are gone,
     /// out of `left`. The second says which are gone.
-    pub async fn batch(&mut self, left: &mut UidSet) -> Result<(Vec<Entry>, UidSet), Broken> {
+    pub(super) async fn batch(&mut self, left: &mut UidSet) -> Result<(Vec<Entry>, UidSet), Broken> {
         let entries = self.store.entries_of(self.account, self.selected.view.mailbox, left, BATCH).await?;
         let last = entries.last().filter(|_| entries.len() >= BATCH).map_or(Uid::MAX, |entry| entry.uid);
         let taken = left.and(&UidSet::range(1, last));
@@ -146,7 +146,7 @@ impl Desk<'_> {
     }
 
     /// As client understands these UIDs: as they are, or as sequence numbers.
-    pub fn as_named(&self, uids: &UidSet, by: Numbers) -> UidSet {
+    pub(super) fn as_named(&self, uids: &UidSet, by: Numbers) -> UidSet {
         match by {
             Numbers::Uid => uids.clone(),
             Numbers::Sequence => self.selected.view.places_of(uids),
@@ -155,7 +155,7 @@ impl Desk<'_> {
 }
 
 /// Whether a client may be told that messages are gone while it is answered (RFC 9051 section 7.5.1): not if it counts.
-pub fn expunges(by: Numbers) -> Expunges {
+pub(super) fn expunges(by: Numbers) -> Expunges {
     match by {
         Numbers::Uid => Expunges::Tell,
         Numbers::Sequence => Expunges::Withhold,
@@ -163,6 +163,6 @@ pub fn expunges(by: Numbers) -> Expunges {
 }
 
 /// The entries that have not been read.
-pub fn unread(entries: &[Entry]) -> UidSet {
+pub(super) fn unread(entries: &[Entry]) -> UidSet {
     entries.iter().filter(|entry| !entry.flags.has(SystemFlag::Seen)).map(|entry| entry.uid).collect()
 }

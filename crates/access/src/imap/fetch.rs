@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 128 << 10;
 
 /// A FETCH that is being answered.
 #[derive(Debug)]
-pub struct Fetching {
+pub(super) struct Fetching {
     items: Vec<Item>,
     /// The same, with the flags.
     items_marked: Vec<Item>,
@@ -42,7 +42,7 @@ pub struct Fetching {
 
 impl Desk<'_> {
     /// Begins to answer a FETCH; `Err` if there is nothing to answer.
-    pub async fn begin_fetch(&mut self, fetch: &Fetch) -> Result<Result<Fetching, Ending>, Broken> {
+    pub(super) async fn begin_fetch(&mut self, fetch: &Fetch) -> Result<Result<Fetching, Ending>, Broken> {
         if fetch.vanished && !self.manner.qresync {
             return Ok(Err(Ending::Bad("VANISHED needs ENABLE QRESYNC")));
         }
@@ -112,7 +112,7 @@ impl Desk<'_> {
     }
 
     /// Answers the next piece; whether there is more.
-    pub async fn fetch_some(&mut self, fetching: &mut Fetching) -> Result<bool, Broken> {
+    pub(super) async fn fetch_some(&mut self, fetching: &mut Fetching) -> Result<bool, Broken> {
         if fetching.next.is_empty() && !fetching.left.is_empty() {
             self.read_ahead(fetching).await?;
         }
@@ -178,7 +178,7 @@ impl Desk<'_> {
     }
 
     /// Ends the answer.
-    pub async fn end_fetch(&mut self, fetching: &Fetching) -> Result<Ending, Broken> {
+    pub(super) async fn end_fetch(&mut self, fetching: &Fetching) -> Result<Ending, Broken> {
         self.catch_up(expunges(fetching.by)).await?;
         Ok(match () {
             () if fetching.told == Told::Cut => {

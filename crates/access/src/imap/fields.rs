@@ -2,7 +2,7 @@
 
 /// Which of the fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Which {
+pub(super) enum Which {
     /// Those named.
     Named,
     /// Those not named.
@@ -10,7 +10,7 @@ pub enum Which {
 }
 
 /// The fields of a header, as they are, with the empty line that ends it. Names are the same in every case.
-pub fn select(header: &[u8], names: &[String], which: Which) -> Vec<u8> {
+pub(super) fn select(header: &[u8], names: &[String], which: Which) -> Vec<u8> {
     let mut chosen = Vec::new();
     let mut keep = false;
     for line in header.split_inclusive(|byte| *byte == b'\n') {

@@ -12,7 +12,7 @@ const AT_ONCE: u32 = 2_000;
 
 /// Whether a client wants to see what became of flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
+pub(super) enum Answer {
     /// It does.
     Flags,
     /// It can work it out: `.SILENT`.
@@ -21,7 +21,7 @@ pub enum Answer {
 
 /// What is to become of the messages in another mailbox.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Going {
+pub(super) enum Going {
     /// They are there too.
     Copy,
     /// They are there instead.
@@ -38,7 +38,7 @@ struct Filed {
 
 impl Desk<'_> {
     /// STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3).
-    pub async fn store_flags(
+    pub(super) async fn store_flags(
         &mut self,
         (set, by): (&SequenceSet, Numbers),
         change: FlagChange,
@@ -109,7 +109,7 @@ impl Desk<'_> {
     }
 
     /// EXPUNGE and UID EXPUNGE (RFC 9051 section 6.4.3, RFC 4315 section 2.1).
-    pub async fn expunge(&mut self, set: Option<&SequenceSet>) -> Result<Ending, Broken> {
+    pub(super) async fn expunge(&mut self, set: Option<&SequenceSet>) -> Result<Ending, Broken> {
         if self.selected.view.read_only {
             return Ok(Ending::READ_ONLY);
         }
@@ -150,7 +150,7 @@ impl Desk<'_> {
     }
 
     /// COPY and MOVE (RFC 9051 sections 6.4.7 and 6.4.8, RFC 4315 section 3).
-    pub async fn file(
+    pub(super) async fn file(
         &mut self,
         (set, by): (&SequenceSet, Numbers),
         to: Option<MailboxId>,
@@ -213,7 +213,7 @@ impl Desk<'_> {
     }
 
     /// CLOSE: what is marked as deleted goes, and nothing is said of it (RFC 9051 section 6.4.1).
-    pub async fn close(&mut self) -> Result<Ending, Broken> {
+    pub(super) async fn close(&mut self) -> Result<Ending, Broken> {
         if !self.selected.view.read_only {
             match self.expunge_in_pieces(None).await {
                 // It is closed all the same.
@@ -225,7 +225,7 @@ impl Desk<'_> {
     }
 
     /// Marks messages as read; gives the change that did it.
-    pub async fn mark(&mut self, uids: UidSet, flags: Flags) -> Result<ModSeq, Broken> {
+    pub(super) async fn mark(&mut self, uids: UidSet, flags: Flags) -> Result<ModSeq, Broken> {
         let target = Target::Entries(self.selected.view.mailbox, uids);
         let change = FlagChange::Add(flags);
         Ok(self.alter(Alteration::Flag { target, change, unchanged_since: None }).await?.0)

@@ -19,7 +19,7 @@ enum Verb {
 
 impl Desk<'_> {
     /// SEARCH.
-    pub async fn search(&mut self, tag: &str, search: &Search) -> Result<Ending, Broken> {
+    pub(super) async fn search(&mut self, tag: &str, search: &Search) -> Result<Ending, Broken> {
         self.catch_up(expunges(search.numbers)).await?;
         let by_uid = vec![Order { key: SortKey::Uid, descending: false }];
         let Some(found) = self.found(&search.key, by_uid).await? else { return Ok(Ending::NO_SUCH_NUMBER) };
@@ -32,7 +32,7 @@ impl Desk<'_> {
     }
 
     /// SORT.
-    pub async fn sort(&mut self, tag: &str, sort: &Sort) -> Result<Ending, Broken> {
+    pub(super) async fn sort(&mut self, tag: &str, sort: &Sort) -> Result<Ending, Broken> {
         self.catch_up(expunges(sort.numbers)).await?;
         let found = self.found(&sort.key, criteria::order(&sort.order)).await?;
         let Some(found) = found else { return Ok(Ending::NO_SUCH_NUMBER) };

@@ -18,7 +18,7 @@ const SLACK_BYTES: usize = 1 << 20;
 
 /// What must be read of each message, and done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Needs {
+pub(super) struct Needs {
     /// What it says about itself.
     pub digest: bool,
     /// How it is made.
@@ -31,7 +31,7 @@ pub struct Needs {
 
 impl Needs {
     /// Of these items.
-    pub fn of(items: &[Item]) -> Needs {
+    pub(super) fn of(items: &[Item]) -> Needs {
         let mut needs = Needs::default();
         for item in items {
             needs.seen |= item.sets_seen();
@@ -55,7 +55,7 @@ impl Needs {
 
 /// A message that is told of.
 #[derive(Debug)]
-pub struct Message<'a> {
+pub(super) struct Message<'a> {
     /// Its sequence number.
     pub number: u32,
     /// Its place.
@@ -72,7 +72,7 @@ pub struct Message<'a> {
 
 /// How much of what was asked is in an answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub enum Told {
+pub(super) enum Told {
     /// All.
     #[default]
     All,
@@ -89,7 +89,7 @@ fn bytes_max(message: &Message<'_>) -> usize {
 }
 
 /// Writes the answer; says how much of it there is.
-pub fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> Told {
+pub(super) fn print(message: &Message<'_>, items: &[Item], out: &mut Vec<u8>) -> Told {
     let end = out.len().saturating_add(bytes_max(message));
     let mut cut = false;
     let needs = Needs::of(items);

@@ -130,7 +130,6 @@ pub(super) async fn write(
 }
 
 /// Whose annotations: the mailbox's, or the account's if it has no name. `None` if there is no such mailbox.
-#[expect(clippy::option_option, reason = "no such mailbox, the account, a mailbox")]
 async fn whose(
     session: &Session,
     account: &Address,

@@ -9,7 +9,7 @@ use wire::imap::fetch::{Partial, Section, SectionText};
 use super::fields::{Which, select};
 
 /// The bytes that a section names; `None` if there is no such part.
-pub fn section<'c>(content: &'c [u8], parts: &[Part<'_>], section: &Section) -> Option<Cow<'c, [u8]>> {
+pub(super) fn section<'c>(content: &'c [u8], parts: &[Part<'_>], section: &Section) -> Option<Cow<'c, [u8]>> {
     if section.path.is_empty() && section.text == SectionText::All {
         return Some(Cow::Borrowed(content));
     }
@@ -37,7 +37,7 @@ fn slice<'c>(content: &'c [u8], range: &Range<u64>) -> &'c [u8] {
 }
 
 /// The part of it that is wanted; nothing if it lies behind the end.
-pub fn partial(octets: Cow<'_, [u8]>, partial: Option<Partial>) -> Cow<'_, [u8]> {
+pub(super) fn partial(octets: Cow<'_, [u8]>, partial: Option<Partial>) -> Cow<'_, [u8]> {
     let Some(Partial { offset, count }) = partial else { return octets };
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(octets.len());
     let (from, to) = (index(offset), index(offset.saturating_add(count)));

@@ -17,7 +17,7 @@ use super::view::{Manner, View};
 const RECENT_SPACE: &str = "imap-recent";
 
 /// Who opens which mailbox.
-pub struct Opening<'a> {
+pub(super) struct Opening<'a> {
     /// Mail at rest.
     pub store: &'a dyn MessageStore,
     /// Small values.
@@ -33,7 +33,7 @@ pub struct Opening<'a> {
 }
 
 /// Opens a mailbox and says how it is; `None` if there is no such mailbox.
-pub async fn open(
+pub(super) async fn open(
     opening: &Opening<'_>,
     mailbox: MailboxId,
     select: &Select,
@@ -139,7 +139,12 @@ impl Opening<'_> {
 }
 
 /// Sessions have been told of the messages before this UID.
-pub fn recent_told(account: &Address, mailbox: MailboxId, uid_validity: u32, uid_next: Uid) -> KeyChange {
+pub(super) fn recent_told(
+    account: &Address,
+    mailbox: MailboxId,
+    uid_validity: u32,
+    uid_next: Uid,
+) -> KeyChange {
     KeyChange::put(
         RECENT_SPACE,
         &recent_key(account, mailbox, uid_validity),

@@ -13,7 +13,7 @@ const THREADED_MAX: usize = 200_000;
 
 impl Desk<'_> {
     /// THREAD.
-    pub async fn thread(&mut self, thread: &Thread) -> Result<Ending, Broken> {
+    pub(super) async fn thread(&mut self, thread: &Thread) -> Result<Ending, Broken> {
         self.catch_up(expunges(thread.numbers)).await?;
         let Some(found) = self.found(&thread.key, Vec::new()).await? else {
             return Ok(Ending::NO_SUCH_NUMBER);

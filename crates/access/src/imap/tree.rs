@@ -40,11 +40,6 @@ impl Tree {
         self.mailboxes.iter().find(|(known, _)| known == path).map(|(_, mailbox)| mailbox)
     }
 
-    /// Its path.
-    pub(super) fn path(&self, id: MailboxId) -> Option<&str> {
-        self.mailboxes.iter().find(|(_, mailbox)| mailbox.id == id).map(|(path, _)| path.as_str())
-    }
-
     /// Whether others lie in it.
     pub(super) fn has_children(&self, id: MailboxId) -> bool {
         self.mailboxes.iter().any(|(_, mailbox)| mailbox.parent == Some(id))

@@ -18,7 +18,7 @@ const KEYWORDS_USUAL: [&str; 5] = ["$forwarded", "$junk", "$mdnsent", "$notjunk"
 
 /// Which responses a client understands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Manner {
+pub(super) struct Manner {
     /// MODSEQ goes with flags (RFC 7162 section 3.1).
     pub condstore: bool,
     /// VANISHED is sent instead of EXPUNGE (RFC 7162 section 3.2).
@@ -29,7 +29,7 @@ pub struct Manner {
 
 /// Whether a client may be told now that messages are gone (RFC 9051 section 7.5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Expunges {
+pub(super) enum Expunges {
     /// It may.
     Tell,
     /// Its numbers must stay: it has asked by number and is being answered.
@@ -38,11 +38,11 @@ pub enum Expunges {
 
 /// A number that the client must not use: there are fewer messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NoSuchNumber(pub u32);
+pub(super) struct NoSuchNumber(pub u32);
 
 /// The selected mailbox of a session.
 #[derive(Debug)]
-pub struct View {
+pub(super) struct View {
     /// Which.
     pub mailbox: MailboxId,
     /// Its UIDVALIDITY.
@@ -62,7 +62,7 @@ pub struct View {
 
 impl View {
     /// The mailbox as it is. Messages from `recent_from` on have `\Recent`.
-    pub fn new(mailbox: &Mailbox, uids: UidSet, read_only: bool, recent_from: Uid) -> View {
+    pub(super) fn new(mailbox: &Mailbox, uids: UidSet, read_only: bool, recent_from: Uid) -> View {
         View {
             mailbox: mailbox.id,
             uid_validity: mailbox.uid_validity,
@@ -79,52 +79,52 @@ impl View {
     }
 
     /// The messages that the client knows of, those that it has not been told are gone included.
-    pub fn uids(&self) -> &UidSet {
+    pub(super) fn uids(&self) -> &UidSet {
         &self.uids
     }
 
     /// Messages that are gone, of which the client has not been told.
-    pub fn gone(&self) -> &UidSet {
+    pub(super) fn gone(&self) -> &UidSet {
         &self.gone
     }
 
     /// Changes up to this one are known here.
-    pub fn modseq(&self) -> ModSeq {
+    pub(super) fn modseq(&self) -> ModSeq {
         self.modseq
     }
 
     /// How many messages the client knows of.
-    pub fn exists(&self) -> u64 {
+    pub(super) fn exists(&self) -> u64 {
         self.uids.len()
     }
 
     /// How many of them are recent (RFC 3501 section 2.3.2).
-    pub fn recent(&self) -> u64 {
+    pub(super) fn recent(&self) -> u64 {
         self.uids.len() - self.uids.rank(self.recent_from.saturating_sub(1))
     }
 
     /// The messages that are recent.
-    pub fn recent_uids(&self) -> UidSet {
+    pub(super) fn recent_uids(&self) -> UidSet {
         self.uids.and(&UidSet::range(self.recent_from, Uid::MAX))
     }
 
     /// Whether the message is recent.
-    pub fn is_recent(&self, uid: Uid) -> bool {
+    pub(super) fn is_recent(&self, uid: Uid) -> bool {
         uid >= self.recent_from
     }
 
     /// The UID that the next message may get.
-    pub fn uid_next(&self) -> Uid {
+    pub(super) fn uid_next(&self) -> Uid {
         self.uid_next
     }
 
     /// The sequence number of a message that the client knows of.
-    pub fn number(&self, uid: Uid) -> Option<u32> {
+    pub(super) fn number(&self, uid: Uid) -> Option<u32> {
         self.uids.contains(uid).then(|| u32::try_from(self.uids.rank(uid)).unwrap_or(u32::MAX))
     }
 
     /// Sequence numbers of many messages, asked for in order.
-    pub fn numbering(&self) -> Numbering<'_> {
+    pub(super) fn numbering(&self) -> Numbering<'_> {
         Numbering {
             ranges: Box::new(self.uids.ranges().map(|range| (*range.start(), *range.end()))),
             at: None,
@@ -133,7 +133,7 @@ impl View {
     }
 
     /// The messages that a client names. UIDs that are not there are passed over, numbers must be there.
-    pub fn named(&self, set: &SequenceSet, by: Numbers) -> Result<UidSet, NoSuchNumber> {
+    pub(super) fn named(&self, set: &SequenceSet, by: Numbers) -> Result<UidSet, NoSuchNumber> {
         match (set, by) {
             (SequenceSet::Saved, _) => Ok(self.saved.and(&self.uids)),
             (_, Numbers::Uid) => Ok(set.resolve(self.uids.last().unwrap_or(0)).and(&self.uids)),
@@ -168,7 +168,7 @@ impl View {
     }
 
     /// The places of these messages: what a client that counts understands by them.
-    pub fn places_of(&self, uids: &UidSet) -> UidSet {
+    pub(super) fn places_of(&self, uids: &UidSet) -> UidSet {
         let mut numbers = self.numbering();
         let mut set = UidSet::EMPTY;
         for range in self.uids.and(uids).ranges() {
@@ -180,7 +180,7 @@ impl View {
     }
 
     /// The client has been answered with the flags of these messages as this change left them: they are not told again.
-    pub fn told(&mut self, modseq: ModSeq, uids: &UidSet) {
+    pub(super) fn told(&mut self, modseq: ModSeq, uids: &UidSet) {
         if modseq > self.modseq && !uids.is_empty() {
             let told = self.told.entry(modseq).or_default();
             uids.ranges().for_each(|range| told.insert_range(*range.start(), *range.end()));
@@ -188,7 +188,13 @@ impl View {
     }
 
     /// Takes in what has happened, and says it.
-    pub fn take(&mut self, changes: &MailboxChanges, manner: Manner, expunges: Expunges, out: &mut Vec<u8>) {
+    pub(super) fn take(
+        &mut self,
+        changes: &MailboxChanges,
+        manner: Manner,
+        expunges: Expunges,
+        out: &mut Vec<u8>,
+    ) {
         self.lose(&changes.vanished);
         if expunges == Expunges::Tell {
             self.tell_gone(manner, out);
@@ -230,7 +236,7 @@ impl View {
     }
 
     /// Says the flags of a message, with its UID: clients that do not count have no doubt then.
-    pub fn tell_entry(&mut self, entry: &Entry, manner: Manner, out: &mut Vec<u8>) {
+    pub(super) fn tell_entry(&mut self, entry: &Entry, manner: Manner, out: &mut Vec<u8>) {
         let Some(number) = self.number(entry.uid) else { return };
         self.announce(&entry.flags, out);
         say(out, format_args!("* {number} FETCH (UID {} FLAGS ", entry.uid));
@@ -242,14 +248,14 @@ impl View {
     }
 
     /// Says the modification sequence of a message, of which the client knows the flags (RFC 7162 section 3.1.3).
-    pub fn tell_modseq(&self, entry: &Entry, out: &mut Vec<u8>) {
+    pub(super) fn tell_modseq(&self, entry: &Entry, out: &mut Vec<u8>) {
         if let Some(number) = self.number(entry.uid) {
             say(out, format_args!("* {number} FETCH (UID {} MODSEQ ({}))\r\n", entry.uid, entry.modseq));
         }
     }
 
     /// Tells that those in `gone` are gone; whether there were any.
-    pub fn tell_gone(&mut self, manner: Manner, out: &mut Vec<u8>) -> bool {
+    pub(super) fn tell_gone(&mut self, manner: Manner, out: &mut Vec<u8>) -> bool {
         if self.gone.is_empty() {
             return false;
         }
@@ -268,14 +274,14 @@ impl View {
     }
 
     /// These are gone, as the client itself has asked; it is told by [`View::tell_gone`].
-    pub fn lose(&mut self, uids: &UidSet) {
+    pub(super) fn lose(&mut self, uids: &UidSet) {
         for range in self.uids.and(uids).ranges() {
             self.gone.insert_range(*range.start(), *range.end());
         }
     }
 
     /// Says which flags there are, if these have a keyword that the client has not heard of.
-    pub fn announce(&mut self, those: &Flags, out: &mut Vec<u8>) {
+    pub(super) fn announce(&mut self, those: &Flags, out: &mut Vec<u8>) {
         let before = self.keywords.len();
         for keyword in &those.keywords {
             if self.keywords.len() < KEYWORDS_TOLD_MAX && !self.keywords.contains(keyword) {
@@ -288,21 +294,21 @@ impl View {
     }
 
     /// Says which flags there are: FLAGS (RFC 9051 section 7.3.5).
-    pub fn tell_flag_names(&self, out: &mut Vec<u8>) {
+    pub(super) fn tell_flag_names(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"* FLAGS ");
         print::flags(out, &self.flag_names());
         out.extend_from_slice(b"\r\n");
     }
 
     /// The flags that there are.
-    pub fn flag_names(&self) -> Flags {
+    pub(super) fn flag_names(&self) -> Flags {
         let system = SystemFlag::ALL.iter().fold(0, |all, flag| all | *flag as u8);
         Flags { system, keywords: self.keywords.clone() }
     }
 }
 
 /// Gives sequence numbers of messages in the order of their UIDs.
-pub struct Numbering<'a> {
+pub(super) struct Numbering<'a> {
     ranges: Box<dyn Iterator<Item = (u32, u32)> + Send + 'a>,
     at: Option<(u32, u32)>,
     before: u32,
@@ -310,7 +316,7 @@ pub struct Numbering<'a> {
 
 impl Numbering<'_> {
     /// The number of a message, which is not before the last one that was asked for.
-    pub fn of(&mut self, uid: Uid) -> Option<u32> {
+    pub(super) fn of(&mut self, uid: Uid) -> Option<u32> {
         loop {
             let (first, last) = match self.at {
                 Some(range) => range,
@@ -330,7 +336,7 @@ impl Numbering<'_> {
 }
 
 /// Writes flags in parentheses.
-pub fn flags(out: &mut Vec<u8>, those: &Flags, recent: bool) {
+pub(super) fn flags(out: &mut Vec<u8>, those: &Flags, recent: bool) {
     print::flags(out, those);
     if recent {
         out.pop();

@@ -1,4 +1,5 @@
 //! The world of a JMAP server without sockets: a store, two accounts, and clients that speak HTTP.
+#![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 use std::io;
 use std::net::IpAddr;
@@ -18,13 +19,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 /// Whose passwords are `secret`.
-pub const ANN: &str = "ann@here.test";
-pub const BOB: &str = "bob@here.test";
+pub(crate) const ANN: &str = "ann@here.test";
+pub(crate) const BOB: &str = "bob@here.test";
 /// Bytes that are on their way at once, each way.
 const PIPE_BYTES: usize = 64 << 10;
 
 /// A server.
-pub struct Server {
+pub(crate) struct Server {
     pub world: World,
     service: Service,
     _folder: tempfile::TempDir,
@@ -33,21 +34,21 @@ pub struct Server {
 
 /// What was answered.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 }
 
 impl Server {
-    pub fn new() -> Server {
+    pub(crate) fn new() -> Server {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap());
         let settings = json!({
@@ -74,7 +75,7 @@ impl Server {
     }
 
     /// One request on a connection of its own.
-    pub async fn http(&self, head: &str, user: Option<&str>, body: &[u8]) -> Answer {
+    pub(crate) async fn http(&self, head: &str, user: Option<&str>, body: &[u8]) -> Answer {
         use base64::Engine;
         let (mut ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let serving = self.service.serve(theirs, ([127, 0, 0, 1], 1).into(), false, CancellationToken::new());
@@ -102,19 +103,19 @@ impl Server {
     }
 
     /// A JMAP request of somebody, as it is.
-    pub async fn request(&self, user: &str, request: &Value) -> Answer {
+    pub(crate) async fn request(&self, user: &str, request: &Value) -> Answer {
         let head = "POST /jmap HTTP/1.1\r\nContent-Type: application/json";
         self.http(head, Some(user), request.to_string().as_bytes()).await
     }
 
     /// The id of somebody's account.
-    pub async fn account_id(&self, user: &str) -> String {
+    pub(crate) async fn account_id(&self, user: &str) -> String {
         let session = self.http("GET /.well-known/jmap HTTP/1.1", Some(user), b"").await.json();
         session["primaryAccounts"]["urn:ietf:params:jmap:mail"].as_str().unwrap().to_owned()
     }
 
     /// The answer to one call, which must not be an error.
-    pub async fn call(&self, user: &str, method: &str, arguments: Value) -> Value {
+    pub(crate) async fn call(&self, user: &str, method: &str, arguments: Value) -> Value {
         let mut arguments = arguments;
         arguments["accountId"] = self.account_id(user).await.into();
         let using = ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"];

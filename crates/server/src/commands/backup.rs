@@ -1,7 +1,7 @@
 //! `waypost backup` and `waypost restore`: copies all that the server keeps, also while it runs, and puts a copy into place.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};

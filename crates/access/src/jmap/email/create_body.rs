@@ -97,7 +97,7 @@ pub(super) fn body(mut members: Map<String, Value>, material: &Material) -> Resu
     let html = only(members.shift_remove("htmlBody"), "htmlBody", "text/html", material, &mut left)?;
     let attachments = attached(members.shift_remove("attachments"), material, &mut left)?;
     let is_shown = |one: &Entity| {
-        one.id.is_some() && !one.disposition.as_ref().is_some_and(|(name, _)| name == "attachment")
+        one.id.is_some() && one.disposition.as_ref().is_none_or(|(name, _)| name != "attachment")
     };
     let (inline, mut files): (Vec<_>, Vec<_>) =
         attachments.into_iter().partition(|one| html.is_some() && is_shown(one));

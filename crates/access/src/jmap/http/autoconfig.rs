@@ -41,8 +41,8 @@ pub(super) async fn autoconfig(State(shared): State<Arc<Shared>>, Query(asked): 
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<clientConfig version=\"1.1\">\n");
     let domain = escaped(domain.as_str());
     let _ = write!(xml, "  <emailProvider id=\"{domain}\">\n    <domain>{domain}</domain>\n");
-    let _ = write!(xml, "    <displayName>{domain}</displayName>\n");
-    let _ = write!(xml, "    <displayShortName>{domain}</displayShortName>\n");
+    let _ = writeln!(xml, "    <displayName>{domain}</displayName>");
+    let _ = writeln!(xml, "    <displayShortName>{domain}</displayShortName>");
     for entrance in shared.world.entrances.best_first() {
         let (element, kind) = match entrance.protocol {
             Protocol::Imap => ("incomingServer", "imap"),

@@ -14,8 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mail::Timestamp;
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ffi};
 
 use super::database::{self, cannot};
 use super::files::Files;
@@ -186,8 +186,8 @@ fn copy_database(from: &Connection, to: &Path, tell: &mut dyn FnMut(Progress)) -
                 let left = u64::try_from(progress.remaining).unwrap_or(0);
                 tell(Progress { doing: "copying the database", done: total.saturating_sub(left), total });
             }
-            // Readers and writers of a log do not wait for each other; whatever it is, it passes.
-            _ => std::thread::sleep(std::time::Duration::from_millis(20)),
+            // SQLite has waited as long as a connection may: readers and writers of a log are in nobody's way.
+            _ => return Err(fail(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))),
         }
     }
 }

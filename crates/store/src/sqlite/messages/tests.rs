@@ -28,8 +28,10 @@ fn open(directory: &Path) -> SqliteStore {
 /// Alterations that belong together: two messages, one of them in a file, and a record that says so.
 async fn pair(store: &SqliteStore, number: usize) {
     let inbox = inbox(store).await;
-    let large =
-        format!("Subject: {number}\r\n\r\n{}", "x".repeat(if number % 4 == 0 { 300_000 } else { 10 }));
+    let large = format!(
+        "Subject: {number}\r\n\r\n{}",
+        "x".repeat(if number.is_multiple_of(4) { 300_000 } else { 10 })
+    );
     let record = Alteration::PutRecord { kind: Kind::Submission, id: None, document: number.to_string() };
     alter(store, vec![append(inbox, &large), record, append(inbox, "small")]).await;
 }

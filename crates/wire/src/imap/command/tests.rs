@@ -1,3 +1,5 @@
+//! Commands as clients write them, and what is read out of them.
+
 use mail::{Flags, SystemFlag};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Commands are found whole, however their bytes arrive, and none is larger than may be.
+
 use bytes::BytesMut;
 use proptest::prelude::*;
 

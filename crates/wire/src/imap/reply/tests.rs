@@ -1,3 +1,5 @@
+//! What clients are told, byte for byte.
+
 use super::*;
 
 #[track_caller]
