@@ -191,12 +191,25 @@ impl Account<'_> {
 
     /// Entries of a mailbox, by UID: these, or all.
     pub(super) fn entries(&self, mailbox: MailboxId, uids: Option<&mail::UidSet>) -> Result<Vec<Entry>> {
+        self.entries_with(mailbox, uids, 0)
+    }
+
+    /// Those that have one of these flags; with no flags, all. Others are not even read.
+    pub(super) fn entries_with(
+        &self,
+        mailbox: MailboxId,
+        uids: Option<&mail::UidSet>,
+        flags: u8,
+    ) -> Result<Vec<Entry>> {
         let all = mail::UidSet::range(1, u32::MAX);
-        let sql = format!("{} WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4", rows::ENTRY);
+        let sql = format!(
+            "{} WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4 AND (?5 = 0 OR flags & ?5 <> 0)",
+            rows::ENTRY
+        );
         let mut statement = self.db.prepare_cached(&sql)?;
         let mut entries = Vec::new();
         for range in uids.unwrap_or(&all).ranges() {
-            let arguments = params![self.row.id, integer(mailbox.0), range.start(), range.end()];
+            let arguments = params![self.row.id, integer(mailbox.0), range.start(), range.end(), flags];
             for entry in statement.query_map(arguments, rows::entry)? {
                 entries.push(entry?);
             }

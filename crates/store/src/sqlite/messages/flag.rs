@@ -205,10 +205,8 @@ impl Account<'_> {
             return Ok(Altered::Expunged(UidSet::EMPTY));
         }
         let mut expunged = UidSet::EMPTY;
-        for entry in self.entries(mailbox, uids)? {
-            if deleted_only && !entry.flags.has(SystemFlag::Deleted) {
-                continue;
-            }
+        let flags = if deleted_only { Flags::of(SystemFlag::Deleted).system } else { 0 };
+        for entry in self.entries_with(mailbox, uids, flags)? {
             expunged.insert(entry.uid);
             let mut email = self.email(entry.email)?;
             self.displace(&mut email, mailbox, &entry)?;
