@@ -213,10 +213,11 @@ impl Account<'_> {
         }
     }
 
-    /// A message; one that is damaged is passed over, and said.
+    /// A message; one that is damaged or whose file is not there (it may be gone since this snapshot) is passed over, and
+    /// said: one message does not hide all others.
     fn content(&self, email: EmailId) -> Result<Option<Bytes>, StoreError> {
         match content::email(self.db, self.files, self.row.id, email) {
-            Err(error @ StoreError::Damaged { .. }) => {
+            Err(error @ (StoreError::Damaged { .. } | StoreError::File { .. })) => {
                 tracing::error!(%error, email = email.0, "a message cannot be searched");
                 Ok(None)
             }
