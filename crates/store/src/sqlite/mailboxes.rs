@@ -24,12 +24,12 @@ impl Mailboxes for SqliteStore {
 
     async fn entries(&self, account: &Address, mailbox: &str) -> Result<Vec<MailboxEntry>, StoreError> {
         let (account, mailbox) = (account.to_string(), mailbox.to_owned());
-        self.read(move |db, _| entries(db, &account, &mailbox)).await
+        self.read_for_people(move |db, _| entries(db, &account, &mailbox)).await
     }
 
     async fn message(&self, account: &Address, mailbox: &str, uid: u32) -> Result<Option<Bytes>, StoreError> {
         let (account, mailbox) = (account.to_string(), mailbox.to_owned());
-        self.read(move |db, files| message(db, files, &account, &mailbox, uid)).await
+        self.read_for_people(move |db, files| message(db, files, &account, &mailbox, uid)).await
     }
 
     async fn usage(&self, account: &Address) -> Result<u64, StoreError> {

@@ -80,7 +80,10 @@ impl Default for SqliteOptions {
 #[derive(Debug)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
+    /// For what is claimed and delivered.
     readers: Arc<Readers>,
+    /// For people, who may ask for much: nothing is delivered later because of them.
+    mail_readers: Arc<Readers>,
     waiting: Arc<Semaphore>,
     /// Places for those who look into the queue.
     looking: Arc<Semaphore>,
@@ -129,9 +132,11 @@ impl SqliteStore {
         let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
         let looking = Arc::new(Semaphore::new(LOOKS_MAX));
         let (searching, sifting) = (Semaphore::new(SEARCHES_MAX), Semaphore::new(SIFTS_MAX));
+        let (readers, mail_readers) = (Readers::new(directory), Readers::new(directory));
         Ok(SqliteStore {
             shared,
-            readers: Readers::new(directory),
+            readers,
+            mail_readers,
             waiting,
             looking,
             searching: Arc::new(searching),
@@ -155,6 +160,16 @@ impl SqliteStore {
         self.shared.running()?;
         let shared = Arc::clone(&self.shared);
         self.readers.run(move |db| read(db, &shared.files)).await
+    }
+
+    /// The same for what people read.
+    async fn read_for_people<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection, &Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.running()?;
+        let shared = Arc::clone(&self.shared);
+        self.mail_readers.run(move |db| read(db, &shared.files)).await
     }
 }
 

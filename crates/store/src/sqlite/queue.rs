@@ -42,12 +42,12 @@ impl SqliteStore {
 
     /// Reads what people want to see of the queue, which may be all of it. Few do at once, so that connections are left
     /// for what is to be claimed and delivered.
-    async fn read_for_people<T: Send + 'static>(
+    async fn look_into_queue<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let place = Arc::clone(&self.looking).acquire_owned().await.expect("never closed");
-        self.read(move |db, _| {
+        self.read_for_people(move |db, _| {
             // Kept until the read ends, even if nobody waits for it any more.
             let _place = place;
             read(db)
@@ -190,11 +190,11 @@ impl Queue for SqliteStore {
     async fn messages(&self, ids: &[MessageId]) -> Result<Vec<QueuedMessage>, StoreError> {
         self.shared.running()?;
         let ids = ids.to_vec();
-        self.read_for_people(move |db| look::messages(db, &ids)).await
+        self.look_into_queue(move |db| look::messages(db, &ids)).await
     }
 
     async fn look(&self, look: Look, mut see: See) -> Result<(), StoreError> {
         self.shared.running()?;
-        self.read_for_people(move |db| look::look(db, &look, &mut see)).await
+        self.look_into_queue(move |db| look::look(db, &look, &mut see)).await
     }
 }

@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use super::database::open_reader;
 use crate::StoreError;
 
-/// Reads at once.
-const READERS_MAX: usize = 8;
+/// Reads at once, of each kind.
+pub(super) const READERS_MAX: usize = 8;
 
 /// The connections that read.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ impl SqliteStore {
         read: impl FnOnce(&Connection, &AccountRow, &Files) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let account = account.to_string();
-        self.read(move |db, files| {
+        self.read_for_people(move |db, files| {
             let fail = cannot("read the local store");
             let snapshot = db.unchecked_transaction().map_err(&fail)?;
             let row = rows::account(&snapshot, &account).map_err(&fail)?;
