@@ -201,3 +201,79 @@ async fn whoever_watches_hears_of_every_delivery_and_change() {
     let last = store.entries_of(&ann(), inbox, &uids, 10).await.unwrap().pop().unwrap();
     assert_eq!(store.content(&ann(), last.email).await.unwrap().unwrap(), "blob", "but the message stays");
 }
+
+#[tokio::test]
+async fn uploads_of_whom_nobody_hears_any_more_are_freed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let inbox = inbox(&store).await;
+    let bob = address("bob@example.net");
+    store.upload(&bob, Bytes::from(vec![b'x'; 300_000]), at(1), at(5)).await.unwrap().unwrap();
+    let late = store.upload(&bob, Bytes::from_static(b"late"), at(1), at(500)).await.unwrap().unwrap();
+    let append = append(inbox, "of another");
+    store.alter(&ann(), vec![append], Room::default(), at(60)).await.unwrap();
+    let db = Connection::open(directory.path().join(NAME)).unwrap();
+    let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM upload"), 1);
+    assert_eq!(count("SELECT count(*) FROM message WHERE size = 300000"), 0);
+    assert!(store.uploaded(&bob, late).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_people_read_does_not_delay_what_is_delivered() {
+    use crate::KeyValues;
+    use std::sync::{Arc, mpsc};
+
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(directory.path()));
+    inbox(&*store).await;
+    let (begun, mut beginnings) = tokio::sync::mpsc::unbounded_channel();
+    let mut reads = tokio::task::JoinSet::new();
+    let mut holds = Vec::new();
+    for _ in 0..crate::sqlite::readers::READERS_MAX {
+        let (hold, held) = mpsc::channel::<()>();
+        holds.push(hold);
+        let (store, begun) = (Arc::clone(&store), begun.clone());
+        reads.spawn(async move {
+            let ann = ann();
+            let read = store.look_up(&ann, (), move |_, _| {
+                begun.send(()).unwrap();
+                held.recv().unwrap_err();
+                Ok(())
+            });
+            read.await.unwrap();
+        });
+    }
+    for _ in 0..holds.len() {
+        beginnings.recv().await.unwrap();
+    }
+    let value = store.value("space", b"key", at(1));
+    let value = tokio::time::timeout(std::time::Duration::from_secs(20), value).await;
+    drop(holds);
+    assert_eq!(value.expect("it waits for nobody").unwrap(), None);
+    while reads.join_next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_message_whose_file_is_gone_does_not_hide_others() {
+    use crate::messages::{Criterion, Filter, Query};
+
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let inbox = inbox(&store).await;
+    let large = format!("Subject: a\r\n\r\nneedle {}", "x".repeat(300_000));
+    alter(&store, vec![append(inbox, &large), append(inbox, "Subject: b\r\n\r\nneedle")]).await;
+    let db = Connection::open(directory.path().join(NAME)).unwrap();
+    let sql = "SELECT file FROM message WHERE file IS NOT NULL";
+    let file: String = db.query_row(sql, [], |row| row.get(0)).unwrap();
+    std::fs::remove_file(directory.path().join("spool").join(file)).unwrap();
+    let is = |part: Criterion| Query {
+        mailbox: None,
+        filter: Filter::Is(part),
+        sort: Vec::new(),
+        collapse_threads: false,
+        limit: None,
+    };
+    let found = store.search(&ann(), &is(Criterion::Text("needle".into()))).await.unwrap();
+    assert_eq!(found.total, 1);
+}

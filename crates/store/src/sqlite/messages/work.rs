@@ -150,6 +150,7 @@ pub(in crate::sqlite) fn write(db: &Connection, work: &MessageWork, effects: &mu
     work.contents().for_each(|content| content.is_written.store(false, Ordering::Relaxed));
     let mut account = Account::open(db, &work.account, work.now, effects)?;
     sweep(&mut account)?;
+    sweep_oldest(db, work.now, account.effects)?;
     let mut each = Vec::new();
     match &work.what {
         What::Open => {}
@@ -316,6 +317,20 @@ fn sweep(account: &mut Account<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Removes those of the oldest uploads whose time is over, whosever they are: nothing may happen to their account any
+/// more. Ids grow with time, so none lies long behind others.
+fn sweep_oldest(db: &Connection, now: Timestamp, effects: &mut Effects) -> Result<()> {
+    let sql = "DELETE FROM upload WHERE message IN
+                   (SELECT message FROM (SELECT message, until FROM upload ORDER BY message LIMIT ?2) WHERE until <= ?1)
+               RETURNING message";
+    let mut delete = db.prepare_cached(sql)?;
+    let rows = delete.query_map(params![millis(now), SWEEP_MAX], |row| number(row, 0))?;
+    for message in rows.collect::<Result<Vec<_>>>()? {
+        remove_ended(db, MessageId(message), effects)?;
+    }
+    Ok(())
+}
+
 /// Puts a delivered message into a mailbox.
 pub(in crate::sqlite) fn deposit(
     db: &Connection,
@@ -325,6 +340,7 @@ pub(in crate::sqlite) fn deposit(
     effects: &mut Effects,
 ) -> Result<()> {
     let name = deposit.account.to_string();
+    sweep_oldest(db, deposit.received_at, effects)?;
     let mut account = Account::open(db, &name, deposit.received_at, effects)?;
     let size = account.message_size(message)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let flags = Flags::NONE;
