@@ -28,7 +28,9 @@ pub fn flags(file_name: &str, keywords: &[String]) -> Flags {
             flags.keywords.insert(FORWARDED.to_owned());
         } else if letter.is_ascii_lowercase() {
             let place = usize::from(letter as u8 - b'a');
-            flags.keywords.extend(keywords.get(place).map(|keyword| keyword.to_lowercase()));
+            flags.keywords.extend(
+                keywords.get(place).filter(|known| !known.is_empty()).map(|known| known.to_lowercase()),
+            );
         }
     }
     flags
@@ -88,6 +90,13 @@ mod tests {
         assert_eq!(flags(&format!("1.x{text}"), &names), flags_now);
         assert_eq!(flags("1.x", &names), Flags::NONE);
         assert_eq!(flags("1.x:2,z!", &names), Flags::NONE);
+    }
+
+    #[test]
+    fn a_letter_that_stands_for_nothing_is_no_keyword() {
+        let names = keywords("0 one\n2 three\n");
+        let found = flags("1.x:2,abc", &names).keywords;
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["one", "three"]);
     }
 
     #[test]
