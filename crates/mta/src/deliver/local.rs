@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use directory::Known;
 use mail::header::delivery_prefix;
@@ -20,6 +21,10 @@ use crate::world::World;
 
 /// The host that is named as the one that took the mail.
 pub(super) const LOCAL_HOST: &str = "localhost";
+/// Bytes of what lists pass on of one message that are held until all of it is written.
+const EXPANSION_BYTES_MAX: u64 = 64 << 20;
+/// When a list has its turn that found no room.
+const EXPANSION_DELAY: Duration = Duration::from_secs(1);
 
 /// What is to be written with the verdicts of a local delivery.
 #[derive(Debug, Default)]
@@ -121,6 +126,12 @@ async fn pass_on(
     to: (&MailingList, Door, &Address),
     local: &mut Local,
 ) -> AttemptOutcome {
+    let held = local.expansions.iter().map(|notice| notice.content.len() as u64).sum();
+    if !has_room(held, envelope.size) {
+        let text = "passed on when what other lists pass on of this message is written".to_owned();
+        let trouble = local_trouble(TroubleKind::Rate, (4, 4, 5), text);
+        return AttemptOutcome::Postponed { until: world.clock.now().plus(EXPANSION_DELAY), trouble };
+    }
     match expansion(world, configuration, envelope, to).await {
         Ok(notice) => {
             let text = format!("passed on to {} recipients", notice.accepted.recipients().len());
@@ -130,6 +141,11 @@ async fn pass_on(
         Err(ListTrouble::Temporary(trouble)) => AttemptOutcome::Deferred(trouble),
         Err(ListTrouble::Permanent(trouble)) => AttemptOutcome::Failed(trouble),
     }
+}
+
+/// Whether one more copy for a list may be held beside those that are. One always may.
+fn has_room(held: u64, more: u64) -> bool {
+    held == 0 || held.saturating_add(more) <= EXPANSION_BYTES_MAX
 }
 
 fn delivered(text: &str) -> AttemptOutcome {
@@ -200,4 +216,20 @@ fn unsure(forward_path: &Address) -> Trouble {
 
 fn local_trouble(kind: TroubleKind, status: (u8, u16, u16), text: String) -> Trouble {
     Trouble::new(Scope::Recipient, kind, status, text).at(LOCAL_HOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_that_share_a_large_message_take_turns() {
+        let message = 50 << 20;
+        let held = |lists: &[u64]| {
+            lists.iter().fold(0, |held, size| if has_room(held, *size) { held + size } else { held })
+        };
+        assert_eq!(held(&[message; 100]), message, "as much memory as one needs");
+        assert_eq!(held(&[1 << 20; 100]), EXPANSION_BYTES_MAX);
+        assert_eq!(held(&[EXPANSION_BYTES_MAX * 2]), EXPANSION_BYTES_MAX * 2, "one always has its turn");
+    }
 }
