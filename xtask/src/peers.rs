@@ -33,8 +33,8 @@ const NEEDS: [Need; 18] = [
     Need { what: "/usr/lib/python3/dist-packages/pip/__init__.py", package: "python3-pip", present: file },
 ];
 
-/// A JMAP client of which Debian has no package; from PyPI, in a folder of its own.
-const JMAPC: &str = "jmapc==0.4.0";
+/// A JMAP client of which Debian has no package, and what speaks WebSocket with it; from PyPI, in a folder of its own.
+const JMAPC: [&str; 2] = ["jmapc==0.4.0", "websockets==17.4"];
 
 /// While this file exists, Debian's packages do not start the services that they bring.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -69,7 +69,8 @@ pub(crate) fn provide() {
 
 fn provide_jmapc() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/jmapc");
-    if folder.join("bin/jmapc-is-here").exists() {
+    let installed = JMAPC.join(" ");
+    if fs::read_to_string(folder.join("bin/jmapc-is-here")).is_ok_and(|text| text == installed) {
         return;
     }
     let run = |program: &Path, arguments: &[&str]| {
@@ -81,11 +82,15 @@ fn provide_jmapc() {
     let made = run(Path::new("/usr/bin/python3"), &["-m", "venv", "--without-pip", &place])
         && run(
             Path::new("/usr/bin/python3"),
-            &["-m", "pip", "--quiet", "--python", &format!("{place}/bin/python"), "install", JMAPC],
+            &[
+                &["-m", "pip", "--quiet", "--python", &format!("{place}/bin/python"), "install"][..],
+                &JMAPC[..],
+            ]
+            .concat(),
         );
     match made {
-        true => drop(fs::write(folder.join("bin/jmapc-is-here"), JMAPC)),
-        false => println!("xtask: missing for tests with real peers: {JMAPC} (PyPI); its test will fail"),
+        true => drop(fs::write(folder.join("bin/jmapc-is-here"), installed)),
+        false => println!("xtask: missing for tests with real peers: {installed} (PyPI); its test will fail"),
     }
 }
 

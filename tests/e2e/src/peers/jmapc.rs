@@ -6,7 +6,7 @@ use std::process::Command;
 const SCRIPT: &str = include_str!("jmapc.py");
 
 /// Where `cargo xtask test` puts it: Debian has no package of it.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/jmapc/bin/python");
+pub(super) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/jmapc/bin/python");
 
 /// Asks the server on this port, whose certificate for `localhost` is in the file, and whose socket is at the path.
 #[track_caller]

@@ -2,6 +2,7 @@
 
 pub mod dkimpy;
 mod dovecot;
+pub mod jmap_mail;
 pub mod jmapc;
 mod knot;
 mod openssl;
