@@ -105,9 +105,8 @@ pub(crate) struct Line {
 }
 
 impl Lines {
-<<<<<<< HEAD
     /// The next line must fit the pattern, or one of the next if some are passed over.
-    pub async fn expect(&mut self, pattern: &str, passing_over: bool, place: &str) {
+    pub(crate) async fn expect(&mut self, pattern: &str, passing_over: bool, place: &str) {
         loop {
             let line = self.line().await;
             let mut text = line.text;
@@ -122,17 +121,14 @@ impl Lines {
     }
 
     /// The server must have hung up, and have said no more.
-    pub async fn expect_end(&mut self, place: &str) {
+    pub(crate) async fn expect_end(&mut self, place: &str) {
         let read = self.stream.read_to_end(&mut self.input);
         let read = tokio::time::timeout(Duration::from_secs(60), read).await;
         read.unwrap_or_else(|_| panic!("{place}: the server does not hang up")).expect("the stream holds");
         assert!(self.input.is_empty(), "{place}: {}", String::from_utf8_lossy(&self.input));
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
-=======
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
->>>>>>> ba488b5 (House rules hold again: first lines of test files, rustls where it is used, no warnings; a backup waits in SQLite, not by sleeping)
         self.stream.write_all(bytes).await.expect("the server listens");
     }
 
