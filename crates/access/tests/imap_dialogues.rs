@@ -5,7 +5,6 @@
 //! the next `S` fits, `NEW` is another client, `AS name` goes on with the client of this name, who connects if new.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod imap_world;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,6 @@
 //! Mailbox access over real sockets: TLS, browsers that were led here, places, and the end.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod imap_world;
 
 use std::net::SocketAddr;

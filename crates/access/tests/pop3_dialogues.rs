@@ -7,7 +7,6 @@
 //! brings a message, `EXPUNGE uid` removes one, `FLAGS uid …` says which it has, `RESTART` opens the store again.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod imap_world;
 
 use std::collections::BTreeMap;

@@ -42,9 +42,12 @@ pub(crate) struct Oidc {
     fetching: tokio::sync::Mutex<()>,
 }
 
+/// Keys by the id that tokens name.
+type KeysById = Arc<BTreeMap<String, Vec<Key>>>;
+
 #[derive(Clone, Default)]
 struct Keys {
-    keys: Arc<BTreeMap<String, Vec<Key>>>,
+    keys: KeysById,
     fetched: Option<Timestamp>,
     tried: Option<Timestamp>,
     failed: Option<String>,
@@ -52,7 +55,7 @@ struct Keys {
 
 impl Keys {
     /// What is known without a fetch; nothing if it must be fetched.
-    fn settled(&self, now: Timestamp, anew: bool) -> Option<Result<Arc<BTreeMap<String, Vec<Key>>>, String>> {
+    fn settled(&self, now: Timestamp, anew: bool) -> Option<Result<KeysById, String>> {
         let within = |at: Option<Timestamp>, long| at.is_some_and(|at| now.since(at) < long);
         if !within(self.fetched, KEYS_MAX) {
             return self.failed.clone().filter(|_| within(self.tried, FAILED_AGAIN)).map(Err);

@@ -1,5 +1,7 @@
 //! The world of an IMAP server without sockets: a store, one account, and as many clients as are wanted.
 
+#![allow(dead_code, unreachable_pub, reason = "tests; each file uses its part")]
+
 pub mod script;
 
 use std::io;

@@ -206,10 +206,7 @@ impl Step {
                 change,
                 unchanged_since: since(old),
             },
-            Step::Copy { from, uids, to, moves } => {
-                let (from, uids, to) = (mailbox(from), UidSet::range(uids.0, uids.1), mailbox(to));
-                if moves { Alteration::Move { from, uids, to } } else { Alteration::Copy { from, uids, to } }
-            }
+            Step::Copy { from, uids, to, moves } => relocation(mailbox(from), uids, mailbox(to), moves),
             Step::Expunge { mailbox: nth, uids, deleted_only } => Alteration::Expunge {
                 mailbox: mailbox(nth),
                 uids: uids.map(|(first, last)| UidSet::range(first, last)),
@@ -220,11 +217,10 @@ impl Step {
                 Alteration::Refile { email: email(nth), into: all(&into), out_of: all(&out_of) }
             }
             Step::DestroyEmail(nth) => Alteration::DestroyEmail(email(nth)),
-            Step::Put { id, document } => Alteration::PutRecord {
-                kind: Kind::Identity,
-                id: id.map(record),
-                document: format!("{{\"n\":{document}}}"),
-            },
+            Step::Put { id, document } => {
+                let document = format!("{{\"n\":{document}}}");
+                Alteration::PutRecord { kind: Kind::Identity, id: id.map(record), document }
+            }
             Step::DestroyRecord(nth) => Alteration::DestroyRecord { kind: Kind::Identity, id: record(nth) },
             Step::Annotate { mailbox: nth, value } => Alteration::Annotate {
                 mailbox: nth.map(mailbox),
@@ -233,6 +229,11 @@ impl Step {
             },
         })
     }
+}
+
+fn relocation(from: MailboxId, (first, last): (u32, u32), to: MailboxId, moves: bool) -> Alteration {
+    let uids = UidSet::range(first, last);
+    if moves { Alteration::Move { from, uids, to } } else { Alteration::Copy { from, uids, to } }
 }
 
 /// What each alteration gave, without the names of contents.
