@@ -1,7 +1,8 @@
 //! May this client try another password for this account, and when else?
 //!
 //! Failures are counted by client, who may try many accounts, and by account, which many clients may try. Where an
-//! account has come from before, others do not lock it out. What is remembered is bounded.
+//! account has come from before, others do not lock it out: there, failures at this account are counted for the pair, and
+//! no right password forgives them, as several people may share an address. What is remembered is bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::limits::{
 pub struct Guesses<A> {
     clients: Tally<IpAddr>,
     accounts: Tally<A>,
+    pairs: Tally<(IpAddr, A)>,
     known: BTreeSet<(IpAddr, A)>,
 }
 
@@ -25,6 +27,7 @@ impl<A: Ord + Clone> Default for Guesses<A> {
         Guesses {
             clients: Tally::new(GUESSES_CLIENT_MAX, GUESSES_CLIENT_WINDOW),
             accounts: Tally::new(GUESSES_ACCOUNT_MAX, GUESSES_ACCOUNT_WINDOW),
+            pairs: Tally::new(GUESSES_ACCOUNT_MAX, GUESSES_ACCOUNT_WINDOW),
             known: BTreeSet::new(),
         }
     }
@@ -36,9 +39,13 @@ impl<A: Ord + Clone> Guesses<A> {
     pub fn wait(&self, client: IpAddr, account: Option<&A>, now: Duration) -> Option<Duration> {
         let client = network(client);
         let of_client = self.clients.wait(&client, now);
-        let of_account = account
-            .filter(|account| !self.known.contains(&(client, (*account).clone())))
-            .and_then(|account| self.accounts.wait(account, now));
+        let of_account = account.and_then(|account| {
+            let pair = (client, account.clone());
+            match self.known.contains(&pair) {
+                true => self.pairs.wait(&pair, now),
+                false => self.accounts.wait(account, now),
+            }
+        });
         of_client.max(of_account)
     }
 
@@ -57,11 +64,9 @@ impl<A: Ord + Clone> Guesses<A> {
     pub fn failed(&mut self, client: IpAddr, account: Option<A>, now: Duration) {
         let client = network(client);
         self.clients.add(client, now);
-        if let Some(account) = account
-            && !self.known.contains(&(client, account.clone()))
-        {
-            self.accounts.add(account, now);
-        }
+        let Some(account) = account else { return };
+        let pair = (client, account);
+        if self.known.contains(&pair) { self.pairs.add(pair, now) } else { self.accounts.add(pair.1, now) }
     }
 }
 
@@ -150,6 +155,21 @@ mod tests {
         assert_eq!(guesses.wait(client(100), Some(&"bob"), T), None);
         assert_eq!(guesses.wait(client(200), Some(&"alice"), T), None);
         assert_eq!(guesses.wait(client(100), Some(&"alice"), T + GUESSES_ACCOUNT_WINDOW), None);
+    }
+
+    // proves: L2
+    #[test]
+    fn right_logins_of_ones_own_bring_no_more_tries_at_a_neighbours_account() {
+        let mut guesses = Guesses::default();
+        guesses.succeeded(client(1), "anna");
+        for _ in 0..GUESSES_ACCOUNT_MAX {
+            assert_eq!(guesses.wait(client(1), Some(&"anna"), T), None);
+            guesses.failed(client(1), Some("anna"), T);
+            guesses.succeeded(client(1), "bert");
+        }
+        assert_eq!(guesses.wait(client(1), Some(&"anna"), T), Some(GUESSES_ACCOUNT_WINDOW));
+        assert_eq!(guesses.wait(client(1), Some(&"bert"), T), None);
+        assert_eq!(guesses.wait(client(2), Some(&"anna"), T), None);
     }
 
     #[test]
