@@ -40,6 +40,17 @@ pub struct World {
     pub maildrops: Maildrops,
 }
 
+impl World {
+    /// Whether what let somebody in still does. An account of ours that is gone or has another password lets nobody in;
+    /// of accounts elsewhere nothing is known here.
+    pub(crate) fn still_admits(&self, account: &Account) -> bool {
+        match self.configuration.borrow().account(&account.name) {
+            Some(now) => now.secret == account.secret,
+            None => account.secret.is_none(),
+        }
+    }
+}
+
 /// The way into the queue, through the same door as SMTP submission.
 #[async_trait]
 pub trait Outbox: Send + Sync {

@@ -23,7 +23,7 @@ struct Server {
     address: SocketAddr,
     shutdown: CancellationToken,
     running: JoinSet<()>,
-    _stores: Stores,
+    stores: Stores,
 }
 
 impl Server {
@@ -35,7 +35,7 @@ impl Server {
         let address = listeners.addresses()[0].1;
         let (shutdown, mut running) = (CancellationToken::new(), JoinSet::new());
         running.spawn(listeners.run(stores.world.clone(), shutdown.clone()));
-        Server { address, shutdown, running, _stores: stores }
+        Server { address, shutdown, running, stores }
     }
 
     async fn connect(&self) -> Client<TcpStream> {
@@ -142,4 +142,17 @@ async fn everybody_is_told_when_the_server_ends() {
     assert!(one.rest().await.starts_with("* BYE [UNAVAILABLE]"));
     assert!(idle.rest().await.starts_with("* BYE [UNAVAILABLE]"));
     server.running.join_next().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_session_ends_when_the_password_that_let_it_in_is_another() {
+    let server = Server::start(Tls::None, MANY);
+    let mut client = server.connect().await;
+    client.line().await;
+    client.say("a LOGIN jo@here.test secret\r\nb NOOP\r\n").await;
+    assert!(client.line().await.starts_with("a OK "));
+    assert!(client.line().await.starts_with("b OK "));
+    server.stores.settle(r#"{"name": "jo@here.test", "secret": "another"}"#);
+    client.say("c LIST \"\" *\r\n").await;
+    assert!(client.rest().await.starts_with("* BYE "));
 }

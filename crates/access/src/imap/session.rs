@@ -101,7 +101,11 @@ impl Session {
         let greeting = format!("{hostname} is ready");
         reply::untagged_status(&mut self.talk.output, Ending::Ok, &code, &greeting);
         loop {
-            match self.talk.hear().await? {
+            let heard = self.talk.hear().await?;
+            if self.account.as_ref().is_some_and(|account| !self.world.still_admits(account)) {
+                return self.talk.close("", "the account has changed, log in again");
+            }
+            match heard {
                 Heard::Message(head, announced) => append::append(self, &head, announced).await?,
                 Heard::Command(input) => match parse(&input, self.names()) {
                     Err(_) => self.talk.not_understood(None, "there is no tag")?,

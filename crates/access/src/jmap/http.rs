@@ -30,6 +30,8 @@ use super::push::courier::Pushes;
 use super::recognised::Recognised;
 use crate::World;
 
+/// How long the end of the server waits for what clients have asked for.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(10);
 /// From the first byte of a header to its last, and from one request to the next.
 const HEADER_TIME_MAX: Duration = Duration::from_secs(60);
 /// Bytes of the header of a request.
@@ -135,10 +137,12 @@ impl Service {
         }
     }
 
-    /// Waits until all that was asked is answered; called once no connection is served any more.
+    /// Waits until all that was asked is answered, but not for ever; called once no connection is served any more.
     pub async fn finished(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        if tokio::time::timeout(FINISH_TIME_MAX, self.shared.tasks.wait()).await.is_err() {
+            tracing::warn!("what JMAP clients had asked for was not finished in time");
+        }
     }
 }

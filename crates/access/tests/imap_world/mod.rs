@@ -32,15 +32,12 @@ const PIPE_BYTES: usize = 64 << 10;
 pub(crate) struct Stores {
     pub world: World,
     sessions: JoinSet<()>,
-    _configuration: tokio::sync::watch::Sender<Arc<Configuration>>,
+    configuration: tokio::sync::watch::Sender<Arc<Configuration>>,
 }
 
 impl Stores {
     pub(crate) fn new<S: MessageStore + KeyValues + 'static>(store: Arc<S>) -> Stores {
-        let json =
-            format!(r#"{{"Domain": [{{"name": "here.test"}}], "Account": [{{"name": "{ACCOUNT}"}}]}}"#);
-        let configuration = Configuration::from_settings_json(&json, &policy::check::Environment::default());
-        let configuration = Arc::new(configuration.expect("settings"));
+        let configuration = configuration(&format!(r#"{{"name": "{ACCOUNT}"}}"#));
         let account = Arc::clone(configuration.account(&account()).expect("it is there"));
         let (sender, configuration) = tokio::sync::watch::channel(configuration);
         let world = World {
@@ -54,7 +51,12 @@ impl Stores {
             entrances: Arc::default(),
             maildrops: access::pop3::Maildrops::default(),
         };
-        Stores { world, sessions: JoinSet::new(), _configuration: sender }
+        Stores { world, sessions: JoinSet::new(), configuration: sender }
+    }
+
+    /// The settings have this account from now on, as JSON, and no other.
+    pub(crate) fn settle(&self, account: &str) {
+        self.configuration.send_replace(configuration(account));
     }
 
     /// A POP3 client at this address that is connected.
@@ -82,6 +84,12 @@ impl Stores {
     pub(crate) fn serve(&mut self, stream: Box<dyn access::connection::Stream>, client: SocketAddr) {
         self.sessions.spawn(imap::serve(plain(stream, client), self.world.clone()));
     }
+}
+
+fn configuration(account: &str) -> Arc<Configuration> {
+    let json = format!(r#"{{"Domain": [{{"name": "here.test"}}], "Account": [{account}]}}"#);
+    let configuration = Configuration::from_settings_json(&json, &policy::check::Environment::default());
+    Arc::new(configuration.expect("settings"))
 }
 
 fn plain(stream: Box<dyn access::connection::Stream>, client: SocketAddr) -> Connection {

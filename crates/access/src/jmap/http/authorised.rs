@@ -27,7 +27,7 @@ pub(crate) struct Caller {
 /// Who asks, or what they are told instead.
 pub(crate) async fn authorised(shared: &Shared, peer: Peer, headers: &HeaderMap) -> Result<Caller, Response> {
     // What was said in clear is known to others: it is not even looked at.
-    if !peer.tls && !peer.address.ip().is_loopback() {
+    if !peer.tls && !peer.address.ip().to_canonical().is_loopback() {
         return Err((StatusCode::FORBIDDEN, "passwords are not taken without TLS\n").into_response());
     }
     let field = headers.get(header::AUTHORIZATION).ok_or_else(who_are_you)?.as_bytes();

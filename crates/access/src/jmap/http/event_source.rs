@@ -11,7 +11,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use mail::{Address, ModSeq};
+use mail::ModSeq;
+use policy::settings::Account;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -44,7 +45,7 @@ pub(super) struct Wanted {
 
 struct Stream {
     world: World,
-    account: Address,
+    account: Arc<Account>,
     types: Types,
     watch: watch::Receiver<ModSeq>,
     since: ModSeq,
@@ -70,16 +71,16 @@ pub(super) async fn events(
     let Some(under_way) = shared.load.begin(What::Stream, &caller.account_id, STREAMS_MAX) else {
         return (StatusCode::TOO_MANY_REQUESTS, "there are too many streams already\n").into_response();
     };
-    let account = caller.account.name.clone();
-    let mut watch = shared.world.messages.watch(&account);
-    let now = match shared.world.messages.open(&account, shared.world.clock.now()).await {
+    let account = Arc::clone(&caller.account);
+    let mut watch = shared.world.messages.watch(&account.name);
+    let now = match shared.world.messages.open(&account.name, shared.world.clock.now()).await {
         Ok(state) => state.modseq,
         Err(error) => {
             tracing::error!(%error, "changes of an account cannot be told");
             return (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response();
         }
     };
-    shared.pushes.foresee(&shared.world, &account);
+    shared.pushes.foresee(&shared.world, &account.name);
     watch.mark_unchanged();
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(parse_state);
     let since = last.filter(|last| *last <= now).unwrap_or(now);
@@ -125,6 +126,9 @@ async fn next(mut stream: Stream) -> Option<(Result<Bytes, Infallible>, Stream)>
             () = stream.stop.cancelled() => return None,
             changed = stream.watch.changed() => {
                 changed.ok()?;
+                if !stream.world.still_admits(&stream.account) {
+                    return None;
+                }
                 let Some(event) = event(&mut stream).await else { continue };
                 stream.over = stream.once;
                 return Some((Ok(event.into()), stream));
@@ -145,7 +149,7 @@ async fn next(mut stream: Stream) -> Option<(Result<Bytes, Infallible>, Stream)>
 async fn event(stream: &mut Stream) -> Option<String> {
     let now = *stream.watch.borrow_and_update();
     let now = now.max(stream.since);
-    match changed(&stream.world, &stream.account, stream.since, now, &stream.types).await {
+    match changed(&stream.world, &stream.account.name, stream.since, now, &stream.types).await {
         Ok(told) => {
             stream.since = now;
             told.map(|told| format!("event: state\nid: {}\ndata: {told}\n\n", state_text(now)))

@@ -75,10 +75,11 @@ impl Conversation {
                 biased;
                 () = self.shared.stop.cancelled() => break,
                 read = socket.recv() => match read {
-                    Some(Ok(Message::Text(text))) => {
+                    Some(Ok(Message::Text(text))) if self.is_admitted() => {
                         asked = false;
                         self.answer(text.as_bytes()).await
                     }
+                    Some(Ok(Message::Text(_))) => break,
                     Some(Ok(Message::Binary(_))) => {
                         Some(error(&Value::Null, &Problem::NotRequest("it must be text".to_owned())))
                     }
@@ -89,8 +90,8 @@ impl Conversation {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 },
                 changed = self.watch.changed(), if self.push.is_some() => match changed {
-                    Ok(()) => self.told().await,
-                    Err(_) => break,
+                    Ok(()) if self.is_admitted() => self.told().await,
+                    Ok(()) | Err(_) => break,
                 },
                 () = sleep(ASK_AFTER) => {
                     if asked || !say(&mut socket, Message::Ping(Default::default())).await {
@@ -107,6 +108,10 @@ impl Conversation {
             }
         }
         let _ = say(&mut socket, Message::Close(None)).await;
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.shared.world.still_admits(&self.caller.account)
     }
 
     async fn answer(&mut self, text: &[u8]) -> Option<Value> {
