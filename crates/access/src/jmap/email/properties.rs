@@ -10,7 +10,7 @@ use super::header_property::HeaderProperty;
 /// What the store knows of a message of the account.
 pub(crate) const OF_STORE: &[&str] =
     &["id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt"];
-/// What a message says about itself.
+/// What a message says about itself: also what `Email/parse` shows if nothing is said (RFC 8621 section 4.9).
 pub(crate) const OF_MESSAGE: &[&str] = &[
     "messageId",
     "inReplyTo",
@@ -32,26 +32,6 @@ pub(crate) const OF_MESSAGE: &[&str] = &[
 ];
 /// What is shown only to those who ask for it.
 const ON_DEMAND: &[&str] = &["bodyStructure", "headers"];
-/// What `Email/parse` shows if nothing is said (RFC 8621 section 4.9).
-const OF_PARSED: &[&str] = &[
-    "messageId",
-    "inReplyTo",
-    "references",
-    "sender",
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "replyTo",
-    "subject",
-    "sentAt",
-    "hasAttachment",
-    "preview",
-    "bodyValues",
-    "textBody",
-    "htmlBody",
-    "attachments",
-];
 const OF_PART: &[&str] = &[
     "partId",
     "blobId",
@@ -133,7 +113,7 @@ impl Shown {
     /// Reads it; `parsed` is of messages that do not belong to the account.
     pub(crate) fn read(arguments: &mut Arguments, parsed: bool) -> Result<Shown, MethodError> {
         let owned = |names: &[&[&str]]| names.concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let default = if parsed { owned(&[OF_PARSED]) } else { owned(&[OF_STORE, OF_MESSAGE]) };
+        let default = if parsed { owned(&[OF_MESSAGE]) } else { owned(&[OF_STORE, OF_MESSAGE]) };
         let asked = arguments.texts("properties")?.unwrap_or(default);
         let known =
             |name: &str| [OF_STORE, OF_MESSAGE, ON_DEMAND].into_iter().any(|list| list.contains(&name));
